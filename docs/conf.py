@@ -1,0 +1,12 @@
+"""How Sphinx builds these pages."""
+
+from importlib.metadata import version as version_of
+
+project = "lockout_decorators"
+author = "lockout_decorators contributors"
+copyright = f"2026, {author}"
+release = version = version_of("lockout-decorators")
+
+extensions = ["myst_parser"]
+exclude_patterns = ["demo"]
+html_theme = "furo"
