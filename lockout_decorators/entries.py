@@ -1,0 +1,207 @@
+"""What a store holds for a client, what a reading saw of it, and the operations that the slot protocol asks for.
+
+Values and views only: no I/O, no clock, no Django.
+"""
+
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+Steps = Generator["Operation", Any, T]
+
+PIECE = 16  # slots read at first; each further piece doubles what is known
+
+
+def is_head(key: str) -> bool:
+    """Whether `key` is a head's: the only keys that are used again after they have expired."""
+    return "." not in key.rpartition(":")[2]
+
+
+class Read(NamedTuple):
+    """Fetch; sent a mapping without the keys that are absent."""
+
+    keys: tuple[str, ...]
+
+
+class Add(NamedTuple):
+    """Store only if the key is absent; sent whether it was. `timeout` in seconds, None: for ever."""
+
+    key: str
+    value: str
+    timeout: float | None
+
+
+class Write(NamedTuple):
+    """Store in any case."""
+
+    entries: dict[str, str]
+    timeout: float | None
+
+
+class Delete(NamedTuple):
+    """Remove."""
+
+    keys: tuple[str, ...]
+
+
+class Sleep(NamedTuple):
+    """Wait."""
+
+    seconds: float
+
+
+Operation = Read | Add | Write | Delete | Sleep
+
+
+class Slot(NamedTuple):
+    """What a taken slot holds: whose it is (random), whether the guess failed, and the tag of who was tried."""
+
+    occupancy: str
+    failed: bool
+    tag: str
+
+    @classmethod
+    def parse(cls, entry: str | None) -> "Slot | None":
+        if entry is None:
+            return None
+        occupancy, state, tag = entry.split(" ", 2)
+        return cls(occupancy, state == "failed", tag)
+
+    def __str__(self) -> str:
+        return f"{self.occupancy} {'failed' if self.failed else 'undecided'} {self.tag}"
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One client under one policy: the key of its head, its number of slots, and seconds."""
+
+    key: str
+    max: int
+    window: float
+    lockout: float | None
+
+    def entry(self, generation: str, name: object) -> str:
+        """The key of an entry of a generation: a slot by its number, an election by what it is about."""
+        return f"{self.key}.{generation}.{name}"
+
+
+@dataclass(slots=True, eq=False)
+class View:
+    """What was seen of a counter: the head, and the slots read so far (None: free)."""
+
+    counter: Counter
+    head: str | None = None
+    slots: dict[int, Slot | None] = field(default_factory=dict)
+    piece: range = range(0)
+
+    @property
+    def locked(self) -> bool:
+        return self.head is not None and self.head.startswith("locked")
+
+    @property
+    def until(self) -> float | None:
+        """The end of the lock by the clock of the host that wrote it; None for a lock without end."""
+        end = (self.head or "").partition(" ")[2]
+        return float(end) if end else None
+
+    @property
+    def generation(self) -> str | None:
+        """The generation of the open window."""
+        return None if self.head is None or self.locked else self.head.rpartition(" ")[2]
+
+    @property
+    def whole(self) -> bool:
+        return len(self.slots) >= self.counter.max
+
+    @property
+    def free(self) -> list[int]:
+        return [number for number, slot in self.slots.items() if slot is None]
+
+    @property
+    def failures(self) -> int:
+        return self.counter.max if self.locked else sum(1 for slot in self.slots.values() if slot and slot.failed)
+
+    @property
+    def full(self) -> bool:
+        """A lock is due."""
+        return self.generation is not None and self.failures == self.counter.max
+
+    @property
+    def busy(self) -> bool:
+        """No slot is free, but no lock is due: some guesses are still being verified."""
+        return self.whole and not self.free and not self.full
+
+    def undecided(self, own: Iterable[str]) -> bool:
+        """Whether a guess other than `own` may still give its slot back."""
+        return any(slot and not slot.failed and slot.occupancy not in own for slot in self.slots.values())
+
+    def entry(self, name: object) -> str:
+        return self.counter.entry(str(self.generation), name)
+
+    def next_piece(self) -> range:
+        """The slots to read next: more each time, so that even the fullest of counters takes a few round trips."""
+        known = len(self.slots)
+        return range(known, min(2 * known + PIECE, self.counter.max))
+
+    def open(self, head: str) -> None:
+        """This guess has begun the generation: nothing is on record."""
+        self.head, self.piece = head, range(min(PIECE, self.counter.max))
+        self.slots = dict.fromkeys(self.piece)
+
+    def see(self, found: Mapping[str, str], piece: range) -> None:
+        """Take in what was read: the head, and the slots of `piece` unless the head is another one now."""
+        head = found.get(self.counter.key)
+        if head == self.head:
+            self.slots.update((number, Slot.parse(found.get(self.entry(number)))) for number in piece)
+            self.piece = piece or self.piece
+        else:
+            self.head, self.slots, self.piece = head, {}, range(0)
+
+
+@dataclass(slots=True)
+class Reading:
+    """The views of a client's counters, and when (local monotonic clock) their heads were read."""
+
+    at: float
+    views: list[View]
+
+
+class Held(NamedTuple):
+    """A slot that a guess occupies."""
+
+    counter: Counter
+    generation: str
+    number: int
+    slot: Slot
+
+    @property
+    def key(self) -> str:
+        return self.counter.entry(self.generation, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A guess may be verified: it holds a slot of every counter."""
+
+    reading: Reading
+    held: tuple[Held, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(held.key for held in self.held)
+
+    @property
+    def occupancies(self) -> frozenset[str]:
+        return frozenset(held.slot.occupancy for held in self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No guess: `view` is locked, or all its slots are held by guesses still being verified.
+
+    `fallen` are the locks that this claim had to write and was elected to announce.
+    """
+
+    view: View
+    fallen: tuple[View, ...] = ()

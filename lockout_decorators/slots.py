@@ -1,0 +1,206 @@
+"""The slot protocol: how guesses are counted, exactly, on any store that has an atomic `add`.
+
+A client has one *head*: absent, `window <generation>` or `locked <until>`; its own timeout ends it. A generation has
+`max` *slots*, entries named by client, generation and number, which outlive their head by `MARGIN`. A guess claims a
+free slot by `add` before it is verified; a good one deletes its slot, a bad one marks it failed; the failure that
+completes `max` replaces the head by a lock. Names of a dead generation are never used again, so a late or crashed guess
+touches nothing but its own.
+
+Nothing here does I/O or imports Django: the methods of `Slots` are generators that yield operations, are sent their
+results and return a verdict (as in httpx's auth flow, or h11). Whoever drives them decides about threads and tasks.
+"""
+
+import math
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from .entries import Add, Claim, Counter, Delete, Held, Read, Reading, Refused, Sleep, Slot, Steps, View, Write
+
+MARGIN = 60.0  # seconds by which slots outlive their head
+FRESH = MARGIN / 2  # seconds for which a reading may be acted upon
+PAUSES = (0.01, 0.2)  # seconds between two looks of a waiting guess: the first, the longest
+LOST = 3  # rounds lost in a row, without seeing who won, before the store has to prove that it works
+
+
+class SilentStoreError(Exception):
+    """The store neither adds nor finds anything: it is down, whatever its client says."""
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The slots of one client: those of its ceiling first, if it has one, then those of its key.
+
+    Clocks and random names come from outside so that a test can step through every interleaving.
+    """
+
+    counters: Sequence[Counter]
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    token: Callable[[], str] = lambda: secrets.token_hex(8)
+
+    def look(self) -> Steps[Reading]:
+        """Read the heads: one round trip."""
+        at = self.clock()
+        found = yield Read(tuple(counter.key for counter in self.counters))
+        return Reading(at, [View(counter, found.get(counter.key)) for counter in self.counters])
+
+    def claim(
+        self, tag: str, patience: float = 0, reading: Reading | None = None, own: Iterable[str] = ()
+    ) -> Steps[Claim | Refused]:
+        """Take a slot of every counter; wait up to `patience` seconds while guesses other than `own` are undecided."""
+        deadline, pause, lost = self.clock() + patience, PAUSES[0], 0
+        while True:
+            if reading is None or not self._is_fresh(reading):
+                reading = yield from self.look()
+            fallen = yield from self._prepare(reading)
+            if refused := refusal(reading, fallen):
+                return refused
+            if busy := next((view for view in reading.views if view.busy), None):
+                left = deadline - self.clock()
+                if left <= 0 or not busy.undecided(own):
+                    return Refused(busy)
+                yield Sleep(min(pause * random.uniform(0.5, 1), left))  # noqa: S311
+                pause, lost = min(pause * 1.6, PAUSES[1]), 0
+            elif claim := (yield from self._take(reading, tag)):
+                return claim
+            else:
+                lost += 1
+                if lost % LOST == 0:
+                    yield from self._prove()
+            reading = None
+
+    def succeed(self, claim: Claim, tag: str) -> Steps[None]:
+        """Free the guess's own slot, and the failed slots of the same tag, each only by whoever wins its occupancy."""
+        keys = list(claim.keys)
+        if tag and self._is_fresh(claim.reading):
+            yield from self._survey(claim.reading, _ends_free)
+            for view in claim.reading.views:
+                for number, slot in view.slots.items():
+                    if slot and slot.failed and slot.tag == tag:
+                        if (yield Add(view.entry(slot.occupancy), "forgiven", view.counter.window + MARGIN)):
+                            keys.append(view.entry(number))
+        yield Delete(tuple(keys))
+
+    def fail(self, claim: Claim, tag: str) -> Steps[tuple[Sequence[View], tuple[View, ...]]]:
+        """Mark the guess's slots failed and lock what they complete.
+
+        Returns the views after the failure, and those among them whose lock this guess was elected to announce.
+        """
+        failed = {held.key: str(Slot(held.slot.occupancy, True, tag)) for held in claim.held}
+        yield Write(failed, max(held.counter.window for held in claim.held) + MARGIN)
+        views = [View(held.counter, f"window {held.generation}") for held in claim.held]
+        yield from self._survey(Reading(self.clock(), views), _has_unfailed)
+        return views, (yield from self._lock(views))
+
+    def release(self, claim: Claim) -> Steps[None]:
+        """Give back the slots of a guess that was never made."""
+        yield Delete(claim.keys)
+
+    def reset(self) -> Steps[None]:
+        """Forget the client: its next guess opens a new generation."""
+        yield Delete(tuple(counter.key for counter in self.counters))
+
+    def status(self) -> Steps[Sequence[View]]:
+        """Read all that is on record; writes nothing."""
+        reading = yield from self.look()
+        yield from self._survey(reading, _never)
+        return reading.views
+
+    def _is_fresh(self, reading: Reading) -> bool:
+        return self.clock() - reading.at <= FRESH
+
+    def _prepare(self, reading: Reading) -> Steps[tuple[View, ...]]:
+        """Open the windows of clients that have none, read slots until one is free, write the locks that are due."""
+        if any(view.locked for view in reading.views):
+            return ()
+        for view in reading.views:
+            if view.head is None:
+                head = f"window {self.token()}"
+                if (yield Add(view.counter.key, head, view.counter.window)):
+                    view.open(head)
+        yield from self._survey(reading, _has_free)
+        return (yield from self._lock(reading.views))
+
+    def _survey(self, reading: Reading, enough: Callable[[View], bool]) -> Steps[None]:
+        """Read the slots of open windows piece by piece, and all heads with them, until there is `enough`."""
+        views = reading.views
+        heads = tuple(view.counter.key for view in views)
+        while pieces := {v: v.next_piece() for v in views if v.generation and not (v.whole or enough(v))}:
+            at = self.clock()
+            found = yield Read(heads + tuple(view.entry(number) for view in pieces for number in pieces[view]))
+            for view in views:
+                view.see(found, pieces.get(view, range(0)))
+            reading.at = at
+
+    def _take(self, reading: Reading, tag: str) -> Steps[Claim | None]:
+        """Claim a slot of each view, or none: what was claimed before one was lost is given back."""
+        held: list[Held] = []
+        for view in reading.views if all(view.free for view in reading.views) else ():
+            for number in view.free:
+                slot = Slot(self.token(), False, tag)
+                if (yield Add(view.entry(number), str(slot), view.counter.window + MARGIN)):
+                    held.append(Held(view.counter, str(view.generation), number, slot))
+                    break
+            else:
+                break
+        claim = Claim(reading, tuple(held))
+        if len(held) == len(reading.views) and self._is_fresh(reading):
+            return claim
+        if held:
+            yield from self.release(claim)
+        return None
+
+    def _lock(self, views: Iterable[View]) -> Steps[tuple[View, ...]]:
+        """Replace the heads of views seen full by locks; returns those that this guess is elected to announce.
+
+        A second look proves that the failures stood there all at once: a reading of many keys need not be a snapshot,
+        and an occupancy once freed never comes back.
+        """
+        fallen = []
+        for view in [view for view in views if view.full]:
+            again = View(view.counter, view.head)
+            yield from self._survey(Reading(self.clock(), [again]), _has_unfailed)
+            if (again.head, again.slots) == (view.head, view.slots):
+                lockout, election = view.counter.lockout, view.entry("lock")
+                view.head = "locked" if lockout is None else f"locked {self.now() + lockout:.3f}"
+                yield Write({view.counter.key: view.head}, lockout)
+                if (yield Add(election, "announced", view.counter.window + MARGIN)):
+                    fallen.append(view)
+        return tuple(fallen)
+
+    def _prove(self) -> Steps[None]:
+        """Make the store write and find an entry that nobody else can know of."""
+        key, value = f"{self.counters[0].key}.{self.token()}", self.token()
+        yield Add(key, value, self.counters[0].window + MARGIN)
+        if (yield Read((key,))).get(key) != value:
+            raise SilentStoreError(f"{key} could not be written and read back")
+
+
+def refusal(reading: Reading, fallen: tuple[View, ...] = ()) -> Refused | None:
+    """The lock among the views that ends last, if there is one."""
+    locked = [view for view in reading.views if view.locked]
+    if not locked:
+        return None
+    return Refused(max(locked, key=lambda view: math.inf if view.until is None else view.until), fallen)
+
+
+def _has_free(view: View) -> bool:
+    """Enough for a claim."""
+    return bool(view.free)
+
+
+def _has_unfailed(view: View) -> bool:
+    """Enough to know that no lock is due."""
+    return any(slot is None or not slot.failed for slot in view.slots.values())
+
+
+def _ends_free(view: View) -> bool:
+    """Enough for forgiving: past a piece without any entry there is nothing on record."""
+    return bool(view.piece) and all(view.slots[number] is None for number in view.piece)
+
+
+def _never(view: View) -> bool:
+    return False
