@@ -1,0 +1,126 @@
+"""What each argument of a policy may be: a check per kind, and the attribute that runs it."""
+
+import math
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any, Final, Generic, TypeVar, overload
+
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final[Any] = _Unset()
+
+
+class Argument(Generic[T]):
+    """A validated attribute of a frozen policy; where none was given, what the setting says at that moment.
+
+    `check` returns the value as it is kept, or raises ValueError with what is allowed; `default` is given the policy.
+    """
+
+    def __init__(self, check: Callable[[Any], T], default: Callable[[Any], object], setting: str = "") -> None:
+        self.check, self.default, self.setting = check, default, setting
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, policy: None, owner: type) -> Any: ...
+    @overload
+    def __get__(self, policy: object, owner: type) -> T: ...
+    def __get__(self, policy: object, owner: type) -> Any:
+        if policy is None:
+            return UNSET
+        if self.name in policy.__dict__:
+            return policy.__dict__[self.name]
+        value = self.default(policy)
+        try:
+            return self.check(value)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{self.setting or self.name} is {value!r}; it must be {error}.") from None
+
+    def __set__(self, policy: object, value: Any) -> None:
+        if value is UNSET:
+            return
+        try:
+            policy.__dict__[self.name] = self.check(value)
+        except ValueError as error:
+            raise ValueError(f"lockout_protect: {self.name} is {value!r}; it must be {error}.") from None
+
+
+def whole(least: int, most: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if type(value) is not int or not least <= value <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return value
+
+    return check
+
+
+def duration(least: float) -> Callable[[Any], float]:
+    """Seconds, from `least` to ten years."""
+
+    def check(value: Any) -> float:
+        seconds = value.total_seconds() if isinstance(value, timedelta) else value
+        if type(seconds) not in (int, float) or not math.isfinite(seconds) or not least <= seconds <= 315_360_000:
+            raise ValueError(f"seconds from {least:g} up to ten years, or a timedelta")
+        return float(seconds)
+
+    return check
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("True or False")
+    return value
+
+
+def name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 200:
+        raise ValueError("a name of 1 to 200 printable characters")
+    return value
+
+
+def function(value: Any) -> Any:
+    if not callable(value):
+        raise ValueError("a callable")
+    return value
+
+
+def optional(check: Callable[[Any], T], also: str = "None") -> Callable[[Any], T | None]:
+    def checked(value: Any) -> T | None:
+        try:
+            return None if value is None else check(value)
+        except ValueError as error:
+            raise ValueError(f"{error}, or {also}") from None
+
+    return checked
+
+
+def name_or_function(value: Any) -> Any:
+    if not callable(value) and not (isinstance(value, str) and value):
+        raise ValueError("a name or a callable")
+    return value
+
+
+def methods(value: Any) -> frozenset[str]:
+    names = () if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    if not isinstance(value, Iterable) or isinstance(value, str) or not all(isinstance(n, str) and n for n in names):
+        raise ValueError('a list of HTTP methods such as ("POST", "PUT"), or () for none')
+    return frozenset(n.upper() for n in names)
+
+
+def failure(value: Any) -> Any:
+    """Statuses become a frozenset; a callable stays."""
+    if callable(value):
+        return value
+    codes = value if isinstance(value, tuple | list | set | frozenset) else (value,)
+    if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
+        raise ValueError("an HTTP status, several of them, or a callable (request, response) -> bool")
+    return frozenset(codes)

@@ -1,0 +1,151 @@
+"""The hook into django.contrib.auth: which blocks are open, and what `authenticate()` does inside them.
+
+`load_backend` is looked up by `authenticate()` at call time, so wrapping it reaches every caller, also those that bound
+`authenticate` before this module was imported. It hands out observed backends only while a block is open.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from functools import partial, update_wrapper
+from typing import Any, Protocol
+
+import wrapt
+from django.contrib import auth
+from django.contrib.auth.signals import user_login_failed
+from django.dispatch import receiver
+from django.views.decorators.debug import sensitive_variables
+
+from .entries import Steps
+from .exceptions import LockedOut
+from .store import arun, run
+
+
+class Call:
+    """The credentials of one call of a backend; its repr shows none of them."""
+
+    __slots__ = ("backend", "credentials")
+
+    def __init__(self, credentials: Mapping[str, Any], backend: str) -> None:
+        self.credentials, self.backend = credentials, backend
+
+    def __repr__(self) -> str:
+        return f"<Call of {self.backend}>"
+
+
+class Block(Protocol):
+    """What the hook needs of an open block; an attempt is whatever `ask` returns."""
+
+    open: bool
+
+    def ask(self, call: Call) -> Steps[Any]: ...
+    def withdraw(self, attempt: Any, call: Call) -> Steps[None]: ...
+    def succeed_at(self, attempt: Any, call: Call) -> Steps[None]: ...
+    def fail_at(self, attempt: Any, call: Call) -> None: ...
+
+
+BLOCKS = "_lockout_blocks"
+
+_open: ContextVar[tuple[Block, ...]] = ContextVar("lockout_decorators_open", default=())
+_asked: ContextVar[tuple[tuple[Block, Any], ...]] = ContextVar("lockout_decorators_asked", default=())
+
+
+def enter(block: Block, request: Any) -> None:
+    """From now on `block` watches this thread or task, and failures that are signalled with `request`."""
+    _open.set((*_open.get(), block))
+    _home(request)[BLOCKS] = (*_blocks_of(request), block)
+
+
+def leave(block: Block, request: Any) -> None:
+    _open.set(tuple(other for other in _open.get() if other is not block))
+    _asked.set(tuple(pair for pair in _asked.get() if pair[0] is not block))
+    _home(request)[BLOCKS] = tuple(other for other in _blocks_of(request) if other is not block)
+
+
+def _home(request: Any) -> dict[str, Any]:
+    """Where a request, DRF's or Django's, keeps its blocks."""
+    found: dict[str, Any] = getattr(getattr(request, "_request", request), "__dict__", {})
+    return found
+
+
+def _blocks_of(request: Any) -> tuple[Block, ...]:
+    return _home(request).get(BLOCKS, ())
+
+
+class ObservedBackend(wrapt.ObjectProxy):  # type: ignore[misc]
+    """A backend whose verdicts are seen by the blocks that were open when it was loaded."""
+
+    def __init__(self, backend: Any, blocks: Sequence[Block]) -> None:
+        super().__init__(backend)
+        self._self_blocks = blocks
+
+    @property
+    def authenticate(self) -> Callable[..., Any]:
+        return self._self_observed(_observe, self.__wrapped__.authenticate)
+
+    @property
+    def aauthenticate(self) -> Callable[..., Any]:
+        return self._self_observed(_aobserve, self.__wrapped__.aauthenticate)
+
+    def _self_observed(self, observe: Callable[..., Any], authenticate: Callable[..., Any]) -> Callable[..., Any]:
+        name = f"{type(self.__wrapped__).__module__}.{type(self.__wrapped__).__qualname__}"
+        return update_wrapper(partial(observe, authenticate, name, self._self_blocks), authenticate)
+
+
+@sensitive_variables()
+def _observe(authenticate: Any, name: str, blocks: Sequence[Block], /, *args: Any, **credentials: Any) -> Any:
+    call = Call(credentials, name)
+    asked = run(_ask(blocks, call))
+    _asked.set(asked)
+    user = authenticate(*args, **credentials)
+    if user is not None:
+        run(_succeed(asked, call))
+    return user
+
+
+@sensitive_variables()
+async def _aobserve(authenticate: Any, name: str, blocks: Sequence[Block], /, *args: Any, **credentials: Any) -> Any:
+    call = Call(credentials, name)
+    asked = await arun(_ask(blocks, call))
+    _asked.set(asked)
+    user = await authenticate(*args, **credentials)
+    if user is not None:
+        await arun(_succeed(asked, call))
+    return user
+
+
+def _ask(blocks: Sequence[Block], call: Call) -> Steps[tuple[tuple[Block, Any], ...]]:
+    """Claim a slot in every block; if one refuses, the guess is not made and the others get theirs back."""
+    asked: list[tuple[Block, Any]] = []
+    try:
+        for block in blocks:
+            if block.open and (attempt := (yield from block.ask(call))):
+                asked.append((block, attempt))
+    except LockedOut:
+        for block, attempt in asked:
+            yield from block.withdraw(attempt, call)
+        raise
+    return tuple(asked)
+
+
+def _succeed(asked: Sequence[tuple[Block, Any]], call: Call) -> Steps[None]:
+    for block, attempt in asked:
+        yield from block.succeed_at(attempt, call)
+
+
+@wrapt.function_wrapper  # type: ignore[misc,untyped-decorator]
+def _observing(load_backend: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    backend = load_backend(*args, **kwargs)
+    blocks = tuple(block for block in _open.get() if block.open)
+    return ObservedBackend(backend, blocks) if blocks else backend
+
+
+auth.load_backend = _observing(auth.load_backend)
+
+
+@receiver(user_login_failed, dispatch_uid="lockout_decorators")
+def _failed(sender: Any, credentials: Mapping[str, Any], request: Any = None, **kwargs: Any) -> None:
+    """Take Django's own word for a failure. No I/O: the block settles it later."""
+    asked = dict(_asked.get())
+    for block in dict.fromkeys((*_open.get(), *_blocks_of(request))):
+        if block.open:
+            block.fail_at(asked.get(block), Call(credentials, "signal"))

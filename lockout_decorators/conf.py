@@ -1,0 +1,97 @@
+"""The settings: typed, with their defaults, read at the moment of use."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+UNIX = "unix"  # stands for a peer without an address among the trusted proxies
+PREFIX = re.compile(r"[!-~]{1,100}")  # printable ASCII without spaces: valid on memcached
+
+
+def refuse(name: str, value: object, allowed: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name} is {value!r}; it must be {allowed}.")
+
+
+class LockoutSettings:
+    """Each property is one `LOCKOUT_*` setting; ImproperlyConfigured says what came and what is allowed."""
+
+    @property
+    def enabled(self) -> bool:
+        return self._flag("LOCKOUT_ENABLED", True)
+
+    @property
+    def max_attempts(self) -> object:
+        return getattr(settings, "LOCKOUT_MAX_ATTEMPTS", 5)
+
+    @property
+    def enforcement_window(self) -> object:
+        return getattr(settings, "LOCKOUT_ENFORCEMENT_WINDOW", 300)
+
+    @property
+    def time(self) -> object:
+        return getattr(settings, "LOCKOUT_TIME", 600)
+
+    @property
+    def use_user_agent(self) -> bool:
+        return self._flag("LOCKOUT_USE_USER_AGENT", False)
+
+    @property
+    def cache_prefix(self) -> str:
+        prefix = getattr(settings, "LOCKOUT_CACHE_PREFIX", "lockout")
+        if not isinstance(prefix, str) or not PREFIX.fullmatch(prefix):
+            raise refuse("LOCKOUT_CACHE_PREFIX", prefix, "1 to 100 printable ASCII characters without spaces")
+        return prefix
+
+    @property
+    def cache(self) -> object:
+        return getattr(settings, "LOCKOUT_CACHE", "default")
+
+    @property
+    def trusted_proxies(self) -> tuple[frozenset[Network], bool]:
+        """The networks, and whether a unix socket's peer is trusted as well."""
+        value = getattr(settings, "LOCKOUT_TRUSTED_PROXIES", ())
+        if isinstance(value, list | tuple | set | frozenset):
+            try:
+                return frozenset(ipaddress.ip_network(entry) for entry in value if entry != UNIX), UNIX in value
+            except ValueError:
+                pass
+        raise refuse("LOCKOUT_TRUSTED_PROXIES", value, 'a list of addresses, networks ("10.0.0.0/8") and "unix"')
+
+    @property
+    def ipv6_prefix(self) -> int:
+        value = getattr(settings, "LOCKOUT_IPV6_PREFIX", 64)
+        if type(value) is not int or not 1 <= value <= 128:
+            raise refuse("LOCKOUT_IPV6_PREFIX", value, "a whole number from 1 to 128")
+        return value
+
+    @property
+    def client_ip(self) -> Callable[[HttpRequest], str | None] | None:
+        value = getattr(settings, "LOCKOUT_CLIENT_IP", None)
+        try:
+            found = import_string(value) if isinstance(value, str) else value
+        except ImportError as error:
+            raise ImproperlyConfigured(f"LOCKOUT_CLIENT_IP: {error}") from error
+        if found is not None and not callable(found):
+            raise refuse("LOCKOUT_CLIENT_IP", value, "a callable taking the request, its dotted path, or None")
+        return cast("Callable[[HttpRequest], str | None] | None", found)
+
+    @property
+    def fail_open(self) -> bool:
+        return self._flag("LOCKOUT_FAIL_OPEN", False)
+
+    def _flag(self, name: str, default: bool) -> bool:
+        value: Any = getattr(settings, name, default)
+        if not isinstance(value, bool):
+            raise refuse(name, value, "True or False")
+        return value
+
+
+conf = LockoutSettings()

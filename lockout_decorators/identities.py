@@ -1,0 +1,71 @@
+"""Who is tried: the credential that names the account, its folded form for counting, and the secrets beside it."""
+
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
+
+UsernameFunction = Callable[[HttpRequest, Mapping[str, Any]], Any]
+
+LENGTH = 256  # characters of a user name that are looked at
+
+
+def account_field(credentials: Mapping[str, Any], username: str | UsernameFunction | None) -> str | None:
+    """The name of the credential that names the account, if there is one."""
+    names = (username,) if isinstance(username, str) else (get_user_model().USERNAME_FIELD, "username", "email")
+    return next((name for name in names if name in credentials), None)
+
+
+@sensitive_variables("credentials")
+def account(credentials: Mapping[str, Any], username: str | UsernameFunction | None, request: HttpRequest) -> Any:
+    """The exact value that names the account; None if nothing does."""
+    if callable(username):
+        return username(request, credentials)
+    field = account_field(credentials, username)
+    return None if field is None else credentials[field]
+
+
+def fold(value: Any) -> str | None:
+    """The identity: `value` folded as far as any backend or collation might, so that variants are counted as one.
+
+    Cut to 256 characters; NFKD without marks, format and control characters; casefolded; dotless i; stripped. None if
+    nothing is left.
+    """
+    if value is None:
+        return None
+    text = unicodedata.normalize("NFKD", str(value)[:LENGTH]).casefold()
+    kept = (c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in ("Mn", "Me", "Cf", "Cc"))
+    return "".join(kept).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i").strip() or None
+
+
+@sensitive_variables("credentials")
+def is_blank(credentials: Mapping[str, Any]) -> bool:
+    """Whether there is nothing to verify."""
+    return all(value is None or (isinstance(value, str | bytes) and not value) for value in credentials.values())
+
+
+class Comparison:
+    """Tells whether two calls present the same values, without keeping plain secrets: by a digest under a random key.
+
+    Strings, bytes and numbers are compared by value, any other object by identity (and kept alive for that).
+    """
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(16)
+        self._objects: dict[int, object] = {}
+
+    @sensitive_variables()
+    def digest(self, credentials: Mapping[str, Any], without: str | None = None) -> bytes:
+        spelled = [(name, self._spell(credentials[name])) for name in sorted(credentials) if name != without]
+        return hmac.digest(self._key, ascii(spelled).encode(), "sha256")
+
+    @sensitive_variables()
+    def _spell(self, value: Any) -> str:
+        if value is None or isinstance(value, str | bytes | int | float):
+            return ascii(value)
+        return f"{type(value).__name__} {id(self._objects.setdefault(id(value), value))}"

@@ -1,0 +1,100 @@
+"""How a client is recognised: key parts, and their digest.
+
+Parts are named, length-framed and digested with an HMAC under SECRET_KEY: no two clients can spell the same key, and
+the cache holds no personal data.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+
+from .clients import client_address
+
+if TYPE_CHECKING:
+    from .policy import LockoutPolicy
+
+KeyFunction = Callable[[HttpRequest, str | None], str]
+
+PARTS = ("ip", "ua", "username", "user", "session")
+HEADER = re.compile(r"header:[A-Za-z0-9-]+")
+CHANGEABLE = ("ua", "username", "session", "header:")  # a client can make these up anew for every guess
+
+DIGEST = 32  # hexadecimal digits that are kept: 128 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What tells clients apart: named parts, or one callable `(request, identity) -> str`."""
+
+    parts: tuple[str, ...]
+    function: KeyFunction | None = None
+
+    @classmethod
+    def parse(cls, value: str | KeyFunction) -> "Key":
+        """Raises ValueError for an unknown part, with what is allowed."""
+        if callable(value):
+            return cls((), value)
+        parts = tuple(value.split("+")) if isinstance(value, str) else ()
+        unknown = [part for part in parts if part not in PARTS and not HEADER.fullmatch(part)]
+        if not parts or unknown or len(set(parts)) < len(parts):
+            raise ValueError(f'parts of {", ".join(PARTS)}, header:Name joined by "+" (such as "ip+ua"), or a callable')
+        return cls(parts)
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether nobody can say who the client is before the user name is known."""
+        return self.function is not None or "username" in self.parts
+
+    @property
+    def changeable(self) -> bool:
+        return any(part.startswith(CHANGEABLE) for part in self.parts)
+
+    def spell(self, request: HttpRequest, identity: str | None, address: str) -> list[str]:
+        """The parts as names and values. Where a part is absent the address takes its place, marked as such."""
+        if self.function is not None:
+            return ["callable", str(self.function(request, identity))]
+        spelled = []
+        for part in self.parts:
+            value = address if part == "ip" else _value(part, request, identity)
+            spelled += [part, value] if value else [f"no {part}", address]
+        return spelled
+
+
+def _value(part: str, request: HttpRequest, identity: str | None) -> str | None:
+    if part == "username":
+        return identity
+    if part == "ua":
+        return request.META.get("HTTP_USER_AGENT")
+    if part == "session":
+        return getattr(getattr(request, "session", None), "session_key", None)
+    if part == "user":
+        user = getattr(request, "user", None)
+        return str(user.pk) if user is not None and user.is_authenticated else None
+    return request.headers.get(part.removeprefix("header:"))
+
+
+def digest(*parts: str) -> str:
+    """128 bits, in hexadecimal, of an HMAC-SHA256 of `parts`, each preceded by its length."""
+    framed = b"".join(b"%d:%b," % (len(part), part) for part in map(_encode, parts))
+    return salted_hmac("lockout_decorators", framed, algorithm="sha256").hexdigest()[:DIGEST]
+
+
+def client_keys(policy: "LockoutPolicy", request: HttpRequest, identity: str | None) -> tuple[str, list[str]]:
+    """The client's address, and its digests: of its ceiling if it has one, and of its key."""
+    request = getattr(request, "_request", request)  # Django's own, where DRF wraps it: its `user` must not be resolved
+    address = client_address(request)
+    digests = [digest("ceiling", policy.scope, address)] if len(policy.limits) > 1 else []
+    return address, [*digests, digest("key", policy.scope, *policy.key.spell(request, identity, address))]
+
+
+def tag(account: Any) -> str:
+    """Recognises the exact value that named an account; empty where nothing did."""
+    return digest("tag", type(account).__name__, ascii(account))[:16] if account not in (None, "") else ""
+
+
+def _encode(part: str) -> bytes:
+    return part.encode("utf-8", "surrogatepass")

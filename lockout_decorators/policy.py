@@ -1,0 +1,217 @@
+"""LockoutPolicy: the rule, a frozen value, and the doors that lead to it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self, TypedDict
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from . import arguments as allowed
+from .arguments import UNSET, Argument
+from .attempts import Block, reset_steps, status_steps
+from .conf import conf
+from .entries import Counter
+from .exceptions import LockedOut, LockoutStatus
+from .keys import Key, KeyFunction
+from .store import arun, run
+
+Duration = float | timedelta
+Failure = int | Iterable[int] | Callable[[HttpRequest, Any], bool | None]
+Username = str | Callable[[HttpRequest, Mapping[str, Any]], Any]
+Response = str | Callable[[HttpRequest, LockedOut], Any]
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+CEILING = 5  # times `max`, for keys that a client can change
+DERIVED = "(derived from the view)"  # the scope of a policy whose view is not known yet
+
+
+class PolicyArguments(TypedDict, total=False):
+    """The keyword arguments of `LockoutPolicy` and `lockout_protect`; see `LockoutPolicy`."""
+
+    key: str | KeyFunction
+    max: int
+    window: Duration
+    lockout: Duration | None
+    scope: str
+    cache: str
+    ceiling: int | None
+    username: Username | None
+    failure: Failure | None
+    credentials: Callable[[HttpRequest], bool] | None
+    calls: int
+    response: Response | None
+    methods: Iterable[str] | None
+    enforce: bool
+    exempt: Callable[[HttpRequest], bool] | None
+    patience: Duration
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockoutPolicy:
+    """How many failed guesses are one too many, whose, and what happens then.
+
+    Durations are seconds or a `timedelta`. What is not given is read from the settings at the moment of use. A value
+    that is not allowed raises ValueError with the argument's name, what came and what is allowed.
+
+    Attributes:
+        key: How a client is recognised: "ip", "ua", "username", "user", "session", "header:Name", joined by "+", or a
+            callable `(request, identity) -> str`. Default "ip" (LOCKOUT_USE_USER_AGENT: "ip+ua").
+        max: Failed guesses that lock, 1 to 1000. Default LOCKOUT_MAX_ATTEMPTS, 5.
+        window: Seconds, from the first failure, in which they count. Default LOCKOUT_ENFORCEMENT_WINDOW, 300.
+        lockout: Seconds that the lock lasts, from the failure that completes `max`; None: until it is reset. Default
+            LOCKOUT_TIME, 600.
+        scope: The name under which the policy counts; views with the same scope share their counters.
+        cache: The cache alias. Default LOCKOUT_CACHE, "default".
+        ceiling: One address may fail `ceiling * max` times, whatever it makes up for the rest of its key; None: no
+            such limit. Default 5 for keys that a client can change, else None.
+        username: The credential that names the account, or a callable `(request, credentials)` that computes it.
+            Default the user model's USERNAME_FIELD, "username" or "email".
+        failure: For views whose verdict shows only in the response: a status, several, or a callable `(request,
+            response) -> bool`. At most `max` plus what is in flight are verified.
+        credentials: Whether `request` presents credentials, for `failure`. Default: it has an Authorization header.
+        calls: Calls of `authenticate()` with the same secrets that are one guess. Default 2.
+        response: The answer to a refused guess: a template, or a callable `(request, locked_out)`.
+        methods: HTTP methods that are refused before the view runs. Default: those that are not safe.
+        enforce: False counts, logs and signals, but refuses nobody.
+        exempt: A callable `(request) -> bool`: requests to let through uncounted.
+        patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
+    """
+
+    key: Argument[Key] = Argument(Key.parse, lambda policy: "ip+ua" if conf.use_user_agent else "ip")
+    max: Argument[int] = Argument(allowed.whole(1, 1000), lambda policy: conf.max_attempts, "LOCKOUT_MAX_ATTEMPTS")
+    window: Argument[float] = Argument(
+        allowed.duration(1), lambda policy: conf.enforcement_window, "LOCKOUT_ENFORCEMENT_WINDOW"
+    )
+    lockout: Argument[float | None] = Argument(
+        allowed.optional(allowed.duration(1), "None for ever"), lambda policy: conf.time, "LOCKOUT_TIME"
+    )
+    scope: Argument[str] = Argument(allowed.name, lambda policy: None)
+    cache: Argument[str] = Argument(allowed.name, lambda policy: conf.cache, "LOCKOUT_CACHE")
+    ceiling: Argument[int | None] = Argument(
+        allowed.optional(allowed.whole(1, 1000)), lambda policy: CEILING if policy.key.changeable else None
+    )
+    username: Argument[Username | None] = Argument(allowed.optional(allowed.name_or_function), lambda policy: None)
+    failure: Argument[Any] = Argument(allowed.optional(allowed.failure), lambda policy: None)
+    credentials: Argument[Any] = Argument(allowed.optional(allowed.function), lambda policy: None)
+    calls: Argument[int] = Argument(allowed.whole(1, 10), lambda policy: 2)
+    response: Argument[Response | None] = Argument(allowed.optional(allowed.name_or_function), lambda policy: None)
+    methods: Argument[frozenset[str] | None] = Argument(allowed.optional(allowed.methods), lambda policy: None)
+    enforce: Argument[bool] = Argument(allowed.flag, lambda policy: True)
+    exempt: Argument[Any] = Argument(allowed.optional(allowed.function), lambda policy: None)
+    patience: Argument[float] = Argument(allowed.duration(0), lambda policy: 5)
+
+    def __post_init__(self) -> None:
+        if "scope" not in self.__dict__:
+            raise ValueError('LockoutPolicy: a policy made by hand names its scope, as in LockoutPolicy(scope="login").')
+        register(self)
+
+    def observe(self, request: HttpRequest) -> Block:
+        """A block, for `with` or `async with`, in which each `authenticate()` is a guess.
+
+        Entering it, and every `authenticate()` in it, raises LockedOut where the guess is refused.
+        """
+        return Block(self, request)
+
+    def attempt(self, request: HttpRequest, username: Any = None) -> Block:
+        """A block around one guess that is verified by other means than `authenticate()`.
+
+        Entering it raises LockedOut where the guess is refused. Say `succeed()`, `fail()` or `cancel()` in it; left
+        without a word, or by an exception, the guess was wrong. `username` is who is tried, as it was sent.
+        """
+        return Block(self, request, username, eager=True)
+
+    def status(self, request: HttpRequest, username: Any = None) -> LockoutStatus:
+        """How the client stands. Raises StoreError, and ValueError where the key needs a `username`."""
+        return run(status_steps(self, request, self._known(username)))
+
+    async def astatus(self, request: HttpRequest, username: Any = None) -> LockoutStatus:
+        """See status()."""
+        return await arun(status_steps(self, request, self._known(username)))
+
+    def reset(self, request: HttpRequest, username: Any = None) -> None:
+        """Forget the client's failures and lift its lock, its address's ceiling included. Raises as status() does."""
+        run(reset_steps(self, request, self._known(username)))
+
+    async def areset(self, request: HttpRequest, username: Any = None) -> None:
+        """See reset()."""
+        await arun(reset_steps(self, request, self._known(username)))
+
+    def scoped(self, scope: str) -> Self:
+        """This policy under another scope."""
+        policy = object.__new__(type(self))
+        policy.__dict__.update(self.__dict__, scope=scope)
+        register(policy)
+        return policy
+
+    @property
+    def limits(self) -> tuple[int, ...]:
+        """The number of slots of each counter: the ceiling's, where there is one, and the key's."""
+        ceiling, limit = self.ceiling, self.max
+        return (limit,) if ceiling is None else (ceiling * limit, limit)
+
+    def counters(self, digests: Iterable[str]) -> tuple[Counter, ...]:
+        prefix, window, lockout = conf.cache_prefix, self.window, self.lockout
+        return tuple(
+            Counter(f"{prefix}:{digest}", limit, window, lockout)
+            for digest, limit in zip(digests, self.limits, strict=True)
+        )
+
+    def looks_early(self, request: HttpRequest) -> bool:
+        """Whether a lock is looked up before the view runs."""
+        if self.key.needs_identity:
+            return False
+        if self.methods is None:
+            return self.failure is not None or request.method not in SAFE_METHODS
+        return request.method in self.methods
+
+    def is_failure(self, request: HttpRequest, response: Any) -> bool:
+        """The verdict of a view that shows it in its response only."""
+        presented = self.credentials or (_has_authorization if isinstance(self.failure, frozenset) else None)
+        if presented is not None and not presented(request):
+            return False
+        if isinstance(self.failure, frozenset):
+            return response.status_code in self.failure
+        return bool(self.failure(request, response))
+
+    def _known(self, username: Any) -> Any:
+        if username is None and "username" in self.key.parts:
+            raise ValueError(f"policy {self.scope!r} counts by user name: pass username=.")
+        return username
+
+
+def _has_authorization(request: HttpRequest) -> bool:
+    return bool(request.META.get("HTTP_AUTHORIZATION"))
+
+
+registered: dict[str, list[LockoutPolicy]] = {}  # all policies that have a scope, by scope
+
+
+def register(policy: LockoutPolicy) -> None:
+    if policy.scope != DERIVED and policy not in (known := registered.setdefault(policy.scope, [])):
+        known.append(policy)
+
+
+def reset_attempts(request: HttpRequest, scope: str | None = None) -> None:
+    """Forget the failures of the client that sent `request`, and lift its locks.
+
+    Under the policies of `scope`; without one, under every registered policy whose key needs nothing but the request.
+    Raises LookupError for an unknown scope, and StoreError.
+    """
+    for policy in _resettable(scope):
+        policy.reset(request)
+
+
+async def areset_attempts(request: HttpRequest, scope: str | None = None) -> None:
+    """See reset_attempts()."""
+    for policy in _resettable(scope):
+        await policy.areset(request)
+
+
+def _resettable(scope: str | None) -> list[LockoutPolicy]:
+    if scope is None:
+        return [policy for known in registered.values() for policy in known if not policy.key.needs_identity]
+    if scope not in registered:
+        raise LookupError(f"no policy has the scope {scope!r}; there are: {', '.join(sorted(registered)) or 'none'}")
+    return registered[scope]

@@ -1,0 +1,101 @@
+"""From LockedOut to an answer: the same for right and wrong passwords, known and unknown users."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template import Context, Engine, TemplateDoesNotExist
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext, ngettext
+
+from .exceptions import LockedOut
+
+TEMPLATE = "lockout_decorators/locked_out.html"
+JSON = ("application/problem+json", "application/json")
+
+
+def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> HttpResponseBase:
+    """The response to a refused guess: what `response` (a template name or a callable) makes, or a negotiated one."""
+    if iscoroutinefunction(response):
+        made = async_to_sync(response)(request, locked_out)
+    elif callable(response):
+        made = response(request, locked_out)
+    elif response is not None:
+        made = HttpResponse(_render(response, request, locked_out), status=locked_out.status_code)
+    else:
+        made = _negotiated(request, locked_out)
+    return marked(made, locked_out)
+
+
+async def aanswer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> HttpResponseBase:
+    """See answer()."""
+    if iscoroutinefunction(response):
+        return marked(await response(request, locked_out), locked_out)
+    return await sync_to_async(answer)(request, locked_out, response)
+
+
+def marked(response: HttpResponseBase, locked_out: LockedOut) -> HttpResponseBase:
+    """Headers that every such answer has: when to come back, and that nobody may store it."""
+    if locked_out.status.retry_after is not None:
+        response.headers.setdefault("Retry-After", str(locked_out.status.retry_after))
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _negotiated(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
+    status, kind = locked_out.status_code, _kind(request)
+    if kind == "text/html":
+        made = HttpResponse(_page(request, locked_out), status=status)
+    elif kind in JSON:
+        problem = {"type": "about:blank", "title": _title(locked_out), "status": status, "detail": _advice(locked_out)}
+        made = HttpResponse(json.dumps(problem), status=status, content_type=JSON[0])
+    else:
+        text = f"{_title(locked_out)} {_advice(locked_out)}\n"
+        made = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
+    patch_vary_headers(made, ["Accept"])
+    return made
+
+
+def _kind(request: HttpRequest) -> str:
+    """What the client names in Accept, HTML or JSON; plain text for those that take anything."""
+    named = [media for media in request.accepted_types if "*" not in str(media)]
+    offered = ("text/html", *JSON)
+    wanted = [kind for media in named for kind in offered if media.match(kind)]
+    if wanted:
+        return str(request.get_preferred_type(wanted))
+    return JSON[0] if not named and request.content_type in JSON else "text/plain"
+
+
+def _page(request: HttpRequest, locked_out: LockedOut) -> str:
+    try:
+        return _render(TEMPLATE, request, locked_out)
+    except TemplateDoesNotExist:  # the app is not installed
+        source = (Path(__file__).parent / "templates" / TEMPLATE).read_text()
+        builtins = ["django.templatetags.i18n"]
+        return Engine(builtins=builtins).from_string(source).render(Context(_context(locked_out)))
+
+
+def _render(template: str, request: HttpRequest, locked_out: LockedOut) -> str:
+    return render_to_string(template, _context(locked_out), request)
+
+
+def _context(locked_out: LockedOut) -> dict[str, Any]:
+    return {"status": locked_out.status, "title": _title(locked_out), "advice": _advice(locked_out)}
+
+
+def _title(locked_out: LockedOut) -> str:
+    return gettext(locked_out.message)
+
+
+def _advice(locked_out: LockedOut) -> str:
+    seconds = locked_out.status.retry_after
+    if seconds is None:
+        return gettext("Ask the site's administrators for help.")
+    if seconds < 120:
+        return ngettext("Try again in %d second.", "Try again in %d seconds.", seconds) % seconds
+    minutes = -(-seconds // 60)
+    return ngettext("Try again in %d minute.", "Try again in %d minutes.", minutes) % minutes

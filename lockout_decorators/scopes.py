@@ -1,0 +1,56 @@
+"""The name of a view, which its policy counts under unless it is given a scope."""
+
+import inspect
+from functools import partial
+from typing import Any
+
+STAND_IN = "_update_method_wrapper.<locals>.dummy"  # what Django's method_decorator decorates instead of the method
+
+
+def scope_of(view: Any) -> str | None:
+    """The dotted name of a view: of a function, or of the class behind a method, `as_view()` or callable object.
+
+    A method other than `dispatch` is named after its class. None where there is no name, as for a lambda.
+    """
+    view = unwrapped(view)
+    if isinstance(view, type):
+        return class_scope(view)
+    if inspect.ismethod(view):
+        owner = view.__self__
+        return class_scope(owner if isinstance(owner, type) else type(owner), view.__name__)
+    for attribute in ("view_class", "cls"):  # Django's as_view(), DRF's
+        if isinstance(cls := getattr(view, attribute, None), type):
+            return class_scope(cls)
+    name = getattr(view, "__qualname__", None)
+    if name is None:
+        return class_scope(type(view))
+    return None if "<lambda>" in name else f"{view.__module__}.{name}"
+
+
+def class_scope(cls: type, method: str = "dispatch") -> str:
+    """A class by its qualified name, or by the name it was given afterwards (as DRF's `api_view` does)."""
+    name = cls.__qualname__ if cls.__qualname__.rpartition(".")[2] == cls.__name__ else cls.__name__
+    return f"{cls.__module__}.{name}" + ("" if method == "dispatch" else f".{method}")
+
+
+def unwrapped(view: Any) -> Any:
+    """The function of a partial; Django's `method_decorator` makes one of the method of each new instance."""
+    while isinstance(view, partial):
+        view = view.func
+    return view
+
+
+def is_stand_in(view: Any) -> bool:
+    return getattr(view, "__module__", None) == "django.utils.decorators" and view.__qualname__ == STAND_IN
+
+
+def takes_request(view: Any) -> bool:
+    """Whether `view` can be called with a request, as first argument or by name. A lone `self` is no request."""
+    try:
+        parameters = list(inspect.signature(view).parameters.values())
+    except (TypeError, ValueError):  # some builtins tell nothing
+        return callable(view)
+    if parameters and parameters[0].name == "self":
+        parameters = parameters[1:]
+    kinds = {parameter.kind for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY}
+    return bool(kinds) or any(parameter.name == "request" for parameter in parameters)

@@ -1,0 +1,60 @@
+"""What the library tells: five signals, each sent with `request` and one frozen `detail`; the sender is the policy's
+scope."""
+
+from dataclasses import dataclass
+
+from django.dispatch import Signal
+
+from .exceptions import LockoutStatus
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptDetail:
+    """The subject of `attempt_failed`, `locked_out`, `attempt_refused` and `lockout_reset`.
+
+    Attributes:
+        status: The `LockoutStatus` after the event.
+        address: The client's address as the key sees it.
+        username: The user name tried, as it was sent (escape it before printing); None where there was none.
+        enforced: False under a policy with `enforce=False`: the guess went ahead.
+        ceiling: Whether the event is about the address alone, the policy's ceiling.
+    """
+
+    status: LockoutStatus
+    address: str
+    username: str | None = None
+    enforced: bool = True
+    ceiling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDetail:
+    """The subject of `store_failed`.
+
+    Attributes:
+        scope: The policy's scope.
+        alias: The cache alias.
+        error: What the cache raised.
+        fail_open: Whether the guess went ahead unguarded.
+    """
+
+    scope: str
+    alias: str
+    error: Exception
+    fail_open: bool
+
+
+attempt_failed = Signal()
+"""A guess was wrong."""
+
+locked_out = Signal()
+"""A lock fell: once per lock."""
+
+attempt_refused = Signal()
+"""A guess met a lock, or found all slots busy."""
+
+lockout_reset = Signal()
+"""A client was forgiven by `reset`."""
+
+store_failed = Signal()
+"""The cache could not count."""

@@ -1,0 +1,166 @@
+"""The only file that touches a cache: performs the operations of the slot protocol on a cache alias."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.core.cache import BaseCache, caches
+from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.redis import RedisCache
+from django.core.files import locks
+from django.db import connections, router
+from django.utils import timezone
+
+from .entries import Add, Delete, Operation, Read, Sleep, Steps, Write, is_head
+from .exceptions import StoreError
+
+T = TypeVar("T")
+
+AHEAD = timedelta(seconds=1)  # how long before its time an expired head is removed from a database cache
+
+
+class Do(NamedTuple):
+    """Call a function that may block."""
+
+    function: Callable[[], Any]
+
+
+def run(steps: Steps[T]) -> T:
+    """Drive `steps`, which yield `Do` and `Sleep`, in this thread."""
+    resume, value = steps.send, None
+    while True:
+        try:
+            step = resume(value)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        try:
+            value, resume = _perform(step), steps.send
+        except Exception as error:
+            value, resume = error, steps.throw
+
+
+async def arun(steps: Steps[T]) -> T:
+    """See run(). Calls hop to Django's thread, sleeps stay on the loop."""
+    resume, value = steps.send, None
+    while True:
+        try:
+            step = resume(value)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        try:
+            value, resume = await _aperform(step), steps.send
+        except Exception as error:
+            value, resume = error, steps.throw
+
+
+def _perform(step: Any) -> Any:
+    return time.sleep(step.seconds) if isinstance(step, Sleep) else step.function()
+
+
+async def _aperform(step: Any) -> Any:
+    if isinstance(step, Sleep):
+        return await asyncio.sleep(step.seconds)
+    return await sync_to_async(step.function, thread_sensitive=True)()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A cache alias. The cache object is asked for anew each time, since it belongs to one thread."""
+
+    alias: str
+
+    def through(self, steps: Steps[T]) -> Steps[T]:
+        """Turn the operations that `steps` yield into calls on the cache; StoreError is thrown into them."""
+        resume, value = steps.send, None
+        while True:
+            try:
+                operation = resume(value)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            step = operation if isinstance(operation, Sleep) else Do(partial(self.perform, operation))
+            try:
+                value, resume = (yield step), steps.send
+            except StoreError as error:
+                value, resume = error, steps.throw
+
+    def perform(self, operation: Operation) -> Any:
+        """One round trip. Raises StoreError."""
+        try:
+            cache = caches[self.alias]
+            match operation:
+                case Read(keys):
+                    with _exclusive(cache, keys):
+                        return cache.get_many(keys)
+                case Add(key, value, timeout):
+                    with _exclusive(cache, (key,)):
+                        return bool(cache.add(key, value, seconds(cache, timeout)))
+                case Write(entries, timeout):
+                    with _exclusive(cache, tuple(entries)):
+                        return _write(cache, entries, seconds(cache, timeout))
+                case Delete(keys):
+                    with _exclusive(cache, keys):
+                        return cache.delete_many(keys)
+        except Exception as error:
+            raise StoreError(self.alias, error) from error
+
+
+def seconds(cache: BaseCache, timeout: float | None) -> int | None:
+    """Whole seconds, rounded up so that nothing ends early: stores that truncate get one more, and a database cache
+    another one for being swept `AHEAD` of time."""
+    if timeout is None:
+        return None
+    exact = isinstance(cache, LocMemCache | FileBasedCache | RedisCache)
+    return math.ceil(timeout) + (2 if isinstance(cache, DatabaseCache) else 0 if exact else 1)
+
+
+def _write(cache: BaseCache, entries: Mapping[str, str], timeout: int | None) -> None:
+    if len(entries) == 1:
+        ((key, value),) = entries.items()
+        cache.set(key, value, timeout)
+    elif failed := cache.set_many(dict(entries), timeout):
+        raise OSError(f"not stored: {', '.join(failed)}")
+
+
+def _exclusive(cache: BaseCache, keys: tuple[str, ...]) -> Any:
+    """What a cache needs before its `get` and `add` are as good as atomic."""
+    if isinstance(cache, FileBasedCache):
+        return _locked_files(Path(cache._dir), keys)
+    if isinstance(cache, DatabaseCache):
+        _sweep(cache, [key for key in keys if is_head(key)])
+    return nullcontext()
+
+
+@contextmanager
+def _locked_files(folder: Path, keys: tuple[str, ...]) -> Iterator[None]:
+    """Hold the OS locks of the clients that `keys` belong to; there are sixteen, taken in order."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        for stripe in sorted({key.rpartition(":")[2][0] for key in keys}):
+            file = stack.enter_context((folder / f"lockout-{stripe}.lock").open("a"))
+            locks.lock(file, locks.LOCK_EX)
+            stack.callback(locks.unlock, file)
+        yield
+
+
+def _sweep(cache: DatabaseCache, heads: list[str]) -> None:
+    """Remove expired heads: on an expired entry Django's `add` lets several win, and its `get` deletes what a peer may
+    just have renewed. A second ahead of their time, so that neither meets one that expires under its hands."""
+    if not heads:
+        return
+    connection = connections[router.db_for_write(cache.cache_model_class)]
+    quote = connection.ops.quote_name
+    sql = f"DELETE FROM {quote(cache._table)} WHERE {quote('cache_key')} = %s AND {quote('expires')} < %s"  # noqa: S608
+    now = connection.ops.adapt_datetimefield_value(timezone.now() + AHEAD)
+    with connection.cursor() as cursor:
+        for key in heads:
+            cursor.execute(sql, [cache.make_and_validate_key(key), now])
