@@ -5,8 +5,7 @@ memories of its guesses. Worlds that were seen before are not entered twice, so 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lockout_decorators.entries import Add, Claim, Counter, Delete, Read, Refused, Sleep, Steps, Write
@@ -38,12 +37,21 @@ class Plan(NamedTuple):
     release: bool = False
 
 
-class Memory(NamedTuple):
-    """All that a guess knows: when it began, how many names it had drawn, and the answers since (with their time)."""
+class Memory:
+    """All that a guess knows: when it began, how many names it had drawn, and the answers since (with their time).
 
-    began: float
-    drawn: int = 0
-    answers: tuple[tuple[float, Any], ...] = ()
+    A tree: the same answers are the same object, so that memories are compared, and replayed, once.
+    """
+
+    def __init__(self, began: float, drawn: int, answers: tuple[tuple[float, Any], ...] = ()) -> None:
+        self.began, self.drawn, self.answers = began, drawn, answers
+        self.then: dict[Any, Memory] = {}
+        self.next: tuple[Any, int] | None = None
+
+    def told(self, time: float, answer: Any) -> "Memory":
+        if (time, answer) not in self.then:
+            self.then[time, answer] = Memory(self.began, self.drawn, (*self.answers, (time, answer)))
+        return self.then[time, answer]
 
 
 @dataclass(frozen=True)
@@ -87,9 +95,14 @@ def course(plan: Plan, slots: Slots) -> Steps[Done]:
     return Done("wrong", tuple(view.counter.key for view in fallen))
 
 
-@lru_cache(maxsize=200_000)
 def resume(scenario: Scenario, number: int, memory: Memory) -> tuple[Any, int]:
     """The next operation of a guess (or Done), and how many names it has drawn by then."""
+    if memory.next is None:
+        memory.next = replay(scenario, number, memory)
+    return memory.next
+
+
+def replay(scenario: Scenario, number: int, memory: Memory) -> tuple[Any, int]:
     time, drawn = memory.began, memory.drawn
 
     def token() -> str:
@@ -115,13 +128,14 @@ class World:
     time: float
     left: tuple[int, ...]  # expiries, resets, crashes, pauses
     guesses: tuple[Memory | Done, ...]
+    births: dict[Any, Memory]  # the roots of memories
     asleep: frozenset[int] = frozenset()
     torn: tuple[tuple[tuple[str, str | None], ...], ...] = ()
     # The ghost of the rules: what really happened
     counted: frozenset[tuple[str, int]] = frozenset()  # (generation, guess): verified, and wrong or undecided
     marked: frozenset[tuple[str, int]] = frozenset()  # (slot, guess): slots ever marked failed and not forgiven
     ever: frozenset[str] = frozenset()  # slots ever marked failed
-    unseen: frozenset[int] = frozenset()  # guesses that have not read since the cache changed
+    unseen: frozenset[int] = frozenset()  # guesses that began their round before the cache last changed
     locks: frozenset[str] = frozenset()  # counters that were ever locked
     born: dict[str, float] = field(default_factory=dict)  # generations: when they began
     verified: int = 0
@@ -137,53 +151,48 @@ class World:
                 counted.add((f"{counter.key}.s", -1 - number))
                 marked.add((key, -1 - number))
         left = (scenario.expiries, scenario.resets, scenario.crashes, scenario.pauses)
-        guesses = tuple(Memory(0.0) for _ in scenario.plans)
+        guesses = tuple(Memory(0.0, 0) for _ in scenario.plans)
         torn: tuple[Any, ...] = ((),) * len(guesses)
-        return cls(scenario, cache, 0.0, left, guesses, torn=torn, counted=frozenset(counted), marked=frozenset(marked))
+        return cls(scenario, cache, 0.0, left, guesses, {}, torn=torn, counted=frozenset(counted), marked=frozenset(marked))
 
     def copy(self) -> "World":
-        return replace(self, cache=dict(self.cache))
+        world = object.__new__(World)
+        world.__dict__.update(self.__dict__, cache=dict(self.cache))
+        return world
 
     def key(self) -> Any:
         cache = frozenset((key, entry) for key, entry in self.cache.items() if entry[1] > self.time)
-        return (cache, self.time, self.left, self.guesses, self.asleep, self.torn, self.counted, self.marked, self.ever)
+        return (cache, self.time, self.left, self.guesses, self.asleep, self.unseen, self.torn, self.counted, self.marked, self.ever)
 
     def going(self) -> list[int]:
         return [number for number, guess in enumerate(self.guesses) if isinstance(guess, Memory)]
 
     def successors(self) -> "list[tuple[Any, World]]":
         going = self.going()
-        actions: list[tuple[Callable[[World], None], Any]] = [
-            (lambda world, number=number: world.step(number), ("step", number))
-            for number in going
-            if number not in self.asleep
-        ]
-        for which, event in enumerate((World.expire, World.reset, None, World.pause)):
-            if going and self.left[which]:
-                for number in going if event is None else (0,):
-                    actions.append(
-                        ((lambda world, number=number: world.crash(number)) if event is None else event, (which, number))
-                    )
         found = []
-        for act, name in actions:
-            world = self.copy()
-            if name[0] != "step":
-                world.left = tuple(n - (which == name[0]) for which, n in enumerate(self.left))
-            act(world)
-            found.append((name, world))
+        for number in going:
+            if number not in self.asleep:
+                found.append((("step", number), world := self.copy()))
+                world.step(number)
+        for which, event in enumerate((World.expire, World.reset, World.crash, World.pause)):
+            for number in going if event is World.crash else going[:1]:
+                if self.left[which]:
+                    found.append(((event.__name__, number), world := self.copy()))
+                    world.left = tuple(n - (i == which) for i, n in enumerate(self.left))
+                    event(world, number)
         return found
 
     # Events
 
-    def expire(self) -> None:
+    def expire(self, number: int) -> None:
         self.time += WINDOW
         self.changed()
 
-    def pause(self) -> None:
+    def pause(self, number: int) -> None:
         self.time += WINDOW + 2 * MARGIN
         self.changed()
 
-    def reset(self) -> None:
+    def reset(self, number: int) -> None:
         for counter in self.scenario.counters:
             self.cache.pop(counter.key, None)
         self.changed()
@@ -201,29 +210,14 @@ class World:
         self.unseen = frozenset(self.going())
 
     def step(self, number: int) -> None:
+        """One operation on the cache, and what the guess then does on its own: that meets nobody, whenever it is."""
         memory = self.guesses[number]
-        assert isinstance(memory, Memory)
-        operation, drawn = resume(self.scenario, number, memory)
         answer: Any = None
-        match operation:
-            case Done():
-                self.become(number, operation)
-                return
-            case Sleep():
-                self.become(number, Memory(self.time, drawn))
-                if number not in self.unseen:
-                    self.asleep |= {number}
-                return
+        match resume(self.scenario, number, memory)[0]:
             case Read(keys):
-                if not self.torn[number]:
-                    self.unseen -= {number}
-                read = self.torn[number]
-                read += tuple((k, self.get(k)) for k in keys[len(read) : len(read) + 1 if self.scenario.torn else None])
-                done = len(read) == len(keys)
-                self.torn = (*self.torn[:number], () if done else read, *self.torn[number + 1 :])
-                if not done:
+                answer = self.read(number, keys)
+                if answer is None:
                     return
-                answer = frozenset((key, value) for key, value in read if value is not None)
             case Add(key, value, timeout):
                 answer = self.get(key) is None
                 if answer:
@@ -234,9 +228,29 @@ class World:
             case Delete(keys):
                 for key in keys:
                     self.delete(number, key)
-            case Verify(claim):
-                self.verify(number, claim)
-        self.become(number, memory._replace(answers=(*memory.answers, (self.time, answer))))
+        self.proceed(number, memory.told(self.time, answer))
+
+    def proceed(self, number: int, memory: Memory) -> None:
+        operation, drawn = resume(self.scenario, number, memory)
+        if isinstance(operation, Verify):
+            self.verify(number, operation.claim)
+            self.proceed(number, memory.told(self.time, None))
+        elif isinstance(operation, Sleep):
+            self.become(number, self.births.setdefault((number, self.time, drawn), Memory(self.time, drawn)))
+            if number not in self.unseen:
+                self.asleep |= {number}
+        else:
+            self.become(number, operation if isinstance(operation, Done) else memory)
+
+    def read(self, number: int, keys: tuple[str, ...]) -> frozenset[tuple[str, str]] | None:
+        """All at once; or, torn, a key at a time, with None until the last one is there."""
+        read = self.torn[number]
+        if not read and keys == tuple(counter.key for counter in self.scenario.counters):  # the first look of a round
+            self.unseen -= {number}
+        read += tuple((key, self.get(key)) for key in keys[len(read) : len(read) + 1 if self.scenario.torn else None])
+        done = len(read) == len(keys)
+        self.torn = (*self.torn[:number], () if done else read, *self.torn[number + 1 :])
+        return frozenset((key, value) for key, value in read if value is not None) if done else None
 
     def get(self, key: str) -> str | None:
         value, expires = self.cache.get(key, (None, 0))
@@ -309,5 +323,4 @@ def explore(scenario: Scenario, at_the_end: Callable[[World], None]) -> tuple[in
     except AssertionError as error:
         error.add_note(f"{scenario} after {trail}")
         raise
-    resume.cache_clear()
     return len(seen), ends
