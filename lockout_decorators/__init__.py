@@ -2,7 +2,8 @@
 
 from .decorators import lockout_protect
 from .exceptions import LockedOut, LockoutStatus
-from .policy import LockoutPolicy, areset_attempts, reset_attempts
+from .policy import LockoutPolicy
+from .registry import areset_attempts, reset_attempts
 
 __all__ = [
     "LockedOut",

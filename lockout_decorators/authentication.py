@@ -15,9 +15,8 @@ from django.contrib.auth.signals import user_login_failed
 from django.dispatch import receiver
 from django.views.decorators.debug import sensitive_variables
 
-from .entries import Steps
 from .exceptions import LockedOut
-from .store import arun, run
+from .store import Work, arun, run
 
 
 class Call:
@@ -37,9 +36,9 @@ class Block(Protocol):
 
     open: bool
 
-    def ask(self, call: Call) -> Steps[Any]: ...
-    def withdraw(self, attempt: Any, call: Call) -> Steps[None]: ...
-    def succeed_at(self, attempt: Any, call: Call) -> Steps[None]: ...
+    def ask(self, call: Call) -> Work[Any]: ...
+    def withdraw(self, attempt: Any, call: Call) -> Work[None]: ...
+    def succeed_at(self, attempt: Any, call: Call) -> Work[None]: ...
     def fail_at(self, attempt: Any, call: Call) -> None: ...
 
 
@@ -68,10 +67,11 @@ def _home(request: Any) -> dict[str, Any]:
 
 
 def _blocks_of(request: Any) -> tuple[Block, ...]:
-    return _home(request).get(BLOCKS, ())
+    found: tuple[Block, ...] = _home(request).get(BLOCKS, ())
+    return found
 
 
-class ObservedBackend(wrapt.ObjectProxy):  # type: ignore[misc]
+class ObservedBackend(wrapt.ObjectProxy):  # type: ignore[type-arg]
     """A backend whose verdicts are seen by the blocks that were open when it was loaded."""
 
     def __init__(self, backend: Any, blocks: Sequence[Block]) -> None:
@@ -113,7 +113,7 @@ async def _aobserve(authenticate: Any, name: str, blocks: Sequence[Block], /, *a
     return user
 
 
-def _ask(blocks: Sequence[Block], call: Call) -> Steps[tuple[tuple[Block, Any], ...]]:
+def _ask(blocks: Sequence[Block], call: Call) -> Work[tuple[tuple[Block, Any], ...]]:
     """Claim a slot in every block; if one refuses, the guess is not made and the others get theirs back."""
     asked: list[tuple[Block, Any]] = []
     try:
@@ -127,12 +127,12 @@ def _ask(blocks: Sequence[Block], call: Call) -> Steps[tuple[tuple[Block, Any], 
     return tuple(asked)
 
 
-def _succeed(asked: Sequence[tuple[Block, Any]], call: Call) -> Steps[None]:
+def _succeed(asked: Sequence[tuple[Block, Any]], call: Call) -> Work[None]:
     for block, attempt in asked:
         yield from block.succeed_at(attempt, call)
 
 
-@wrapt.function_wrapper  # type: ignore[misc,untyped-decorator]
+@wrapt.function_wrapper
 def _observing(load_backend: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     backend = load_backend(*args, **kwargs)
     blocks = tuple(block for block in _open.get() if block.open)
@@ -144,8 +144,11 @@ auth.load_backend = _observing(auth.load_backend)
 
 @receiver(user_login_failed, dispatch_uid="lockout_decorators")
 def _failed(sender: Any, credentials: Mapping[str, Any], request: Any = None, **kwargs: Any) -> None:
-    """Take Django's own word for a failure. No I/O: the block settles it later."""
-    asked = dict(_asked.get())
-    for block in dict.fromkeys((*_open.get(), *_blocks_of(request))):
-        if block.open:
+    """Take the word for a failure. No I/O: the block settles it later.
+
+    What Django says of a call that a block observed, and that no backend was asked in, is no failure.
+    """
+    asked, observing = dict(_asked.get()), _open.get()
+    for block in dict.fromkeys((*observing, *_blocks_of(request))):
+        if block.open and (block in asked or block not in observing or sender != auth.__name__):
             block.fail_at(asked.get(block), Call(credentials, "signal"))

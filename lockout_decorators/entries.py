@@ -3,7 +3,7 @@
 Values and views only: no I/O, no clock, no Django.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -132,7 +132,7 @@ class View:
         """No slot is free, but no lock is due: some guesses are still being verified."""
         return self.whole and not self.free and not self.full
 
-    def undecided(self, own: Iterable[str]) -> bool:
+    def undecided(self, own: Set[str]) -> bool:
         """Whether a guess other than `own` may still give its slot back."""
         return any(slot and not slot.failed and slot.occupancy not in own for slot in self.slots.values())
 

@@ -34,7 +34,7 @@ class Key:
     function: KeyFunction | None = None
 
     @classmethod
-    def parse(cls, value: str | KeyFunction) -> "Key":
+    def parse(cls, value: Any) -> "Key":
         """Raises ValueError for an unknown part, with what is allowed."""
         if callable(value):
             return cls((), value)

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self, TypedDict
 
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from . import arguments as allowed
 from .arguments import UNSET, Argument
-from .attempts import Block, reset_steps, status_steps
+from .attempts import Block
 from .conf import conf
+from .counting import Attempts
 from .entries import Counter
 from .exceptions import LockedOut, LockoutStatus
 from .keys import Key, KeyFunction
+from .registry import register
 from .store import arun, run
 
 Duration = float | timedelta
@@ -105,7 +108,8 @@ class LockoutPolicy:
     def __post_init__(self) -> None:
         if "scope" not in self.__dict__:
             raise ValueError('LockoutPolicy: a policy made by hand names its scope, as in LockoutPolicy(scope="login").')
-        register(self)
+        if self.scope != DERIVED:
+            register(self)
 
     def observe(self, request: HttpRequest) -> Block:
         """A block, for `with` or `async with`, in which each `authenticate()` is a guess.
@@ -124,19 +128,19 @@ class LockoutPolicy:
 
     def status(self, request: HttpRequest, username: Any = None) -> LockoutStatus:
         """How the client stands. Raises StoreError, and ValueError where the key needs a `username`."""
-        return run(status_steps(self, request, self._known(username)))
+        return run(Attempts(self, request).status(self._known(username)))
 
     async def astatus(self, request: HttpRequest, username: Any = None) -> LockoutStatus:
         """See status()."""
-        return await arun(status_steps(self, request, self._known(username)))
+        return await arun(Attempts(self, request).status(self._known(username)))
 
     def reset(self, request: HttpRequest, username: Any = None) -> None:
         """Forget the client's failures and lift its lock, its address's ceiling included. Raises as status() does."""
-        run(reset_steps(self, request, self._known(username)))
+        run(Attempts(self, request).reset(self._known(username)))
 
     async def areset(self, request: HttpRequest, username: Any = None) -> None:
         """See reset()."""
-        await arun(reset_steps(self, request, self._known(username)))
+        await arun(Attempts(self, request).reset(self._known(username)))
 
     def scoped(self, scope: str) -> Self:
         """This policy under another scope."""
@@ -152,6 +156,11 @@ class LockoutPolicy:
         return (limit,) if ceiling is None else (ceiling * limit, limit)
 
     def counters(self, digests: Iterable[str]) -> tuple[Counter, ...]:
+        if self.scope == DERIVED:
+            raise ImproperlyConfigured(
+                'The policy of a view under method_decorator(..., name="dispatch") has no scope that could be known '
+                'beforehand: write scope="..." to use it by hand.'
+            )
         prefix, window, lockout = conf.cache_prefix, self.window, self.lockout
         return tuple(
             Counter(f"{prefix}:{digest}", limit, window, lockout)
@@ -183,35 +192,3 @@ class LockoutPolicy:
 
 def _has_authorization(request: HttpRequest) -> bool:
     return bool(request.META.get("HTTP_AUTHORIZATION"))
-
-
-registered: dict[str, list[LockoutPolicy]] = {}  # all policies that have a scope, by scope
-
-
-def register(policy: LockoutPolicy) -> None:
-    if policy.scope != DERIVED and policy not in (known := registered.setdefault(policy.scope, [])):
-        known.append(policy)
-
-
-def reset_attempts(request: HttpRequest, scope: str | None = None) -> None:
-    """Forget the failures of the client that sent `request`, and lift its locks.
-
-    Under the policies of `scope`; without one, under every registered policy whose key needs nothing but the request.
-    Raises LookupError for an unknown scope, and StoreError.
-    """
-    for policy in _resettable(scope):
-        policy.reset(request)
-
-
-async def areset_attempts(request: HttpRequest, scope: str | None = None) -> None:
-    """See reset_attempts()."""
-    for policy in _resettable(scope):
-        await policy.areset(request)
-
-
-def _resettable(scope: str | None) -> list[LockoutPolicy]:
-    if scope is None:
-        return [policy for known in registered.values() for policy in known if not policy.key.needs_identity]
-    if scope not in registered:
-        raise LookupError(f"no policy has the scope {scope!r}; there are: {', '.join(sorted(registered)) or 'none'}")
-    return registered[scope]

@@ -14,7 +14,7 @@ import math
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from .entries import Add, Claim, Counter, Delete, Held, Read, Reading, Refused, Sleep, Slot, Steps, View, Write
@@ -48,9 +48,12 @@ class Slots:
         return Reading(at, [View(counter, found.get(counter.key)) for counter in self.counters])
 
     def claim(
-        self, tag: str, patience: float = 0, reading: Reading | None = None, own: Iterable[str] = ()
+        self, tag: str, patience: float = 0, reading: Reading | None = None, own: Set[str] = frozenset()
     ) -> Steps[Claim | Refused]:
-        """Take a slot of every counter; wait up to `patience` seconds while guesses other than `own` are undecided."""
+        """Take a slot of every counter; wait up to `patience` seconds while guesses other than `own` are undecided.
+
+        `reading` is an early look; `own`, the occupancies that the same request holds, may grow meanwhile.
+        """
         deadline, pause, lost = self.clock() + patience, PAUSES[0], 0
         while True:
             if reading is None or not self._is_fresh(reading):

@@ -20,7 +20,7 @@ class CountingBackend(BaseBackend):
         with self.lock:
             self.verified.append((str(username), str(password)))
         time.sleep(self.delay)
-        if self.passwords.get(str(username)) != password:
+        if password is None or self.passwords.get(str(username)) != password:
             return None
         return User(pk=sorted(self.passwords).index(str(username)) + 1, username=username)
 

@@ -1,25 +1,54 @@
+from contextlib import ExitStack
+from secrets import token_hex
+
 import pytest
 from django.core.cache import cache
 
-from lockout_decorators import policy
+from lockout_decorators import registry
+from tests import servers
 from tests.backends import CountingBackend
 
 
 @pytest.fixture(autouse=True)
 def clean():
     """Every test begins with an empty cache, no registered policy and a hasher that has not run."""
-    registered = dict(policy.registered)
-    policy.registered.clear()
+    registered = dict(registry.registered)
+    registry.registered.clear()
     cache.clear()
     CountingBackend.verified.clear()
     CountingBackend.delay = 0.0
     yield
     cache.clear()
-    policy.registered.clear()
-    policy.registered.update(registered)
+    registry.registered.clear()
+    registry.registered.update(registered)
 
 
 @pytest.fixture
 def verified():
     """The (username, password) pairs that the hasher was run for."""
     return CountingBackend.verified
+
+
+@pytest.fixture(scope="session")
+def set_up(tmp_path_factory, django_db_blocker):
+    """Gives a store's Setup; what it needs is started when it is first asked for and runs until the end."""
+    started = {}
+
+    def start(name):
+        if name not in started:
+            with django_db_blocker.unblock():
+                started[name] = stack.enter_context(servers.STORES[name](tmp_path_factory.mktemp(name)))
+        return started[name]
+
+    with ExitStack() as stack:
+        yield start
+
+
+@pytest.fixture
+def store(request, set_up, django_db_blocker):
+    """The name of the store that is the default cache in this test."""
+    setup = set_up(request.param)
+    own = {**setup.cache, "KEY_PREFIX": token_hex(4)}  # memcached's flush_all spares entries of the same second
+    with django_db_blocker.unblock(), servers.use(setup._replace(cache=own)):
+        cache.clear()
+        yield request.param

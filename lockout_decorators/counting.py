@@ -1,0 +1,185 @@
+"""Claims, refuses and settles: what the attempts of one block do to the store, and what is told of it."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpRequest
+
+from .conf import conf
+from .drf import flavoured
+from .entries import Claim, Reading, Refused, View
+from .exceptions import LockedOut, LockoutStatus, StoreError, StoreUnavailable
+from .identities import fold
+from .keys import client_keys, tag
+from .reports import Report, report_outage, status_of
+from .slots import SilentStoreError, Slots, refusal
+from .store import Do, Store, Work
+
+if TYPE_CHECKING:
+    from .policy import LockoutPolicy
+
+OUTAGE_RETRY = 30  # seconds after which a refused client is told to come back when the cache is down
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One guess: who is counted, the slots it holds, the calls that verify it, and the verdict."""
+
+    slots: Slots
+    report: Report
+    tags: set[str]
+    claim: Claim | None = None
+    secrets: bytes = b""
+    calls: list[tuple[bytes, set[str]]] = field(default_factory=list)
+    verdict: bool | None = None
+    settled: bool = False
+
+    def takes(self, secrets: bytes, values: bytes, backend: str, limit: int) -> bool:
+        """Whether a call belongs to this guess: the same secrets, and not more than `limit` calls.
+
+        Other values beside the secrets, or a backend that was asked before, make it a further call.
+        """
+        if self.settled or self.secrets not in (b"", secrets):
+            return False
+        self.secrets = secrets
+        if self.calls and self.calls[-1][0] == values and backend not in self.calls[-1][1]:
+            self.calls[-1][1].add(backend)
+        elif len(self.calls) < limit:
+            self.calls.append((values, {backend}))
+        else:
+            return False
+        return True
+
+    def withdraw(self) -> None:
+        """There was no guess: free its slot, prove nothing."""
+        self.verdict = True
+        self.tags.clear()
+
+    @property
+    def tag(self) -> str:
+        """Forgiving needs one account that is named in one way; of several it could prove the wrong one."""
+        return next(iter(self.tags)) if len(self.tags) == 1 else ""
+
+
+class Attempts:
+    """The guesses of one request under one policy.
+
+    Attributes:
+        made: Those that hold, or held, slots.
+        refused: What the first refusal raised; after it everything is refused at once.
+        outage: The cache failed; it is not asked again.
+    """
+
+    def __init__(self, policy: "LockoutPolicy", request: HttpRequest) -> None:
+        self.policy, self.request = policy, request
+        self.made: list[Attempt] = []
+        self.refused: LockedOut | None = None
+        self.outage = False
+        self._store = Store(policy.cache)
+        self._client: tuple[str, Slots] | None = None
+        self._reading: Reading | None = None
+        self._own: set[str] = set()  # grows while other guesses of this request wait
+
+    def look(self) -> Work[None]:
+        """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
+        attempt = yield from self._attempt(None)
+        try:
+            self._reading = yield from self._store.through(attempt.slots.look())
+        except StoreError as error:
+            yield from self._fail_store(error)
+            self._refuse_without_store()
+        else:
+            if refused := refusal(self._reading):
+                yield from self._refuse(attempt, refused)
+
+    def claim(self, named: Any) -> Work[Attempt]:
+        """A new guess at the account that `named` names, with its slot. Raises LockedOut."""
+        if self.refused:
+            raise type(self.refused)(self.refused.status)
+        for attempt in self.made:
+            if attempt.verdict is False:
+                yield from self.settle(attempt)
+        attempt, result = yield from self._take(named, self.policy.patience if self.policy.enforce else 0)
+        if isinstance(result, Refused):
+            yield from self._refuse(attempt, result)
+        elif result is None:
+            self._refuse_without_store()
+        self.made.append(attempt)
+        return attempt
+
+    def count(self, named: Any) -> Work[None]:
+        """A failure that nobody asked about beforehand: counted if a slot is left."""
+        attempt, result = yield from self._take(named, patience=0)
+        if isinstance(result, Refused):
+            yield Do(partial(attempt.report.locked, result.fallen))
+        yield from self.settle(attempt)
+
+    def settle(self, attempt: Attempt) -> Work[None]:
+        """Free or mark the slots of an attempt, once. A store that fails now takes nothing back from a good guess."""
+        if attempt.settled:
+            return
+        attempt.settled = True
+        if attempt.claim is None or self.outage:
+            return
+        slots, claim = attempt.slots, attempt.claim
+        try:
+            if attempt.verdict:
+                yield from self._store.through(slots.succeed(claim, attempt.tag))
+            else:
+                views, fallen = yield from self._store.through(slots.fail(claim, attempt.tag))
+                yield Do(partial(attempt.report.failed, views[-1], fallen))
+        except StoreError as error:
+            yield from self._fail_store(error)
+
+    def status(self, named: Any) -> Work[LockoutStatus]:
+        """How the client stands. Raises StoreError."""
+        attempt = yield from self._attempt(named)
+        views = yield from self._store.through(attempt.slots.status())
+        locked = refusal(Reading(0, list(views)))
+        return status_of(self.policy.scope, locked.view if locked else views[-1])
+
+    def reset(self, named: Any) -> Work[None]:
+        """Forget the client. Raises StoreError."""
+        attempt = yield from self._attempt(named)
+        yield from self._store.through(attempt.slots.reset())
+        yield Do(partial(attempt.report.reset, View(attempt.slots.counters[-1])))
+
+    def _take(self, named: Any, patience: float) -> Work[tuple[Attempt, Claim | Refused | None]]:
+        """Try to get a slot; None if the store is down."""
+        attempt, result = (yield from self._attempt(named)), None
+        reading, self._reading = self._reading, None
+        if not self.outage:
+            try:
+                result = yield from self._store.through(attempt.slots.claim(attempt.tag, patience, reading, self._own))
+            except (StoreError, SilentStoreError) as error:
+                yield from self._fail_store(error)
+        if isinstance(result, Claim):
+            attempt.claim = result
+            self._own |= result.occupancies
+        return attempt, result
+
+    def _attempt(self, named: Any) -> Work[Attempt]:
+        policy = self.policy
+        if self._client is None or policy.key.needs_identity:
+            address, digests = yield Do(partial(client_keys, policy, self.request, fold(named)))
+            self._client = address, Slots(policy.counters(digests))
+        address, slots = self._client
+        username = None if named is None else str(named)
+        return Attempt(slots, Report(policy, self.request, address, username, slots.counters[-1].key), {tag(named)})
+
+    def _refuse(self, attempt: Attempt, refused: Refused) -> Work[None]:
+        yield Do(partial(attempt.report.refused, refused.view, refused.fallen))
+        if self.policy.enforce:
+            self.refused = flavoured(LockedOut)(status_of(self.policy.scope, refused.view))
+            raise self.refused
+
+    def _fail_store(self, error: Exception) -> Work[None]:
+        self.outage = True
+        yield Do(partial(report_outage, self.policy, self.request, error))
+
+    def _refuse_without_store(self) -> None:
+        if self.policy.enforce and not conf.fail_open:
+            status = LockoutStatus(self.policy.scope, False, 0, self.policy.max, OUTAGE_RETRY)
+            self.refused = flavoured(StoreUnavailable)(status)
+            raise self.refused

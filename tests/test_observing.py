@@ -1,0 +1,607 @@
+"""What is a guess: every way in which `authenticate()` may be called inside, and outside, of a block."""
+
+import asyncio
+import contextvars
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib import auth
+from django.contrib.auth import aauthenticate, authenticate, get_user
+from django.contrib.auth.backends import BaseBackend, ModelBackend
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import PermissionDenied
+from django.test import RequestFactory
+
+from lockout_decorators import LockedOut, LockoutPolicy
+from lockout_decorators.authentication import ObservedBackend
+from tests.backends import CountingBackend
+
+COUNTING = "tests.backends.CountingBackend"
+
+
+class EmailBackend(BaseBackend):
+    """Takes an e-mail address; asks the counting backend."""
+
+    def authenticate(self, request, email=None, password=None):
+        if email is None:
+            return None
+        return CountingBackend().authenticate(request, email.partition("@")[0], password)
+
+
+class ForbiddingBackend(BaseBackend):
+    def authenticate(self, request, username=None, password=None):
+        raise PermissionDenied
+
+
+class BrokenBackend(BaseBackend):
+    def authenticate(self, request, username=None, password=None):
+        CountingBackend.verified.append((username, password))
+        raise ConnectionError("the directory is away")
+
+
+class TokenBackend(BaseBackend):
+    """Takes a token and no user name."""
+
+    def authenticate(self, request, token):
+        CountingBackend.verified.append(("", token))
+        return CountingBackend().get_user(1) if token == "sesame" else None
+
+
+class OnlyAsyncBackend:
+    """Has no sync door."""
+
+    async def aauthenticate(self, request, username=None, password=None):
+        return await sync_to_async(CountingBackend().authenticate)(request, username, password)
+
+    authenticate = aauthenticate  # Django asks for its signature
+
+
+def backend(cls):
+    return f"tests.test_observing.{cls.__name__}"
+
+
+@pytest.fixture
+def request_(rf):
+    return rf.post("/login/")
+
+
+@pytest.fixture
+def policy():
+    return LockoutPolicy(scope="login", key="ip", max=3, patience=0)
+
+
+def failures(policy, request):
+    return policy.status(request).failures
+
+
+def guess(policy, request, password, username="bob", **more):
+    with policy.observe(request):
+        return authenticate(request, username=username, password=password, **more)
+
+
+def test_wrong_guesses_lock_and_the_right_one_is_refused(policy, request_, verified):
+    """Three failures are verified; then nothing reaches a backend, not even the right password."""
+    assert [guess(policy, request_, f"wrong{n}") for n in range(3)] == [None] * 3
+    with pytest.raises(LockedOut) as caught:
+        guess(policy, request_, "right")
+    assert len(verified) == 3
+    assert (caught.value.status.failures, caught.value.status.maximum, caught.value.status.locked) == (3, 3, True)
+
+
+def test_a_call_without_a_request_is_observed(policy, request_, verified):
+    """The context tells which block is open; the call needs no request."""
+    for _ in range(3):
+        with policy.observe(request_):
+            authenticate(username="bob", password="wrong")
+    with policy.observe(RequestFactory().get("/")), pytest.raises(LockedOut):
+        authenticate(username="bob", password="right")
+    assert len(verified) == 3
+
+
+def test_a_module_that_bound_authenticate_before_is_observed():
+    """`from django.contrib.auth import authenticate` before the import of this package makes no difference."""
+    program = """
+import django
+from django.conf import settings
+settings.configure(AUTHENTICATION_BACKENDS=["tests.backends.CountingBackend"], SECRET_KEY="x",
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"])
+django.setup()
+from django.contrib.auth import authenticate
+from django.test import RequestFactory
+import lockout_decorators
+policy = lockout_decorators.LockoutPolicy(scope="x", max=2)
+for password in ("a", "b", "right"):
+    try:
+        with policy.observe(RequestFactory().post("/")):
+            print(authenticate(username="bob", password=password))
+    except lockout_decorators.LockedOut:
+        print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["None", "None", "refused"]
+
+
+def test_outside_of_a_block_everything_is_as_without_the_package(request_, verified):
+    """No block, no observed backend, no count."""
+    assert type(auth.load_backend(COUNTING)) is CountingBackend
+    assert [authenticate(request_, username="bob", password="wrong") for _ in range(9)] == [None] * 9
+    assert len(verified) == 9
+
+
+def test_an_observed_backend_is_the_backend(policy, request_):
+    """Inside a block a backend keeps its class, its attributes and the signature of `authenticate`."""
+    with policy.observe(request_):
+        (found,) = auth.get_backends()
+        assert isinstance(found, CountingBackend)
+        assert isinstance(found, ObservedBackend)
+        assert found.get_user(1).username == "bob"
+        assert not hasattr(found, "no_such_thing")
+        request_.session = {}
+        assert get_user(request_).is_anonymous
+
+
+def test_a_backend_without_a_door_says_so_itself(policy, request_, settings):
+    """What a backend lacks is missing inside a block, too."""
+    settings.AUTHENTICATION_BACKENDS = [backend(OnlyAsyncBackend)]
+    with policy.observe(request_):
+        assert not hasattr(auth.get_backends()[0], "get_user")
+
+
+@pytest.mark.parametrize("password", ["", "right", "wrong"])
+def test_anonymous_and_empty_calls_are_no_guess(policy, request_, password, verified):
+    """A call whose values are all empty, or that no backend takes, verifies nothing and counts nothing."""
+    with policy.observe(request_):
+        authenticate(request_, username="", password=None)
+        authenticate(request_, remote_user=None)
+        authenticate(request_, unknown_credential=password)
+    assert failures(policy, request_) == 0
+
+
+def test_an_empty_password_is_a_guess(policy, request_):
+    """Some directory might take it."""
+    guess(policy, request_, "")
+    assert failures(policy, request_) == 1
+
+
+def test_several_backends_asked_by_one_call_are_one_guess(policy, request_, settings, verified):
+    """The second backend verifies in the slot of the first."""
+    settings.AUTHENTICATION_BACKENDS = [COUNTING, backend(BrokenBackend).replace("Broken", "Second")]
+    assert guess(policy, request_, "wrong") is None
+    assert len(verified) == 2
+    assert failures(policy, request_) == 1
+
+
+class SecondBackend(CountingBackend):
+    """Another one that counts into the same list."""
+
+
+def test_a_success_of_the_second_backend_frees_the_slot(policy, request_, settings):
+    """None from the first backend is no verdict."""
+    settings.AUTHENTICATION_BACKENDS = [backend(EmailBackend), COUNTING]
+    assert guess(policy, request_, "right").username == "bob"
+    assert failures(policy, request_) == 0
+
+
+def test_permission_denied_is_a_failure(policy, request_, settings, verified):
+    """The backends after it are not asked, and the guess counts."""
+    settings.AUTHENTICATION_BACKENDS = [backend(ForbiddingBackend), COUNTING]
+    assert guess(policy, request_, "right") is None
+    assert verified == []
+    assert failures(policy, request_) == 1
+
+
+def test_an_exception_out_of_a_backend_is_a_failure(policy, request_, settings, verified):
+    """It comes out as it is, and the guess counts; so does the one whose exception the view swallows."""
+    settings.AUTHENTICATION_BACKENDS = [backend(BrokenBackend)]
+    with pytest.raises(ConnectionError):
+        guess(policy, request_, "right")
+    with policy.observe(request_), pytest.raises(ConnectionError):
+        authenticate(request_, username="bob", password="right")
+    assert failures(policy, request_) == 2
+
+
+def test_an_exception_after_the_failure_takes_nothing_back(policy, request_):
+    """The view may raise what it likes."""
+    with pytest.raises(ZeroDivisionError), policy.observe(request_):
+        authenticate(request_, username="bob", password="wrong")
+        raise ZeroDivisionError
+    assert failures(policy, request_) == 1
+
+
+def test_a_token_without_a_user_name_is_a_guess(policy, request_, settings, verified):
+    """All its values are secrets; a success frees only its own slot."""
+    settings.AUTHENTICATION_BACKENDS = [backend(TokenBackend)]
+    for token in ("open", "sesame"):
+        with policy.observe(request_):
+            authenticate(request_, token=token)
+    assert len(verified) == 2
+    assert failures(policy, request_) == 1
+
+
+def by_name_then_email(request, name, password):
+    return authenticate(request, username=f"no-{name}", password=password) or authenticate(
+        request, email=f"{name}@example.org", password=password
+    )
+
+
+def test_user_name_else_email_is_one_guess(policy, request_, settings, verified):
+    """Two calls with the same secrets take one slot; a success in the second makes the guess good."""
+    settings.AUTHENTICATION_BACKENDS = [COUNTING, backend(EmailBackend)]
+    with policy.observe(request_):
+        by_name_then_email(request_, "bob", "wrong")
+    assert len(verified) == 2
+    assert failures(policy, request_) == 1
+    with policy.observe(request_):
+        assert by_name_then_email(request_, "bob", "right").username == "bob"
+    assert failures(policy, request_) == 1
+
+
+def test_a_success_forgives_no_other_account_of_the_same_guess(request_, settings):
+    """A guess at two accounts is not forgiven by signing in to one of them."""
+    settings.AUTHENTICATION_BACKENDS = [COUNTING, backend(EmailBackend)]
+    policy = LockoutPolicy(scope="two", key="ip", max=5, patience=0)
+    for password in ("wrong", "eves"):  # eve's mail address is what the attacker made of bob's name
+        with policy.observe(request_):
+            authenticate(request_, username="bob", password=password)
+            authenticate(request_, email="eve@example.org", password=password)
+    assert failures(policy, request_) == 1
+
+
+def test_calls_with_the_same_secrets_are_limited(request_, verified):
+    """With `calls=1` each call is a guess: one password on many accounts does not pass as one."""
+    policy = LockoutPolicy(scope="graphql", key="ip", max=3, calls=1, patience=0)
+    with policy.observe(request_):
+        for name in "abc":
+            authenticate(request_, username=name, password="hunter2")
+        with pytest.raises(LockedOut):
+            authenticate(request_, username="bob", password="right")
+    assert len(verified) == 3
+
+
+def test_the_same_call_again_is_a_further_call(request_, verified):
+    """A backend that is asked again with the same values counts against `calls`."""
+    policy = LockoutPolicy(scope="again", key="ip", max=2, calls=2, patience=0)
+    with policy.observe(request_):
+        for _ in range(4):
+            authenticate(request_, username="bob", password="wrong")
+        with pytest.raises(LockedOut):
+            authenticate(request_, username="bob", password="wrong")
+    assert len(verified) == 4
+
+
+def test_other_secrets_are_further_guesses(policy, request_, verified):
+    """A list of passwords in one request: each takes a slot; past the last, and ever after, the block refuses."""
+    with policy.observe(request_):
+        for n in range(3):
+            assert authenticate(request_, username="bob", password=f"wrong{n}") is None
+        for _ in range(2):
+            with pytest.raises(LockedOut):
+                authenticate(request_, username="bob", password="right")
+    assert len(verified) == 3
+    assert policy.status(request_).locked
+
+
+def test_a_success_settles_at_once(policy, request_):
+    """The slot is for the verification, not for the rest of the view."""
+    with policy.observe(request_):
+        authenticate(request_, username="bob", password="right")
+        for _ in range(5):
+            assert authenticate(request_, username="eve", password="eves")
+        assert failures(policy, request_) == 0
+
+
+def test_a_failure_signalled_twice_is_counted_once(policy, request_):
+    """The first verdict on a guess stands."""
+    with policy.observe(request_):
+        authenticate(request_, username="bob", password="wrong")
+        user_login_failed.send("elsewhere", credentials={"username": "bob"}, request=request_)
+    assert failures(policy, request_) == 1
+
+
+def test_a_failure_signalled_after_a_success_is_not_counted(policy, request_):
+    """Neither does a later signal turn a good guess into a bad one."""
+    with policy.observe(request_):
+        authenticate(request_, username="bob", password="right")
+        user_login_failed.send("elsewhere", credentials={"username": "bob"}, request=request_)
+    assert failures(policy, request_) == 0
+
+
+def test_a_failure_from_a_thread_without_the_context_is_counted_afterwards(policy, request_, verified):
+    """A pool of threads knows nothing of the block; the signal's request does."""
+
+    def check(password):
+        return contextvars.Context().run(authenticate, request_, username="bob", password=password)
+
+    for _ in range(3):
+        with policy.observe(request_), ThreadPoolExecutor(1) as pool:
+            pool.submit(check, "wrong").result()
+    assert len(verified) == 3
+    assert policy.status(request_).locked
+
+
+def test_a_failure_of_code_that_signals_by_itself_is_counted(policy, request_):
+    """A view that checks passwords by other means and sends Django's signal."""
+    with policy.observe(request_):
+        user_login_failed.send("elsewhere", credentials={"username": "bob"}, request=None)
+    assert failures(policy, request_) == 1
+
+
+def test_signals_with_odd_requests_disturb_nothing(policy, request_):
+    """A request that is none has no blocks."""
+    user_login_failed.send("elsewhere", credentials={}, request=object())
+    with policy.observe(request_):
+        user_login_failed.send("elsewhere", credentials={"username": None})
+    assert failures(policy, request_) == 1
+
+
+def test_work_that_outlives_the_request_is_not_counted(policy, request_, verified):
+    """A thread that was started inside a block and goes on after it is none of the block's business."""
+    go = threading.Event()
+    with policy.observe(request_):
+        (kept,) = auth.get_backends()
+        context = contextvars.copy_context()
+
+        def later():
+            go.wait(5)
+            context.run(authenticate, username="bob", password="wrong")
+            return context.run(kept.authenticate, None, username="bob", password="right")
+
+        pool = ThreadPoolExecutor(1)
+        left = pool.submit(later)
+    go.set()
+    pool.shutdown()
+    assert left.result().username == "bob"
+    assert len(verified) == 2
+    assert failures(policy, request_) == 0
+
+
+def test_two_policies_count_each_guess_each(request_, verified):
+    """Stacked blocks: the stricter one refuses, and the other gets its slot back, for the guess was never made."""
+    strict = LockoutPolicy(scope="strict", key="ip", max=1, patience=0)
+    loose = LockoutPolicy(scope="loose", key="ip", max=5, patience=0)
+    get = RequestFactory().get("/")
+    for _ in range(3):
+        with loose.observe(get), strict.observe(get):
+            try:
+                authenticate(get, username="bob", password="wrong")
+            except LockedOut as error:
+                assert error.status.scope == "strict"
+    assert len(verified) == 1
+    assert (failures(loose, get), failures(strict, get)) == (1, 1)
+
+
+def test_a_refused_second_call_takes_no_earlier_one_back(request_, verified):
+    """One policy takes a second call as the same guess, the other refuses it: the first call stays a failure."""
+    strict = LockoutPolicy(scope="strict", key="ip", max=1, calls=1, patience=0)
+    loose = LockoutPolicy(scope="loose", key="ip", max=5, calls=2, patience=0)
+    get = RequestFactory().get("/")
+    with loose.observe(get), strict.observe(get):
+        authenticate(get, username="bob", password="wrong")
+        with pytest.raises(LockedOut):
+            authenticate(get, username="eve", password="wrong")
+    assert len(verified) == 1
+    assert failures(loose, get) == 1
+
+
+class TestAsync:
+    """The same by `aauthenticate()`, `async with` and tasks."""
+
+    async def test_wrong_guesses_lock(self, policy, request_, verified):
+        """Three failures are verified, and the right password is refused."""
+        for n in range(3):
+            async with policy.observe(request_):
+                assert await aauthenticate(request_, username="bob", password=f"wrong{n}") is None
+        with pytest.raises(LockedOut):
+            async with policy.observe(request_):
+                await aauthenticate(request_, username="bob", password="right")
+        assert len(verified) == 3
+        assert (await policy.astatus(request_)).locked
+
+    async def test_a_success_frees_its_slot(self, policy, request_):
+        """And forgives the failures of the same account."""
+        for password in ("wrong", "right"):
+            async with policy.observe(request_):
+                await aauthenticate(request_, username="bob", password=password)
+        assert (await policy.astatus(request_)).failures == 0
+
+    async def test_sync_authenticate_in_a_thread_of_an_async_block(self, policy, request_):
+        """The context travels into `sync_to_async`."""
+        async with policy.observe(request_):
+            await sync_to_async(authenticate)(request_, username="bob", password="wrong")
+        assert (await policy.astatus(request_)).failures == 1
+
+    async def test_a_backend_that_is_only_async(self, policy, request_, settings):
+        """Its door is observed as well."""
+        settings.AUTHENTICATION_BACKENDS = [backend(OnlyAsyncBackend)]
+        async with policy.observe(request_):
+            assert await aauthenticate(request_, username="bob", password="wrong") is None
+        assert (await policy.astatus(request_)).failures == 1
+
+    async def test_parallel_guesses_in_one_request(self, policy, request_, verified):
+        """A hundred aliases at once: three are verified, nobody waits for slots of its own block."""
+        patient = LockoutPolicy(scope="login", key="ip", max=3, patience=60)
+        async with patient.observe(request_):
+            calls = [aauthenticate(request_, username="bob", password=f"wrong{n}") for n in range(100)]
+            async with asyncio.timeout(20):
+                ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert len(verified) == 3
+        assert [type(end) for end in ends].count(type(None)) == 3
+        assert sum(isinstance(end, LockedOut) for end in ends) == 97
+        assert (await policy.astatus(request_)).locked
+
+    async def test_a_cancelled_task_is_a_failure(self, policy, request_):
+        """Whoever hangs up has guessed."""
+        CountingBackend.delay = 0.2
+        started = asyncio.Event()
+
+        async def view():
+            async with policy.observe(request_):
+                started.set()
+                await aauthenticate(request_, username="bob", password="right")
+
+        task = asyncio.create_task(view())
+        await started.wait()
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await policy.astatus(request_)).failures == 1
+
+    async def test_two_requests_interleaved_in_one_loop(self, request_, rf):
+        """Each task counts for its own client."""
+        policy = LockoutPolicy(scope="loop", key="ip", max=3)
+        CountingBackend.delay = 0.02
+
+        async def view(address, password):
+            request = rf.post("/", REMOTE_ADDR=address)
+            async with policy.observe(request):
+                return await aauthenticate(request, username="bob", password=password)
+
+        tasks = [view(f"192.0.2.{n}", "wrong" if n % 2 else "right") for n in range(6)]
+        users = await asyncio.gather(*tasks)
+        assert [user is None for user in users] == [False, True] * 3
+        for n in range(6):
+            status = await policy.astatus(rf.post("/", REMOTE_ADDR=f"192.0.2.{n}"))
+            assert status.failures == n % 2
+
+    async def test_a_background_task_is_not_counted(self, policy, request_):
+        """A task that was started inside a block and outlives it."""
+
+        async def later():
+            await asyncio.sleep(0.05)
+            return await aauthenticate(request_, username="bob", password="wrong")
+
+        async with policy.observe(request_):
+            task = asyncio.create_task(later())
+        assert await task is None
+        assert (await policy.astatus(request_)).failures == 0
+
+
+class TestAttempt:
+    """`policy.attempt()`: secrets that are checked by other means."""
+
+    @pytest.fixture(params=["sync", "async"])
+    def attempt(self, request, policy, request_):
+        """Runs `what(block)` inside an attempt, by `with` or `async with`."""
+
+        def run(what, username=None):
+            if request.param == "sync":
+                with policy.attempt(request_, username) as block:
+                    return what(block)
+
+            async def main():
+                async with policy.attempt(request_, username) as block:
+                    return what(block)
+
+            return asyncio.run(main())
+
+        return run
+
+    @pytest.mark.parametrize("what", [lambda block: block.fail(), lambda block: None], ids=["wrong", "forgotten"])
+    def test_a_wrong_or_forgotten_verdict_is_a_failure(self, attempt, what, policy, request_):
+        """Forgetting a line never gives free guesses."""
+        for _ in range(3):
+            attempt(what)
+        with pytest.raises(LockedOut):
+            attempt(lambda block: block.succeed())
+        assert policy.status(request_).locked
+
+    def test_an_exception_is_a_failure(self, attempt, policy, request_):
+        """Whatever it was about."""
+        with pytest.raises(ZeroDivisionError):
+            attempt(lambda block: 1 / 0)
+        assert failures(policy, request_) == 1
+
+    def test_success_forgives_the_same_username(self, attempt, policy, request_):
+        """And nobody else's failures."""
+        attempt(lambda block: block.fail(), "bob")
+        attempt(lambda block: block.fail(), "eve")
+        attempt(lambda block: block.succeed(), "bob")
+        assert failures(policy, request_) == 1
+
+    def test_cancel_gives_the_slot_back(self, attempt, policy, request_):
+        """Nothing was checked: nothing is counted, nothing forgiven."""
+        attempt(lambda block: block.fail(), "bob")
+        for _ in range(5):
+            attempt(lambda block: block.cancel(), "bob")
+        assert failures(policy, request_) == 1
+
+    @pytest.mark.parametrize(
+        ("first", "then", "count"), [("fail", "succeed", 1), ("succeed", "fail", 0), ("fail", "cancel", 1)]
+    )
+    def test_the_first_verdict_stands(self, attempt, first, then, count, policy, request_):
+        """A second word changes nothing."""
+        attempt(lambda block: (getattr(block, first)(), getattr(block, then)()))
+        assert failures(policy, request_) == count
+
+    def test_the_first_authenticate_uses_the_slot_that_is_held(self, policy, request_, verified):
+        """One guess, not two; its verdict is authenticate()'s."""
+        with policy.attempt(request_, "bob"):
+            authenticate(request_, username="bob", password="wrong")
+        assert failures(policy, request_) == 1
+        with policy.attempt(request_, "bob") as block:
+            authenticate(request_, username="bob", password="right")
+            block.fail()
+        assert failures(policy, request_) == 0
+        with policy.attempt(request_, "bob"):
+            authenticate(request_, username="bob", password="wrong")
+            authenticate(request_, username="bob", password="wronger")
+        assert failures(policy, request_) == 2
+
+    def test_another_policy_that_refuses_costs_nothing(self, policy, request_):
+        """The guess was never made."""
+        strict = LockoutPolicy(scope="strict", key="ip", max=1, patience=0)
+        with strict.attempt(request_):
+            pass
+        with pytest.raises(LockedOut), policy.attempt(request_), strict.attempt(request_):
+            pytest.fail("strict let it in")
+        assert failures(policy, request_) == 0
+
+    def test_words_outside_of_an_attempt_do_nothing(self, policy, request_):
+        """An observing block holds no slot to speak about."""
+        with policy.observe(request_) as block:
+            block.succeed()
+            block.fail()
+            block.cancel()
+        assert failures(policy, request_) == 0
+
+
+def test_the_second_factor_is_not_forgiven_by_the_first(request_):
+    """Right password, wrong code, again and again: the code's own policy locks."""
+    password, code = LockoutPolicy(scope="password", max=3), LockoutPolicy(scope="code", max=3)
+    for _ in range(3):
+        assert guess(password, request_, "right")
+        with code.attempt(request_, "bob") as attempt:
+            attempt.fail()
+    with pytest.raises(LockedOut) as caught, code.attempt(request_, "bob"):
+        pytest.fail("a fourth code was checked")
+    assert caught.value.status.scope == "code"
+    assert failures(password, request_) == 0
+
+
+def test_success_between_guesses_gains_an_attacker_nothing(policy, request_, verified):
+    """Signing in to an account of one's own frees the slots of no other account."""
+    for n in range(3):
+        guess(policy, request_, f"wrong{n}")
+        if n < 2:
+            assert guess(policy, request_, "eves", "eve")
+    with pytest.raises(LockedOut):
+        guess(policy, request_, "right")
+    assert [name for name, _ in verified].count("bob") == 3
+
+
+def test_the_django_model_backend_is_observed(policy, request_, settings, db):
+    """A real user, a real hasher, and a user who is not active: only the verdict of authenticate() counts."""
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    auth.get_user_model().objects.create_user("ann", password="secret")
+    auth.get_user_model().objects.create_user("old", password="secret", is_active=False)
+    assert guess(policy, request_, "secret", "ann").username == "ann"
+    assert isinstance(auth.get_backends()[0], ModelBackend)
+    assert guess(policy, request_, "secret", "old") is None
+    assert guess(policy, request_, "wrong", "ann") is None
+    assert failures(policy, request_) == 2
