@@ -3,6 +3,9 @@
 import inspect
 from functools import partial
 from typing import Any
+from weakref import WeakSet
+
+derived: dict[str, WeakSet[Any]] = {}  # the views under each scope that was derived and not given
 
 STAND_IN = "_update_method_wrapper.<locals>.dummy"  # what Django's method_decorator decorates instead of the method
 
@@ -38,6 +41,12 @@ def unwrapped(view: Any) -> Any:
     while isinstance(view, partial):
         view = view.func
     return view
+
+
+def note_derived(scope: str, view: Any) -> None:
+    """Remember which functions count under a derived scope; classes and methods can't share a name by accident."""
+    if inspect.isfunction(unwrapped(view)):
+        derived.setdefault(scope, WeakSet()).add(view)
 
 
 def is_stand_in(view: Any) -> bool:

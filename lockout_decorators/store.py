@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from asgiref.sync import sync_to_async
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.db import DatabaseCache
+from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
@@ -35,7 +36,10 @@ class Do(NamedTuple):
     function: Callable[[], Any]
 
 
-def run(steps: Steps[T]) -> T:
+Work = Generator[Do | Sleep, Any, T]
+
+
+def run(steps: Work[T]) -> T:
     """Drive `steps`, which yield `Do` and `Sleep`, in this thread."""
     resume, value = steps.send, None
     while True:
@@ -49,7 +53,7 @@ def run(steps: Steps[T]) -> T:
             value, resume = error, steps.throw
 
 
-async def arun(steps: Steps[T]) -> T:
+async def arun(steps: Work[T]) -> T:
     """See run(). Calls hop to Django's thread, sleeps stay on the loop."""
     resume, value = steps.send, None
     while True:
@@ -79,7 +83,7 @@ class Store:
 
     alias: str
 
-    def through(self, steps: Steps[T]) -> Steps[T]:
+    def through(self, steps: Steps[T]) -> Work[T]:
         """Turn the operations that `steps` yield into calls on the cache; StoreError is thrown into them."""
         resume, value = steps.send, None
         while True:
@@ -114,6 +118,32 @@ class Store:
             raise StoreError(self.alias, error) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a cache alias is, for the system checks."""
+
+    forgets: bool
+    rolled_back: bool
+    one_process: bool
+    replicas: bool
+    max_entries: int | None
+
+
+def facts(alias: str) -> Facts:
+    """Look at how a cache is configured. Raises what its backend raises."""
+    cache = caches[alias]
+    database = isinstance(cache, DatabaseCache)
+    atomic = database and connections[router.db_for_write(vars(cache)["cache_model_class"])].settings_dict["ATOMIC_REQUESTS"]
+    bounded = isinstance(cache, LocMemCache | FileBasedCache | DatabaseCache)
+    return Facts(
+        forgets=isinstance(cache, DummyCache),
+        rolled_back=bool(atomic),
+        one_process=isinstance(cache, LocMemCache),
+        replicas=isinstance(cache, RedisCache) and len(vars(cache)["_servers"]) > 1,
+        max_entries=cache._max_entries if bounded else None,
+    )
+
+
 def seconds(cache: BaseCache, timeout: float | None) -> int | None:
     """Whole seconds, rounded up so that nothing ends early: stores that truncate get one more, and a database cache
     another one for being swept `AHEAD` of time."""
@@ -134,7 +164,7 @@ def _write(cache: BaseCache, entries: Mapping[str, str], timeout: int | None) ->
 def _exclusive(cache: BaseCache, keys: tuple[str, ...]) -> Any:
     """What a cache needs before its `get` and `add` are as good as atomic."""
     if isinstance(cache, FileBasedCache):
-        return _locked_files(Path(cache._dir), keys)
+        return _locked_files(Path(vars(cache)["_dir"]), keys)
     if isinstance(cache, DatabaseCache):
         _sweep(cache, [key for key in keys if is_head(key)])
     return nullcontext()
@@ -159,7 +189,8 @@ def _sweep(cache: DatabaseCache, heads: list[str]) -> None:
         return
     connection = connections[router.db_for_write(cache.cache_model_class)]
     quote = connection.ops.quote_name
-    sql = f"DELETE FROM {quote(cache._table)} WHERE {quote('cache_key')} = %s AND {quote('expires')} < %s"  # noqa: S608
+    table = quote(vars(cache)["_table"])
+    sql = f"DELETE FROM {table} WHERE {quote('cache_key')} = %s AND {quote('expires')} < %s"  # noqa: S608
     now = connection.ops.adapt_datetimefield_value(timezone.now() + AHEAD)
     with connection.cursor() as cursor:
         for key in heads:

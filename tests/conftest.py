@@ -4,7 +4,7 @@ from secrets import token_hex
 import pytest
 from django.core.cache import cache
 
-from lockout_decorators import registry
+from lockout_decorators import registry, scopes
 from tests import servers
 from tests.backends import CountingBackend
 
@@ -14,6 +14,7 @@ def clean():
     """Every test begins with an empty cache, no registered policy and a hasher that has not run."""
     registered = dict(registry.registered)
     registry.registered.clear()
+    scopes.derived.clear()
     cache.clear()
     CountingBackend.verified.clear()
     CountingBackend.delay = 0.0

@@ -1,0 +1,134 @@
+"""System checks: configurations that can't count, or that surprise. Ids are stable and never used again."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
+
+from .conf import LockoutSettings, conf
+from .policy import LockoutPolicy
+from .registry import registered
+from .scopes import derived
+from .store import Facts, facts
+
+COUNTED = ("key", "max", "window", "lockout", "ceiling", "cache")  # what policies of one scope have to agree on
+ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
+
+
+@checks.register(checks.Tags.security)
+def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The settings, the policies of all views that the URLconf imports, and their caches."""
+    with suppress(Exception):  # Django's own check of the URLconf tells what is wrong with it
+        import_module(settings.ROOT_URLCONF)
+    policies = [policy for known in registered.values() for policy in known]
+    try:
+        return list(_settings()) or [*_policies(policies), *_caches(policies), *_scopes()]
+    except ImproperlyConfigured as error:  # a setting that is the default of an argument
+        return [_wrong_setting(error)]
+
+
+def _settings() -> Iterator[CheckMessage]:
+    for name in (name for name, attribute in vars(LockoutSettings).items() if isinstance(attribute, property)):
+        try:
+            getattr(conf, name)
+        except ImproperlyConfigured as error:
+            yield _wrong_setting(error)
+    networks, _ = conf.trusted_proxies
+    if any(network.prefixlen == 0 for network in networks):
+        yield Error(
+            "LOCKOUT_TRUSTED_PROXIES trusts every address, so anyone can forge X-Forwarded-For.",
+            hint="Name the networks of your own proxies.",
+            id="lockout_decorators.E002",
+        )
+
+
+def _wrong_setting(error: ImproperlyConfigured) -> CheckMessage:
+    return Error(str(error), hint="Correct or remove the setting.", id="lockout_decorators.E001")
+
+
+def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    for known in registered.values():
+        differing = [name for name in COUNTED if len({getattr(policy, name) for policy in known}) > 1]
+        if differing:
+            yield Error(
+                f"The policies with the scope {known[0].scope!r} differ in {', '.join(differing)}.",
+                hint="Share one LockoutPolicy, or give each its own scope.",
+                id="lockout_decorators.E003",
+            )
+    for policy in policies:
+        if policy.lockout is not None and policy.lockout < policy.window:
+            yield Warning(
+                f"{policy.scope}: lockout ({policy.lockout:g} s) is shorter than window ({policy.window:g} s).",
+                hint="A lock ends with a fresh start, so this allows more guesses than the window suggests.",
+                id="lockout_decorators.W001",
+            )
+        if policy.key.changeable and policy.ceiling is None:
+            yield Warning(
+                f"{policy.scope}: a client can change its key at will, and there is no ceiling for its address.",
+                hint="Remove ceiling=None, unless another policy on the view counts by address.",
+                id="lockout_decorators.W002",
+            )
+
+
+def _scopes() -> Iterator[CheckMessage]:
+    for scope, views in derived.items():
+        if len(views) > 1:
+            yield Warning(
+                f"{len(views)} views share the scope {scope!r}, which was derived from their common name.",
+                hint='Give each its own scope="...", or all the same one if they are to share their counters.',
+                id="lockout_decorators.W003",
+            )
+
+
+def _caches(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    for alias in sorted({policy.cache for policy in policies}):
+        try:
+            cache = facts(alias)
+        except Exception as error:  # noqa: BLE001  # a backend may raise anything
+            yield Error(
+                f"The cache {alias!r} can't be used: {error}",
+                hint=f"Add it to CACHES, which has {', '.join(settings.CACHES)}, or name another with cache=.",
+                id="lockout_decorators.E004",
+            )
+        else:
+            yield from _cache(alias, cache, [policy for policy in policies if policy.cache == alias])
+
+
+def _cache(alias: str, cache: Facts, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    if cache.forgets:
+        yield Error(
+            f"The cache {alias!r} is a DummyCache: nothing would ever be counted.",
+            hint="Use any other cache; for tests and development LocMemCache will do.",
+            id="lockout_decorators.E005",
+        )
+    if cache.rolled_back:
+        yield Error(
+            f"The cache {alias!r} lies in a database with ATOMIC_REQUESTS: an exception in the view, and DRF's "
+            "rollback, would undo the failure that was counted.",
+            hint='Set "ATOMIC_REQUESTS": False there, or keep the cache in another database or another kind of cache.',
+            id="lockout_decorators.E006",
+        )
+    if cache.one_process and not settings.DEBUG:
+        yield Warning(
+            f"The cache {alias!r} is a LocMemCache: each worker process counts for itself.",
+            hint="Use a cache that all processes share.",
+            id="lockout_decorators.W004",
+        )
+    if cache.replicas:
+        yield Warning(
+            f"The cache {alias!r} lists several Redis servers: Django reads from a random replica, which may lag.",
+            hint="List the primary alone in LOCATION.",
+            id="lockout_decorators.W005",
+        )
+    needed = ADDRESSES * max(3 * max(policy.limits) + 3 for policy in policies)
+    if cache.max_entries is not None and cache.max_entries < needed:
+        yield Warning(
+            f"The cache {alias!r} holds {cache.max_entries} entries; {ADDRESSES} guessing addresses would evict locks.",
+            hint=f'Set OPTIONS = {{"MAX_ENTRIES": {needed}}} or more.',
+            id="lockout_decorators.W006",
+        )
