@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from .exceptions import LockedOut
 
 TEMPLATE = "lockout_decorators/locked_out.html"
-JSON = ("application/problem+json", "application/json")
+HTML, JSON = "text/html", "application/problem+json"
 
 
 def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> HttpResponseBase:
@@ -48,11 +48,11 @@ def marked(response: HttpResponseBase, locked_out: LockedOut) -> HttpResponseBas
 
 def _negotiated(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
     status, kind = locked_out.status_code, _kind(request)
-    if kind == "text/html":
+    if kind == HTML:
         made = HttpResponse(_page(request, locked_out), status=status)
-    elif kind in JSON:
+    elif kind == JSON:
         problem = {"type": "about:blank", "title": _title(locked_out), "status": status, "detail": _advice(locked_out)}
-        made = HttpResponse(json.dumps(problem), status=status, content_type=JSON[0])
+        made = HttpResponse(json.dumps(problem), status=status, content_type=JSON)
     else:
         text = f"{_title(locked_out)} {_advice(locked_out)}\n"
         made = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
@@ -61,13 +61,16 @@ def _negotiated(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
 
 
 def _kind(request: HttpRequest) -> str:
-    """What the client names in Accept, HTML or JSON; plain text for those that take anything."""
-    named = [media for media in request.accepted_types if "*" not in str(media)]
-    offered = ("text/html", *JSON)
-    wanted = [kind for media in named for kind in offered if media.match(kind)]
-    if wanted:
-        return str(request.get_preferred_type(wanted))
-    return JSON[0] if not named and request.content_type in JSON else "text/plain"
+    """What the client names first in Accept, HTML or some JSON; plain text for those that take anything."""
+    named = [f"{media.main_type}/{media.sub_type}" for media in request.accepted_types if "*" not in str(media)]
+    wanted = next((name for name in named if name == HTML or _is_json(name)), None)
+    if wanted == HTML:
+        return HTML
+    return JSON if wanted or (not named and _is_json(request.content_type)) else "text/plain"
+
+
+def _is_json(name: str | None) -> bool:
+    return name is not None and (name == "application/json" or name.endswith("+json"))
 
 
 def _page(request: HttpRequest, locked_out: LockedOut) -> str:
@@ -75,8 +78,8 @@ def _page(request: HttpRequest, locked_out: LockedOut) -> str:
         return _render(TEMPLATE, request, locked_out)
     except TemplateDoesNotExist:  # the app is not installed
         source = (Path(__file__).parent / "templates" / TEMPLATE).read_text()
-        builtins = ["django.templatetags.i18n"]
-        return Engine(builtins=builtins).from_string(source).render(Context(_context(locked_out)))
+        libraries = {"i18n": "django.templatetags.i18n"}
+        return Engine(libraries=libraries).from_string(source).render(Context(_context(locked_out)))
 
 
 def _render(template: str, request: HttpRequest, locked_out: LockedOut) -> str:

@@ -1,0 +1,104 @@
+"""Five doors, each with a policy of its own: one line protects each of them."""
+
+import json
+from functools import cache
+from typing import NamedTuple
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import aauthenticate, alogin
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password
+from django.contrib.auth.views import LoginView
+from django.http import JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from rest_framework.authtoken.views import ObtainAuthToken
+
+from lockout_decorators import LockoutPolicy, lockout_protect
+
+CODE = "271828"  # a real project makes a fresh one for each sign-in, and sends it
+
+login = lockout_protect(key="ip+ua", max=5, window=300, lockout=60)(LoginView.as_view(template_name="login.html"))
+
+admin.site.login = lockout_protect(key="username", max=3, window=300, lockout=60)(admin.site.login)
+
+
+@lockout_protect(key="ip+username", max=4, window=300, lockout=12)
+class Token(ObtainAuthToken):
+    """A token for user name and password. Counted by address and user name: guesses at ann do not lock out bob."""
+
+
+@lockout_protect(key="ip", max=3, window=300, lockout=60)
+@csrf_exempt
+@require_POST
+async def json_login(request):
+    """A login for scripts. Counted by address: whoever guesses here is stopped whatever the user name."""
+    try:
+        given = json.loads(request.body)
+        credentials = {"username": str(given["username"]), "password": str(given["password"])}
+    except (ValueError, KeyError, TypeError):
+        return JsonResponse({"error": 'Send {"username": ..., "password": ...}.'}, status=400)
+    user = await aauthenticate(request, **credentials)
+    if user is None:
+        return JsonResponse({"error": "Wrong user name or password."}, status=401)
+    await alogin(request, user)
+    return JsonResponse({"user": user.username})
+
+
+code_policy = LockoutPolicy(scope="one-time code", key="user", max=3, window=300, lockout=60)
+
+
+@cache
+def code_hash():
+    return PBKDF2PasswordHasher().encode(CODE, "salt", iterations=20_000)
+
+
+class CodeForm(forms.Form):
+    code = forms.CharField(label="One-time code", max_length=6)
+
+
+@login_required
+@lockout_protect(code_policy)
+def code(request):
+    """The step after the form. Counted by signed-in user: signing in anew gives no further guesses."""
+    form = CodeForm(request.POST or None)
+    if form.is_valid():
+        with code_policy.attempt(request, request.user.get_username()) as guess:
+            if check_password(form.cleaned_data["code"], code_hash()):
+                guess.succeed()
+                request.session["code"] = "right"
+                return redirect("index")
+            form.add_error("code", "That is not the code.")
+    return render(request, "code.html", {"form": form})
+
+
+class Door(NamedTuple):
+    name: str
+    path: str
+    policy: LockoutPolicy
+    counted: str
+    curl: str = ""
+
+
+DOORS = [
+    Door("Form login", "/login/", login.lockout_policy, "address and browser"),
+    Door("One-time code", "/code/", code_policy, "signed-in user"),
+    Door("Admin", "/admin/", admin.site.login.lockout_policy, "user name"),
+    Door(
+        "Token endpoint", "/token/", Token.lockout_policy, "address and user name", "-d 'username=ann&password=guess'"
+    ),
+    Door(
+        "JSON login",
+        "/json/",
+        json_login.lockout_policy,
+        "address",
+        """-d '{"username": "ann", "password": "guess"}'""",
+    ),
+]
+
+
+def index(request):
+    """The start page."""
+    return render(request, "index.html", {"doors": DOORS})
