@@ -5,4 +5,4 @@ from django.apps import AppConfig
 
 class LockoutDecoratorsConfig(AppConfig):
     name = "lockout_decorators"
-    verbose_name = "Lockout decorators"
+    verbose_name: str = "Lockout decorators"

@@ -1,9 +1,8 @@
 """What each argument of a policy may be: a check per kind, and the attribute that runs it."""
 
-import math
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -19,13 +18,21 @@ UNSET: Final[Any] = _Unset()
 
 
 class Argument(Generic[T]):
-    """A validated attribute of a frozen policy; where none was given, what the setting says at that moment.
+    """A validated attribute of a frozen policy. What was given, or a constant `default`, lies in the policy itself;
+    otherwise `ask` is asked, with the policy, each time: that is how settings are read at the moment of use.
 
-    `check` returns the value as it is kept, or raises ValueError with what is allowed; `default` is given the policy.
+    `check` returns the value as it is kept, or raises ValueError with what is allowed.
     """
 
-    def __init__(self, check: Callable[[Any], T], default: Callable[[Any], object], setting: str = "") -> None:
-        self.check, self.default, self.setting = check, default, setting
+    def __init__(
+        self,
+        check: Callable[[Any], T],
+        default: object = None,
+        ask: Callable[[Any], object] | None = None,
+        setting: str = "",
+    ) -> None:
+        self.check: Callable[[Any], T] = check
+        self.default, self.ask, self.setting = default, ask, setting
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -35,21 +42,27 @@ class Argument(Generic[T]):
     @overload
     def __get__(self, policy: object, owner: type) -> T: ...
     def __get__(self, policy: object, owner: type) -> Any:
-        if policy is None:
+        """Reached only where the policy holds no value of its own."""
+        if policy is None or self.ask is None:
             return UNSET
-        if self.name in policy.__dict__:
-            return policy.__dict__[self.name]
-        value = self.default(policy)
+        value = self.ask(policy)
         try:
             return self.check(value)
         except ValueError as error:
             raise ImproperlyConfigured(f"{self.setting or self.name} is {value!r}; it must be {error}.") from None
 
-    def __set__(self, policy: object, value: Any) -> None:
+    if TYPE_CHECKING:  # what the constructor takes is more than what the attribute gives
+
+        def __set__(self, policy: object, value: Any) -> None: ...
+
+    def settle(self, values: dict[str, Any]) -> None:
+        """Check what was given, or put the constant default there; raises ValueError."""
+        value = values[self.name] if values[self.name] is not UNSET or self.ask else self.default
         if value is UNSET:
+            del values[self.name]
             return
         try:
-            policy.__dict__[self.name] = self.check(value)
+            values[self.name] = self.check(value)
         except ValueError as error:
             raise ValueError(f"lockout_protect: {self.name} is {value!r}; it must be {error}.") from None
 
@@ -68,7 +81,7 @@ def duration(least: float) -> Callable[[Any], float]:
 
     def check(value: Any) -> float:
         seconds = value.total_seconds() if isinstance(value, timedelta) else value
-        if type(seconds) not in (int, float) or not math.isfinite(seconds) or not least <= seconds <= 315_360_000:
+        if type(seconds) not in (int, float) or not least <= seconds <= 315_360_000:  # nor is nan
             raise ValueError(f"seconds from {least:g} up to ten years, or a timedelta")
         return float(seconds)
 

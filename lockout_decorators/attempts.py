@@ -29,9 +29,14 @@ class Block:
         response: What the view answered, for policies with `failure`.
     """
 
-    def __init__(self, policy: "LockoutPolicy", request: HttpRequest, username: Any = None, eager: bool = False) -> None:
-        self.policy, self.request, self.username, self.eager = policy, request, username, eager
-        self.open = False
+    def __init__(
+        self, policy: "LockoutPolicy", request: HttpRequest, username: Any = None, eager: bool = False
+    ) -> None:
+        self.policy: LockoutPolicy = policy
+        self.request: HttpRequest = request
+        self.username: Any = username
+        self.eager: bool = eager
+        self.open: bool = False
         self.response: Any = None
         self._attempts = Attempts(policy, request)
         self._held: Attempt | None = None

@@ -7,7 +7,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial, update_wrapper
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import wrapt
 from django.contrib import auth
@@ -25,7 +25,8 @@ class Call:
     __slots__ = ("backend", "credentials")
 
     def __init__(self, credentials: Mapping[str, Any], backend: str) -> None:
-        self.credentials, self.backend = credentials, backend
+        self.credentials: Mapping[str, Any] = credentials
+        self.backend: str = backend
 
     def __repr__(self) -> str:
         return f"<Call of {self.backend}>"
@@ -71,12 +72,19 @@ def _blocks_of(request: Any) -> tuple[Block, ...]:
     return found
 
 
-class ObservedBackend(wrapt.ObjectProxy):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    Proxy = wrapt.ObjectProxy[Any]
+else:
+    Proxy = wrapt.ObjectProxy
+
+
+class ObservedBackend(Proxy):
     """A backend whose verdicts are seen by the blocks that were open when it was loaded."""
 
     def __init__(self, backend: Any, blocks: Sequence[Block]) -> None:
         super().__init__(backend)
         self._self_blocks = blocks
+        self._self_doors: dict[Any, Callable[..., Any]] = {}
 
     @property
     def authenticate(self) -> Callable[..., Any]:
@@ -87,8 +95,12 @@ class ObservedBackend(wrapt.ObjectProxy):  # type: ignore[type-arg]
         return self._self_observed(_aobserve, self.__wrapped__.aauthenticate)
 
     def _self_observed(self, observe: Callable[..., Any], authenticate: Callable[..., Any]) -> Callable[..., Any]:
-        name = f"{type(self.__wrapped__).__module__}.{type(self.__wrapped__).__qualname__}"
-        return update_wrapper(partial(observe, authenticate, name, self._self_blocks), authenticate)
+        """`authenticate` with a look at it; made once, though Django takes it once for its signature and once to call."""
+        if observe not in self._self_doors:
+            name = f"{type(self.__wrapped__).__module__}.{type(self.__wrapped__).__qualname__}"
+            made = update_wrapper(partial(observe, authenticate, name, self._self_blocks), authenticate)
+            self._self_doors[observe] = made
+        return self._self_doors[observe]
 
 
 @sensitive_variables()

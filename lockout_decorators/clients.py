@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from .conf import UNIX, Network, conf
 
-logger = logging.getLogger("lockout_decorators")
+logger: logging.Logger = logging.getLogger("lockout_decorators")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -29,6 +29,7 @@ def client_address(request: HttpRequest) -> str:
     return counted(_forwarded(request))
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Address | None:
     """An address as proxies write it: with a port, brackets or a zone, in any case."""
     text = str(text).strip().strip('"')

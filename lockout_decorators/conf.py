@@ -3,6 +3,8 @@
 import ipaddress
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any, cast
 
 from django.conf import settings
@@ -18,6 +20,11 @@ PREFIX = re.compile(r"[!-~]{1,100}")  # printable ASCII without spaces: valid on
 
 def refuse(name: str, value: object, allowed: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{name} is {value!r}; it must be {allowed}.")
+
+
+@lru_cache(maxsize=4)
+def _networks(entries: tuple[str, ...]) -> tuple[frozenset[Network], bool]:
+    return frozenset(ipaddress.ip_network(entry) for entry in entries if entry != UNIX), UNIX in entries
 
 
 class LockoutSettings:
@@ -59,10 +66,8 @@ class LockoutSettings:
         """The networks, and whether a unix socket's peer is trusted as well."""
         value = getattr(settings, "LOCKOUT_TRUSTED_PROXIES", ())
         if isinstance(value, list | tuple | set | frozenset):
-            try:
-                return frozenset(ipaddress.ip_network(entry) for entry in value if entry != UNIX), UNIX in value
-            except ValueError:
-                pass
+            with suppress(ValueError):
+                return _networks(tuple(str(entry) for entry in value))
         raise refuse("LOCKOUT_TRUSTED_PROXIES", value, 'a list of addresses, networks ("10.0.0.0/8") and "unix"')
 
     @property
@@ -75,12 +80,13 @@ class LockoutSettings:
     @property
     def client_ip(self) -> Callable[[HttpRequest], str | None] | None:
         value = getattr(settings, "LOCKOUT_CLIENT_IP", None)
+        allowed = "a callable taking the request, its dotted path, or None"
         try:
             found = import_string(value) if isinstance(value, str) else value
         except ImportError as error:
-            raise ImproperlyConfigured(f"LOCKOUT_CLIENT_IP: {error}") from error
+            raise refuse("LOCKOUT_CLIENT_IP", value, f"{allowed} ({error})") from error
         if found is not None and not callable(found):
-            raise refuse("LOCKOUT_CLIENT_IP", value, "a callable taking the request, its dotted path, or None")
+            raise refuse("LOCKOUT_CLIENT_IP", value, allowed)
         return cast("Callable[[HttpRequest], str | None] | None", found)
 
     @property
@@ -94,4 +100,4 @@ class LockoutSettings:
         return value
 
 
-conf = LockoutSettings()
+conf: LockoutSettings = LockoutSettings()

@@ -10,7 +10,7 @@ from .conf import conf
 from .drf import flavoured
 from .entries import Claim, Reading, Refused, View
 from .exceptions import LockedOut, LockoutStatus, StoreError, StoreUnavailable
-from .identities import fold
+from .identities import fold, text_of
 from .keys import client_keys, tag
 from .reports import Report, report_outage, status_of
 from .slots import SilentStoreError, Slots, refusal
@@ -72,10 +72,11 @@ class Attempts:
     """
 
     def __init__(self, policy: "LockoutPolicy", request: HttpRequest) -> None:
-        self.policy, self.request = policy, request
+        self.policy: LockoutPolicy = policy
+        self.request: HttpRequest = request
         self.made: list[Attempt] = []
         self.refused: LockedOut | None = None
-        self.outage = False
+        self.outage: bool = False
         self._store = Store(policy.cache)
         self._client: tuple[str, Slots] | None = None
         self._reading: Reading | None = None
@@ -165,7 +166,7 @@ class Attempts:
             address, digests = yield Do(partial(client_keys, policy, self.request, fold(named)))
             self._client = address, Slots(policy.counters(digests))
         address, slots = self._client
-        username = None if named is None else str(named)
+        username = None if named is None else text_of(named)
         return Attempt(slots, Report(policy, self.request, address, username, slots.counters[-1].key), {tag(named)})
 
     def _refuse(self, attempt: Attempt, refused: Refused) -> Work[None]:

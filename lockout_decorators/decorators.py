@@ -15,7 +15,7 @@ from .attempts import Block
 from .exceptions import LockedOut
 from .policy import DERIVED, LockoutPolicy, PolicyArguments
 from .responses import aanswer, answer, marked
-from .scopes import class_scope, is_stand_in, scope_of, takes_request, unwrapped
+from .scopes import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -56,6 +56,8 @@ class _Protection:
         scope = scope_of(view)
         if scope is None and self.policy.scope == DERIVED:
             raise ValueError(f'lockout_protect: {view!r} has no name to count under; write scope="...".')
+        if scope is not None and self.policy.scope == DERIVED:
+            note_derived(scope, view)
         return self.protect(view, self.under(scope or self.policy.scope))
 
     def decorate_class(self, cls: type) -> type:
@@ -68,9 +70,8 @@ class _Protection:
         def dispatch(self: Any, request: HttpRequest, /, *args: Any, **kwargs: Any) -> Any:
             return inherited(self, request, *args, **kwargs)
 
-        policy = self.under(class_scope(cls))
-        vars(dispatch)["lockout_policy"] = policy  # as_view() copies it to the view
-        for name, value in {"dispatch": self.protect(dispatch, policy), "lockout_policy": policy}.items():
+        protected = self.protect(dispatch, self.under(class_scope(cls)))
+        for name, value in {"dispatch": protected, "lockout_policy": _ClassPolicy(self.policy_in)}.items():
             setattr(cls, name, value)
         return cls
 
@@ -78,14 +79,18 @@ class _Protection:
         def guard(view: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             owner = instance if instance is not None else getattr(unwrapped(view), "__self__", None)
             method = getattr(unwrapped(view), "__name__", "")
-            rule = policy if owner is None else self.under(class_scope(type(owner), method))
+            rule = policy if owner is None else self.policy_in(type(owner), method)
             request = _request_of(view, args, kwargs)
             call = partial(view, *args, **kwargs)
             refuse = partial(_refuse, rule, request, partial(drf.view_of, view, owner, request, args[1:], kwargs))
             runner = _arun if _is_async(view, owner, method) else _run
             return runner(rule.observe(request), call, refuse)
 
-        return Protected(view, guard, policy)
+        return _Protected(view, guard, policy, self.policy_in)
+
+    def policy_in(self, cls: type, method: str = "dispatch") -> LockoutPolicy:
+        """The policy of a method, which a subclass may have inherited."""
+        return self.under(class_scope(cls, method))
 
     def under(self, scope: str) -> LockoutPolicy:
         """The policy itself if it has a scope, else its copy for `scope`."""
@@ -96,16 +101,41 @@ class _Protection:
         return self.scoped[scope]
 
 
-class Protected(wrapt.FunctionWrapper):  # type: ignore[misc]
-    """A protected view; all but its call and `lockout_policy` is the view's own."""
-
-    def __init__(self, view: Any, guard: Any, policy: LockoutPolicy) -> None:
-        super().__init__(view, guard)
-        self._self_policy = policy
+class _ProtectedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
+    """A protected method as its class and its instances see it."""
 
     @property
     def lockout_policy(self) -> LockoutPolicy:
-        return self._self_policy  # type: ignore[no-any-return]
+        return self._self_parent._self_policy_in(self._self_owner, self.__name__)  # type: ignore[no-any-return]
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        """What `as_view()` copies from `dispatch` to the view."""
+        return {**self.__wrapped__.__dict__, "lockout_policy": self.lockout_policy}
+
+
+class _Protected(wrapt.FunctionWrapper):  # type: ignore[type-arg]
+    """A protected view; all but its call and `lockout_policy` is the view's own."""
+
+    __bound_function_wrapper__ = _ProtectedMethod
+
+    def __init__(self, view: Any, guard: Any, policy: LockoutPolicy, policy_in: Callable[..., LockoutPolicy]) -> None:
+        super().__init__(view, guard)
+        self._self_policy, self._self_policy_in = policy, policy_in
+
+    @property
+    def lockout_policy(self) -> LockoutPolicy:
+        return self._self_policy
+
+
+class _ClassPolicy:
+    """`lockout_policy` of a decorated class: each subclass has its own."""
+
+    def __init__(self, policy_in: Callable[[type], LockoutPolicy]) -> None:
+        self.policy_in = policy_in
+
+    def __get__(self, instance: object, owner: type) -> LockoutPolicy:
+        return self.policy_in(owner)
 
 
 def _request_of(view: Any, args: Any, kwargs: Any) -> Any:
@@ -132,7 +162,7 @@ def _run(block: Block, call: Callable[[], Any], refuse: Callable[..., Any]) -> A
             _expect_response(block.response)
     except LockedOut as locked_out:
         return refuse(answer, locked_out)
-    return _finished(block)
+    return refuse(answer, block.refused, block.response) if _is_refusal(block) else block.response
 
 
 async def _arun(block: Block, call: Callable[[], Awaitable[Any]], refuse: Callable[..., Any]) -> Any:
@@ -140,23 +170,27 @@ async def _arun(block: Block, call: Callable[[], Awaitable[Any]], refuse: Callab
         async with block:
             block.response = await call()
     except LockedOut as locked_out:
-        return await refuse(aanswer, locked_out)
-    return _finished(block)
+        made = refuse(aanswer, locked_out)
+    else:
+        made = refuse(aanswer, block.refused, block.response) if _is_refusal(block) else block.response
+    return await made if isawaitable(made) else made
 
 
-def _refuse(policy: LockoutPolicy, request: Any, find_view: Callable[[], Any], how: Any, locked_out: LockedOut) -> Any:
+def _is_refusal(block: Block) -> bool:
+    """Whether DRF has made the response of a refusal inside the view."""
+    return block.refused is not None and getattr(block.response, "exception", False)
+
+
+def _refuse(
+    policy: LockoutPolicy, request: Any, find_view: Any, how: Any, locked_out: LockedOut, made: Any = None
+) -> Any:
     """DRF's views answer by themselves, any other is answered for, unless the policy says what the answer is."""
-    if policy.response is None and (view := find_view()) is not None:
+    if policy.response is not None:
+        return how(request, locked_out, policy.response)
+    if made is None and (view := find_view()) is not None:
         with suppress(LockedOut):  # the project's exception handler may pass
-            return marked(drf.answer(view, request, locked_out), locked_out)
-    return how(request, locked_out, policy.response)
-
-
-def _finished(block: Block) -> Any:
-    """What DRF made of a refusal inside the view gets the headers that every such answer has."""
-    if block.refused is not None and getattr(block.response, "exception", False):
-        marked(block.response, block.refused)
-    return block.response
+            made = drf.answer(view, request, locked_out)
+    return how(request, locked_out) if made is None else marked(made, locked_out)
 
 
 def _expect_response(response: Any) -> None:

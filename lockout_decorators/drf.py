@@ -7,8 +7,8 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext
 
 from .exceptions import LockedOut, LockoutStatus
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def flavoured(kind: type[LockedOut]) -> type[LockedOut]:
     """`kind`, which is a `Throttled` as well in a project that uses DRF."""
-    return _throttled(kind) if "rest_framework.views" in sys.modules else kind
+    return _throttled(kind) if "rest_framework.views" in sys.modules else kind  # type: ignore[arg-type]
 
 
 @cache
@@ -27,12 +27,22 @@ def _throttled(kind: type[LockedOut]) -> type[LockedOut]:
 
     def __init__(self: Any, status: LockoutStatus) -> None:
         kind.__init__(self, status)
-        Throttled.__init__(self, wait=status.retry_after, detail=kind.message)
+        Throttled.__init__(self, wait=status.retry_after, detail=gettext(kind.message))
 
-    return type(kind.__name__, (kind, Throttled), {"__init__": __init__, "__module__": __name__})
+    def __reduce__(self: Any) -> tuple[Any, ...]:
+        return _revived, (kind, self.status)
+
+    body = {"__init__": __init__, "__reduce__": __reduce__, "__module__": __name__}
+    return type(kind.__name__, (kind, Throttled), body)
 
 
-def view_of(target: Any, instance: Any, request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "APIView | None":
+def _revived(kind: type[LockedOut], status: LockoutStatus) -> LockedOut:
+    return flavoured(kind)(status)
+
+
+def view_of(
+    target: Any, instance: Any, request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> "APIView | None":
     """The DRF view that is being called: running already, or still to be set up by `target`; None if it is none."""
     if "rest_framework.views" not in sys.modules:
         return None
@@ -40,15 +50,15 @@ def view_of(target: Any, instance: Any, request: Any, args: tuple[Any, ...], kwa
     from rest_framework.views import APIView
 
     if isinstance(request, Request):
-        view = (request.parser_context or {}).get("view")
-        return view if isinstance(view, APIView) else None
+        running = (request.parser_context or {}).get("view")
+        return running if isinstance(running, APIView) else None
     if isinstance(instance, APIView):
         return instance
     cls = getattr(target, "cls", None)
     if not (isinstance(cls, type) and issubclass(cls, APIView)):
         return None
     view = cls(**getattr(target, "initkwargs", {}))
-    view.action_map = getattr(target, "actions", None) or {}
+    vars(view)["action_map"] = getattr(target, "actions", None) or {}
     view.setup(request, *args, **kwargs)
     return view
 
@@ -59,9 +69,11 @@ def answer(view: "APIView", request: Any, locked_out: LockedOut) -> HttpResponse
 
     if isinstance(request, Request):
         return view.handle_exception(locked_out)
-    view.args, view.kwargs = (), {}
     view.request = request = view.initialize_request(request)
+    request._not_authenticated()  # nobody, the renderer neither, may verify credentials from here on
     view.headers = view.default_response_headers
+    view.format_kwarg = view.get_format_suffix(**view.kwargs)
+    request.accepted_renderer, request.accepted_media_type = view.perform_content_negotiation(request, force=True)
     response = view.handle_exception(locked_out)
     view.response = view.finalize_response(request, response)
     return view.response

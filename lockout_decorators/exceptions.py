@@ -42,7 +42,7 @@ class LockedOut(Exception):
     message: ClassVar[str] = "Too many failed attempts."
 
     def __init__(self, status: LockoutStatus) -> None:
-        super().__init__(status)
+        Exception.__init__(self, status)  # not super(): beside DRF's Throttled the next in line wants other arguments
         self.status = status
 
     def __str__(self) -> str:
@@ -65,4 +65,5 @@ class StoreError(Exception):
 
     def __init__(self, alias: str, error: Exception) -> None:
         super().__init__(f"cache {alias!r}: {type(error).__name__}: {error}")
-        self.alias, self.error = alias, error
+        self.alias: str = alias
+        self.error: Exception = error

@@ -12,7 +12,8 @@ from django.views.decorators.debug import sensitive_variables
 
 UsernameFunction = Callable[[HttpRequest, Mapping[str, Any]], Any]
 
-LENGTH = 256  # characters of a user name that are looked at
+LENGTH = 256  # characters of a folded user name; decomposed, it may be four times as long
+INVISIBLE = ("Mn", "Me", "Cf", "Cc")
 
 
 def account_field(credentials: Mapping[str, Any], username: str | UsernameFunction | None) -> str | None:
@@ -30,17 +31,29 @@ def account(credentials: Mapping[str, Any], username: str | UsernameFunction | N
     return None if field is None else credentials[field]
 
 
+def text_of(value: Any) -> str:
+    """`value` as text; the name of its type where it can't be told, as of a list nested too deep."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001
+        return f"<{type(value).__name__}>"
+
+
 def fold(value: Any) -> str | None:
     """The identity: `value` folded as far as any backend or collation might, so that variants are counted as one.
 
-    Cut to 256 characters; NFKD without marks, format and control characters; casefolded; dotless i; stripped. None if
-    nothing is left.
+    Cut to 1024 characters; NFKD without marks, format and control characters; casefolded; dotless i; stripped; cut to
+    256. None if nothing is left.
     """
     if value is None:
         return None
-    text = unicodedata.normalize("NFKD", str(value)[:LENGTH]).casefold()
-    kept = (c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in ("Mn", "Me", "Cf", "Cc"))
-    return "".join(kept).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i").strip() or None
+    text = _bare(_bare(text_of(value)[: 4 * LENGTH]).casefold())  # bare first: casefolding makes letters of some marks
+    return text.replace("\N{LATIN SMALL LETTER DOTLESS I}", "i").strip()[:LENGTH].strip() or None
+
+
+def _bare(text: str) -> str:
+    """Decomposed, without marks, format and control characters."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in INVISIBLE)
 
 
 @sensitive_variables("credentials")
@@ -66,6 +79,8 @@ class Comparison:
 
     @sensitive_variables()
     def _spell(self, value: Any) -> str:
-        if value is None or isinstance(value, str | bytes | int | float):
+        if isinstance(value, int):
+            return hex(value)  # of any length, unlike decimal digits
+        if value is None or isinstance(value, str | bytes | float):
             return ascii(value)
         return f"{type(value).__name__} {id(self._objects.setdefault(id(value), value))}"

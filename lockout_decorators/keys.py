@@ -4,15 +4,19 @@ Parts are named, length-framed and digested with an HMAC under SECRET_KEY: no tw
 the cache holds no personal data.
 """
 
+import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from .clients import client_address
+from .identities import text_of
 
 if TYPE_CHECKING:
     from .policy import LockoutPolicy
@@ -36,6 +40,8 @@ class Key:
     @classmethod
     def parse(cls, value: Any) -> "Key":
         """Raises ValueError for an unknown part, with what is allowed."""
+        if isinstance(value, cls):
+            return value
         if callable(value):
             return cls((), value)
         parts = tuple(value.split("+")) if isinstance(value, str) else ()
@@ -56,7 +62,8 @@ class Key:
     def spell(self, request: HttpRequest, identity: str | None, address: str) -> list[str]:
         """The parts as names and values. Where a part is absent the address takes its place, marked as such."""
         if self.function is not None:
-            return ["callable", str(self.function(request, identity))]
+            said = self.function(request, identity)
+            return ["no callable", address] if said in (None, "") else ["callable", str(said)]
         spelled = []
         for part in self.parts:
             value = address if part == "ip" else _value(part, request, identity)
@@ -73,14 +80,19 @@ def _value(part: str, request: HttpRequest, identity: str | None) -> str | None:
         return getattr(getattr(request, "session", None), "session_key", None)
     if part == "user":
         user = getattr(request, "user", None)
-        return str(user.pk) if user is not None and user.is_authenticated else None
+        return str(user.pk) if user is not None and user.is_authenticated and user.pk is not None else None
     return request.headers.get(part.removeprefix("header:"))
 
 
 def digest(*parts: str) -> str:
     """128 bits, in hexadecimal, of an HMAC-SHA256 of `parts`, each preceded by its length."""
     framed = b"".join(b"%d:%b," % (len(part), part) for part in map(_encode, parts))
-    return salted_hmac("lockout_decorators", framed, algorithm="sha256").hexdigest()[:DIGEST]
+    return hmac.digest(_key(settings.SECRET_KEY), framed, "sha256").hex()[:DIGEST]
+
+
+@lru_cache(maxsize=4)
+def _key(secret: str | bytes) -> bytes:
+    return salted_hmac("lockout_decorators", "", secret=secret, algorithm="sha256").digest()
 
 
 def client_keys(policy: "LockoutPolicy", request: HttpRequest, identity: str | None) -> tuple[str, list[str]]:
@@ -93,7 +105,7 @@ def client_keys(policy: "LockoutPolicy", request: HttpRequest, identity: str | N
 
 def tag(account: Any) -> str:
     """Recognises the exact value that named an account; empty where nothing did."""
-    return digest("tag", type(account).__name__, ascii(account))[:16] if account not in (None, "") else ""
+    return digest("tag", type(account).__name__, text_of(account))[:16] if account not in (None, "") else ""
 
 
 def _encode(part: str) -> bytes:

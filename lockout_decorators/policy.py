@@ -1,8 +1,9 @@
 """LockoutPolicy: the rule, a frozen value, and the doors that lead to it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
+from inspect import getattr_static
 from typing import Any, Self, TypedDict
 
 from django.core.exceptions import ImproperlyConfigured
@@ -26,6 +27,7 @@ Username = str | Callable[[HttpRequest, Mapping[str, Any]], Any]
 Response = str | Callable[[HttpRequest, LockedOut], Any]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+IP, IP_UA = Key.parse("ip"), Key.parse("ip+ua")
 CEILING = 5  # times `max`, for keys that a client can change
 DERIVED = "(derived from the view)"  # the scope of a policy whose view is not known yet
 
@@ -82,32 +84,36 @@ class LockoutPolicy:
         patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
     """
 
-    key: Argument[Key] = Argument(Key.parse, lambda policy: "ip+ua" if conf.use_user_agent else "ip")
-    max: Argument[int] = Argument(allowed.whole(1, 1000), lambda policy: conf.max_attempts, "LOCKOUT_MAX_ATTEMPTS")
+    key: Argument[Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
+    max: Argument[int] = Argument(
+        allowed.whole(1, 1000), ask=lambda policy: conf.max_attempts, setting="LOCKOUT_MAX_ATTEMPTS"
+    )
     window: Argument[float] = Argument(
-        allowed.duration(1), lambda policy: conf.enforcement_window, "LOCKOUT_ENFORCEMENT_WINDOW"
+        allowed.duration(1), ask=lambda policy: conf.enforcement_window, setting="LOCKOUT_ENFORCEMENT_WINDOW"
     )
     lockout: Argument[float | None] = Argument(
-        allowed.optional(allowed.duration(1), "None for ever"), lambda policy: conf.time, "LOCKOUT_TIME"
+        allowed.optional(allowed.duration(1), "None for ever"), ask=lambda policy: conf.time, setting="LOCKOUT_TIME"
     )
-    scope: Argument[str] = Argument(allowed.name, lambda policy: None)
-    cache: Argument[str] = Argument(allowed.name, lambda policy: conf.cache, "LOCKOUT_CACHE")
+    scope: Argument[str] = Argument(allowed.name, UNSET)
+    cache: Argument[str] = Argument(allowed.name, ask=lambda policy: conf.cache, setting="LOCKOUT_CACHE")
     ceiling: Argument[int | None] = Argument(
-        allowed.optional(allowed.whole(1, 1000)), lambda policy: CEILING if policy.key.changeable else None
+        allowed.optional(allowed.whole(1, 1000)), ask=lambda policy: CEILING if policy.key.changeable else None
     )
-    username: Argument[Username | None] = Argument(allowed.optional(allowed.name_or_function), lambda policy: None)
-    failure: Argument[Any] = Argument(allowed.optional(allowed.failure), lambda policy: None)
-    credentials: Argument[Any] = Argument(allowed.optional(allowed.function), lambda policy: None)
-    calls: Argument[int] = Argument(allowed.whole(1, 10), lambda policy: 2)
-    response: Argument[Response | None] = Argument(allowed.optional(allowed.name_or_function), lambda policy: None)
-    methods: Argument[frozenset[str] | None] = Argument(allowed.optional(allowed.methods), lambda policy: None)
-    enforce: Argument[bool] = Argument(allowed.flag, lambda policy: True)
-    exempt: Argument[Any] = Argument(allowed.optional(allowed.function), lambda policy: None)
-    patience: Argument[float] = Argument(allowed.duration(0), lambda policy: 5)
+    username: Argument[Username | None] = Argument(allowed.optional(allowed.name_or_function))
+    failure: Argument[Any] = Argument(allowed.optional(allowed.failure))
+    credentials: Argument[Any] = Argument(allowed.optional(allowed.function))
+    calls: Argument[int] = Argument(allowed.whole(1, 10), 2)
+    response: Argument[Response | None] = Argument(allowed.optional(allowed.name_or_function))
+    methods: Argument[frozenset[str] | None] = Argument(allowed.optional(allowed.methods))
+    enforce: Argument[bool] = Argument(allowed.flag, True)
+    exempt: Argument[Any] = Argument(allowed.optional(allowed.function))
+    patience: Argument[float] = Argument(allowed.duration(0), 5)
 
     def __post_init__(self) -> None:
-        if "scope" not in self.__dict__:
+        if self.scope is UNSET:
             raise ValueError('LockoutPolicy: a policy made by hand names its scope, as in LockoutPolicy(scope="login").')
+        for argument in fields(self):
+            getattr_static(type(self), argument.name).settle(self.__dict__)
         if self.scope != DERIVED:
             register(self)
 

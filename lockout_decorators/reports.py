@@ -19,7 +19,7 @@ from .exceptions import LockoutStatus, StoreError
 if TYPE_CHECKING:
     from .policy import LockoutPolicy
 
-logger = logging.getLogger("lockout_decorators")
+logger: logging.Logger = logging.getLogger("lockout_decorators")
 
 SHOWN = 80  # characters of a user name in the log
 

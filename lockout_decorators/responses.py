@@ -1,13 +1,14 @@
 """From LockedOut to an answer: the same for right and wrong passwords, known and unknown users."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.template import Context, Engine, TemplateDoesNotExist
+from django.template import Context, Engine, Template, TemplateDoesNotExist
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext, ngettext
@@ -77,9 +78,13 @@ def _page(request: HttpRequest, locked_out: LockedOut) -> str:
     try:
         return _render(TEMPLATE, request, locked_out)
     except TemplateDoesNotExist:  # the app is not installed
-        source = (Path(__file__).parent / "templates" / TEMPLATE).read_text()
-        libraries = {"i18n": "django.templatetags.i18n"}
-        return Engine(libraries=libraries).from_string(source).render(Context(_context(locked_out)))
+        return _built_in().render(Context(_context(locked_out)))
+
+
+@cache
+def _built_in() -> Template:
+    source = (Path(__file__).parent / "templates" / TEMPLATE).read_text()
+    return Engine(libraries={"i18n": "django.templatetags.i18n"}).from_string(source)
 
 
 def _render(template: str, request: HttpRequest, locked_out: LockedOut) -> str:

@@ -44,17 +44,17 @@ class StoreDetail:
     fail_open: bool
 
 
-attempt_failed = Signal()
+attempt_failed: Signal = Signal()
 """A guess was wrong."""
 
-locked_out = Signal()
+locked_out: Signal = Signal()
 """A lock fell: once per lock."""
 
-attempt_refused = Signal()
+attempt_refused: Signal = Signal()
 """A guess met a lock, or found all slots busy."""
 
-lockout_reset = Signal()
+lockout_reset: Signal = Signal()
 """A client was forgiven by `reset`."""
 
-store_failed = Signal()
+store_failed: Signal = Signal()
 """The cache could not count."""

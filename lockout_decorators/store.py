@@ -132,8 +132,8 @@ class Facts:
 def facts(alias: str) -> Facts:
     """Look at how a cache is configured. Raises what its backend raises."""
     cache = caches[alias]
-    database = isinstance(cache, DatabaseCache)
-    atomic = database and connections[router.db_for_write(vars(cache)["cache_model_class"])].settings_dict["ATOMIC_REQUESTS"]
+    database = router.db_for_write(cache.cache_model_class) if isinstance(cache, DatabaseCache) else None
+    atomic = database and connections[database].settings_dict["ATOMIC_REQUESTS"]
     bounded = isinstance(cache, LocMemCache | FileBasedCache | DatabaseCache)
     return Facts(
         forgets=isinstance(cache, DummyCache),
@@ -153,11 +153,9 @@ def seconds(cache: BaseCache, timeout: float | None) -> int | None:
     return math.ceil(timeout) + (2 if isinstance(cache, DatabaseCache) else 0 if exact else 1)
 
 
-def _write(cache: BaseCache, entries: Mapping[str, str], timeout: int | None) -> None:
-    if len(entries) == 1:
-        ((key, value),) = entries.items()
-        cache.set(key, value, timeout)
-    elif failed := cache.set_many(dict(entries), timeout):
+def _write(cache: BaseCache, entries: dict[str, str], timeout: int | None) -> None:
+    """By `set_many` even where it is one: Django's `set` on memcached deletes what could not be stored, silently."""
+    if failed := cache.set_many(entries, timeout):
         raise OSError(f"not stored: {', '.join(failed)}")
 
 

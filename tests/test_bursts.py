@@ -1,0 +1,111 @@
+"""Many guesses at once, from separate processes: the oracle is how often the hasher ran."""
+
+import time
+from collections import Counter
+
+import pytest
+from django.core.cache import cache
+from django.test import RequestFactory
+
+from lockout_decorators import LockoutPolicy
+from lockout_decorators.keys import client_keys
+from tests import guessers
+from tests.guessers import SCOPE, Job
+from tests.servers import stores
+
+ROUNDS = 10  # of each kind
+MAX = 5
+WRONG = [("bob", f"wrong{number}") for number in range(guessers.PROCESSES * guessers.THREADS)]
+HONEST = 40
+
+pytestmark = pytest.mark.parametrize("store", stores(), indirect=True)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    processes = guessers.Processes()
+    yield processes
+    processes.close()
+
+
+@pytest.fixture
+def crew(store, set_up, request, settings):
+    """64 threads: of four processes, or of this one for a cache that lives in it."""
+    if store != "locmem":
+        crew = request.getfixturevalue("processes")
+        crew.use(set_up(store)._replace(cache=settings.CACHES["default"]))
+        yield crew
+    else:
+        crew = guessers.Crew(guessers.PROCESSES * guessers.THREADS)
+        yield crew
+        crew.close()
+
+
+def soon():
+    return time.time() + 0.03
+
+
+def lock(store, address):
+    """Lock a client out, for a moment: the lock ends within the second."""
+    policy = LockoutPolicy(key="ip", max=MAX, window=60, lockout=1, scope=SCOPE)
+    request = request_from(address)
+    for _ in range(MAX):
+        with policy.attempt(request):
+            pass
+    (counter,) = policy.counters(client_keys(policy, request, None)[1])
+    if store == "valkey":
+        key = cache.make_key(counter.key)
+        assert cache._cache.get_client(key, write=True).pexpire(key, 200)
+    elif store in ("sqlite", "postgresql"):
+        assert cache.touch(counter.key, 2 + (time.time() % 1 > 0.7))  # whole seconds; is swept a second ahead
+    else:
+        assert cache.touch(counter.key, 1 if store == "memcached" else 0.2)
+
+
+def request_from(address):
+    return RequestFactory().post("/", REMOTE_ADDR=address)
+
+
+def status(address):
+    return LockoutPolicy(key="ip", max=MAX, scope=SCOPE).status(request_from(address))
+
+
+def play(crew, kind, number):
+    """One round: its address, and what came of it."""
+    address = f"10.{kind}.0.{number}"
+    return address, crew.play(Job(address, WRONG, soon(), insist=bool(kind)))
+
+
+def held(crew, address, result):
+    assert (MAX, {401: MAX, 429: len(WRONG) - MAX}) == (result.verified, Counter(result.statuses))
+    right = crew.play(Job(address, [("bob", "right")], 0))
+    assert (0, [429]) == (right.verified, right.statuses)
+
+
+def test_burst(store, crew):
+    """Of 64 wrong guesses at once exactly five are verified: of a new client, and of one whose lock is just ending."""
+    straddled = 0
+    for number in range(ROUNDS):
+        held(crew, *play(crew, 0, number))
+        lock(store, f"10.1.0.{number}")
+        address, result = play(crew, 1, number)
+        held(crew, address, result)
+        straddled += result.early > 0
+    assert straddled >= ROUNDS / 2
+
+
+def test_honest_burst(store, crew):
+    """Forty right passwords at once from one address, five at a time: all sign in within patience, nobody failed."""
+    result = crew.play(Job("10.2.0.0", [("bob", "right")] * HONEST, soon()))
+    assert (HONEST, {200: HONEST}) == (result.verified, Counter(result.statuses))
+    assert (False, 0) == (status("10.2.0.0").locked, status("10.2.0.0").failures)
+
+
+def test_mixed_burst(store, crew):
+    """Of right and wrong passwords at once five wrong ones are verified; every right one that is verified signs in."""
+    guesses = [("bob", "right"), ("eve", "wrong")] * 32
+    result = crew.play(Job("10.3.0.0", guesses, soon()))
+    statuses = Counter(result.statuses)
+    assert (MAX, result.verified) == (statuses[401], statuses[200] + MAX)
+    assert {200, 401, 429} >= set(statuses)
+    assert status("10.3.0.0").locked

@@ -1,0 +1,372 @@
+"""Whose request is it: trusted proxies are believed, nobody else is, and every spelling of an address is one client."""
+
+import logging
+from io import BytesIO
+from ipaddress import ip_address, ip_network
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.asgi import ASGIRequest
+from django.test import AsyncRequestFactory, RequestFactory
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockout_decorators import clients, lockout_protect
+from lockout_decorators.clients import HOPS, client_address, parse
+from tests.doors import FORM, RIGHT, check
+
+PEER, PROXY, VICTIM = "192.0.2.66", "10.0.0.1", "192.0.2.1"
+MAX = 3
+
+
+@pytest.fixture(autouse=True)
+def unwarned():
+    """The warning that is given once per process is due again."""
+    clients._warn_of_untrusted_peer.cache_clear()
+    yield
+    clients._warn_of_untrusted_peer.cache_clear()
+
+
+@pytest.fixture
+def behind_proxies(settings):
+    settings.LOCKOUT_TRUSTED_PROXIES = ["10.0.0.0/8", "2001:db8:ffff::/48"]
+
+
+def ask(peer=PEER, forwarded=None, **meta):
+    """A request from `peer`, with that X-Forwarded-For."""
+    headers = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
+    return RequestFactory().post("/", FORM, REMOTE_ADDR=peer, **headers, **meta)
+
+
+def found(*args, **kwargs):
+    return client_address(ask(*args, **kwargs))
+
+
+@pytest.fixture
+def guess(rf):
+    """Try a password from an address, at a view that allows `MAX` wrong ones."""
+    view = lockout_protect(scope="login", max=MAX)(check)
+
+    def guess(form=FORM, peer=PEER, forwarded=None, **meta):
+        headers = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
+        return view(rf.post("/", form, REMOTE_ADDR=peer, **headers, **meta)).status_code
+
+    return guess
+
+
+# Who stands behind the peer
+
+
+def test_peer_is_the_client():
+    """Without trusted proxies the client is who connected."""
+    assert PEER == found()
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [
+        ("192.0.2.9", "192.0.2.9"),
+        ("198.51.100.1, 192.0.2.9", "192.0.2.9"),
+        ("192.0.2.9, 10.9.9.9", "192.0.2.9"),
+        ("192.0.2.9,10.9.9.9,10.8.8.8", "192.0.2.9"),
+        ("198.51.100.1, 192.0.2.9, 10.9.9.9", "192.0.2.9"),
+        ("10.1.1.1, 192.0.2.9, 10.9.9.9", "192.0.2.9"),
+        ("  192.0.2.9  ", "192.0.2.9"),
+        ("192.0.2.9:54321", "192.0.2.9"),
+        ('"192.0.2.9:54321"', "192.0.2.9"),
+        ("[192.0.2.9]:54321", "192.0.2.9"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+        ("[::FFFF:c000:209]:80", "192.0.2.9"),
+        ("192.0.2.9, ::ffff:10.9.9.9", "192.0.2.9"),
+        ("192.0.2.9, [2001:db8:ffff::1]:443", "192.0.2.9"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("[2001:db8::1]", "2001:db8::/64"),
+        ('"[2001:db8::1]:4711"', "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("[fe80::1%25eth0]:80", "fe80::/64"),
+        ("10.2.2.2", "10.2.2.2"),
+        ("10.4.4.4, 10.3.3.3, 10.2.2.2", "10.4.4.4"),
+        ("junk", PROXY),
+        ("", PROXY),
+        (",", PROXY),
+        ("192.0.2.9,", PROXY),
+        ("192.0.2.9, junk", PROXY),
+        ("192.0.2.9, , 10.2.2.2", "10.2.2.2"),
+        ("192.0.2.9, unknown, 10.2.2.2", "10.2.2.2"),
+        ("192.0.2.9, _hidden", PROXY),
+        ("192.0.2.9, 1.2.3.4.5", PROXY),
+        ("192.0.2.9, 010.0.0.1", PROXY),
+        ("192.0.2.9, 3221225993", PROXY),
+        ("192.0.2.9, 0xc0000209", PROXY),
+        ("192.0.2.9, \u0661.2.3.4", PROXY),
+        ("192.0.2.9, \x00", PROXY),
+        ("192.0.2.9, 10.0.0.2\r\nevil", PROXY),
+        ("192.0.2.9, [::1", "::/64"),
+        ("192.0.2.9, :::", PROXY),
+    ],
+)
+def test_header_is_walked_from_the_right(forwarded, client, behind_proxies):
+    """Past trusted addresses, up to the first that isn't; what can't be read stops the walk."""
+    assert client == found(PROXY, forwarded)
+
+
+def test_trusted_peer_without_header_is_the_client(behind_proxies):
+    """A proxy that asks for itself is counted as itself."""
+    assert PROXY == found(PROXY)
+
+
+def test_peer_may_be_mapped(behind_proxies):
+    """A dual-stack server's spelling of a trusted IPv4 address is trusted as well."""
+    assert "192.0.2.9" == found(f"::ffff:{PROXY}", "192.0.2.9")
+
+
+def test_several_headers_are_one_list(behind_proxies):
+    """What a client sends in a header of its own stands to the left of what the proxy adds."""
+    lines = [(b"x-forwarded-for", b"198.51.100.1"), (b"X-Forwarded-For".lower(), b"192.0.2.9, 10.9.9.9")]
+    scope = {**AsyncRequestFactory()._base_scope(path="/"), "headers": lines, "client": (PROXY, 1)}
+    assert "192.0.2.9" == client_address(ASGIRequest(scope, BytesIO()))
+
+
+@pytest.mark.parametrize("hop", ["10.0.0.2", "junk", "192.0.2.9", "", ":", "[", '"', "%", "::"])
+def test_long_list_is_not_walked_to_its_end(hop, behind_proxies, monkeypatch):
+    """However long the header, a bounded number of its hops is looked at."""
+    parsed = []
+    monkeypatch.setattr(clients, "parse", lambda text: parsed.append(text) or parse(text))
+    found(PROXY, ",".join(["198.51.100.1", *(10_000 // (len(hop) + 1) * [hop])]))
+    assert len(parsed) <= HOPS + 1
+
+
+def test_long_hop_is_no_address(behind_proxies):
+    """A megabyte without a comma stops the walk as any junk does."""
+    for junk in ("1" * 1_000_000, ":" * 1_000_000, "[" * 1_000_000, '"' * 1_000_000, "1." * 500_000):
+        assert PROXY == found(PROXY, junk)
+
+
+@given(st.text(), st.text(alphabet='0123456789abcdef.:,[]"% \x00'), st.sampled_from([PEER, PROXY]))
+def test_no_header_is_an_error(text, addresses, peer):
+    """Whatever the header says, the client is an address or a network."""
+    for forwarded in (text, addresses, f"{text},{addresses}", f"192.0.2.9,{text}"):
+        ip_network(found(peer, forwarded))
+
+
+@given(st.ip_addresses())
+def test_every_spelling_is_one_address(address):
+    """Brackets, ports, zones, quotes and case don't tell clients apart."""
+    bare, exploded = str(address), address.exploded
+    for text in (bare, bare.upper(), exploded, f" {bare} ", f'"{bare}"', f"[{bare}]", f"[{bare}]:80", f"{bare}%zone"):
+        assert parse(bare) == parse(text)
+    assert parse(bare) == (getattr(address, "ipv4_mapped", None) or address)
+
+
+# Who is not believed
+
+
+@pytest.mark.parametrize("proxies", [[], ["10.0.0.0/8"], ["unix"]])
+def test_untrusted_peer_says_nothing(proxies, settings, caplog):
+    """The header of a peer that is no trusted proxy is ignored, with a warning, once per process."""
+    settings.LOCKOUT_TRUSTED_PROXIES = proxies
+    for number in range(5):
+        assert PEER == found(forwarded=f"192.0.2.{number}")
+    (record,) = caplog.records
+    assert ("lockout_decorators", logging.WARNING) == (record.name, record.levelno)
+    assert "LOCKOUT_TRUSTED_PROXIES" in record.getMessage()
+
+
+def test_trusted_peer_is_no_reason_to_warn(behind_proxies, caplog):
+    """Nor is a request without the header."""
+    assert "192.0.2.9" == found(PROXY, "192.0.2.9")
+    assert PEER == found()
+    assert [] == caplog.records
+
+
+@pytest.mark.parametrize("name", ["X_REAL_IP", "FORWARDED", "X_FORWARDED", "CLIENT_IP", "TRUE_CLIENT_IP"])
+@pytest.mark.parametrize("peer", [PEER, PROXY])
+def test_other_headers_are_ignored(name, peer, behind_proxies):
+    """Only X-Forwarded-For is read, whoever sends the others."""
+    assert peer == found(peer, **{f"HTTP_{name}": "192.0.2.9"})
+    assert peer == found(peer, HTTP_FORWARDED="for=192.0.2.9;proto=https")
+
+
+@pytest.mark.parametrize(
+    ("peer", "proxies", "header"),
+    [
+        (PEER, [], "HTTP_X_FORWARDED_FOR"),
+        (PEER, ["10.0.0.0/8"], "HTTP_X_FORWARDED_FOR"),
+        (PROXY, ["10.0.0.0/8"], "HTTP_X_REAL_IP"),
+        (PROXY, ["10.0.0.0/8"], "HTTP_FORWARDED"),
+    ],
+)
+def test_forged_addresses_give_no_further_guesses(peer, proxies, header, guess, settings, verified):
+    """A header of the client's own making doesn't make it another client."""
+    settings.LOCKOUT_TRUSTED_PROXIES = proxies
+    statuses = [guess(peer=peer, **{header: f"192.0.2.{number}"}) for number in range(10)]
+    assert MAX * [401] + 7 * [429] == statuses
+    assert 429 == guess(RIGHT, peer, **{header: VICTIM})
+    assert MAX == len(verified)
+
+
+def test_forged_hops_give_no_further_guesses(guess, behind_proxies, verified):
+    """What a client puts to the left of what the proxy adds is not looked at."""
+    statuses = [guess(peer=PROXY, forwarded=f"192.0.2.{number}, {PEER}") for number in range(10)]
+    assert MAX * [401] + 7 * [429] == statuses
+    assert 429 == guess(RIGHT, PROXY, f"{VICTIM}, {PEER}")
+    assert MAX == len(verified)
+    assert 200 == guess(RIGHT, PROXY, VICTIM)
+
+
+@pytest.mark.parametrize("forwarded", [VICTIM, f"{VICTIM}, {VICTIM}", f"{VICTIM}, {PROXY}"])
+@pytest.mark.parametrize("proxies", [[], ["10.0.0.0/8"]])
+def test_forging_the_address_of_a_victim_does_not_lock_the_victim(forwarded, proxies, guess, settings, verified):
+    """The guesser is locked out, and whose address it claimed to have signs in."""
+    settings.LOCKOUT_TRUSTED_PROXIES = proxies
+    for _ in range(MAX + 1):
+        guess(forwarded=forwarded)
+    assert 200 == guess(RIGHT, VICTIM)
+    assert 429 == guess(RIGHT)
+    assert MAX + 1 == len(verified)
+
+
+# One subscriber, one client
+
+
+def test_addresses_of_a_network_are_one_client(guess, verified):
+    """A thousand addresses of one IPv6 /64 get no more guesses than one."""
+    for number in range(1000):
+        guess(peer=str(ip_address("2001:db8::") + number * 0x1234567890ABC))
+    assert 429 == guess(RIGHT, "2001:db8::ffff:ffff:ffff:ffff")
+    assert MAX == len(verified)
+    assert 200 == guess(RIGHT, "2001:db8:0:1::1")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "client"),
+    [(128, "2001:db8:1:2:3:4:5:6/128"), (64, "2001:db8:1:2::/64"), (56, "2001:db8:1::/56"), (1, "::/1")],
+)
+def test_prefix_is_a_setting(prefix, client, settings):
+    """LOCKOUT_IPV6_PREFIX says how many bits are one subscriber."""
+    settings.LOCKOUT_IPV6_PREFIX = prefix
+    assert client == found("2001:db8:1:2:3:4:5:6")
+    assert PEER == found()
+
+
+@pytest.mark.parametrize(
+    ("peer", "other"),
+    [
+        ("192.0.2.66", "::ffff:192.0.2.66"),
+        ("192.0.2.66", "::FFFF:C000:0242"),
+        ("192.0.2.66", "0:0:0:0:0:ffff:c000:242"),
+        ("2001:db8::a", "2001:DB8::A"),
+        ("2001:db8::a", "2001:0db8:0000:0000:0000:0000:0000:000a"),
+        ("2001:db8::a", "2001:db8:0:0::a"),
+        ("fe80::1%eth0", "fe80::1%eth1"),
+        ("fe80::1", "fe80::1%25lo"),
+    ],
+)
+def test_spellings_are_one_client(peer, other, guess, settings, verified):
+    """Mapped, upper case, zero runs and zones: the guesses of all spellings are counted together."""
+    settings.LOCKOUT_IPV6_PREFIX = 128
+    for number in range(2 * MAX):
+        guess(peer=(peer, other)[number % 2])
+    assert (429, 429) == (guess(RIGHT, peer), guess(RIGHT, other))
+    assert MAX == len(verified)
+
+
+# Unix sockets
+
+
+@pytest.mark.parametrize("peer", ["", "unix:", "/run/socket", "@", "\x00"])
+@pytest.mark.parametrize("proxies", [[], ["10.0.0.0/8"]])
+def test_unix_socket_needs_a_word(peer, proxies, guess, settings, verified):
+    """All visitors would be one client: the message has the line to write, and no guess passes."""
+    settings.LOCKOUT_TRUSTED_PROXIES = proxies
+    with pytest.raises(ImproperlyConfigured, match=r'write LOCKOUT_TRUSTED_PROXIES = \["unix"\]\.$'):
+        guess(RIGHT, peer, "192.0.2.9")
+    assert [] == verified
+
+
+def test_server_may_give_no_address_at_all(rf):
+    """As under ASGI, where REMOTE_ADDR is absent."""
+    request = rf.get("/")
+    del request.META["REMOTE_ADDR"]
+    with pytest.raises(ImproperlyConfigured, match="REMOTE_ADDR"):
+        client_address(request)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "client"),
+    [
+        (["unix"], "192.0.2.9", "192.0.2.9"),
+        (["unix"], "198.51.100.1, 192.0.2.9", "192.0.2.9"),
+        (["unix"], "192.0.2.9, 10.2.2.2", "10.2.2.2"),
+        (["unix", "10.0.0.0/8"], "192.0.2.9, 10.2.2.2", "192.0.2.9"),
+        (["unix", "10.0.0.0/8"], "junk, 10.2.2.2", "10.2.2.2"),
+    ],
+)
+def test_trusted_unix_socket_hands_the_header_on(proxies, forwarded, client, settings, caplog):
+    """With "unix" among the trusted proxies the last hop is the peer of the proxy."""
+    settings.LOCKOUT_TRUSTED_PROXIES = proxies
+    assert client == found("", forwarded)
+    assert [] == caplog.records
+
+
+@pytest.mark.parametrize("forwarded", [None, "", "junk", "192.0.2.9, junk"])
+def test_proxy_behind_the_socket_has_to_name_the_client(forwarded, settings):
+    """A proxy that doesn't would make all visitors one client too."""
+    settings.LOCKOUT_TRUSTED_PROXIES = ["unix"]
+    with pytest.raises(ImproperlyConfigured, match="sets no X-Forwarded-For that can be read"):
+        found("", forwarded)
+
+
+# LOCKOUT_CLIENT_IP
+
+
+def from_cdn(request):
+    return request.headers.get("Cf-Connecting-Ip")
+
+
+@pytest.mark.parametrize("named", [from_cdn, f"{__name__}.from_cdn"])
+@pytest.mark.parametrize(
+    ("said", "client"),
+    [
+        ("192.0.2.9", "192.0.2.9"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+        ("2001:DB8::1", "2001:db8::/64"),
+        ("[2001:db8::1]:80", "2001:db8::/64"),
+    ],
+)
+def test_project_may_find_the_address(named, said, client, settings, caplog):
+    """A callable, or its dotted path; what it returns is counted as any address is."""
+    settings.LOCKOUT_CLIENT_IP = named
+    assert client == found(HTTP_CF_CONNECTING_IP=said)
+    assert client == found("", HTTP_CF_CONNECTING_IP=said)
+    assert [] == caplog.records
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_callable_may_know_nothing(nothing, settings, caplog):
+    """Then the request is looked at as usual, and nothing is said."""
+    settings.LOCKOUT_CLIENT_IP = lambda request: nothing
+    settings.LOCKOUT_TRUSTED_PROXIES = [PROXY]
+    assert PEER == found()
+    assert "192.0.2.9" == found(PROXY, "192.0.2.9")
+    assert [] == caplog.records
+
+
+def test_callable_may_return_an_address_object(settings):
+    """What the standard library makes of an address is one."""
+    settings.LOCKOUT_CLIENT_IP = lambda request: ip_address("2001:db8::1")
+    assert "2001:db8::/64" == found()
+
+
+@pytest.mark.parametrize("junk", ["unknown", "192.0.2.9, 192.0.2.8", "evil\r\nline", "x" * 10_000, 5, b"192.0.2.9"])
+def test_callable_that_returns_junk_is_reported(junk, guess, settings, caplog, verified):
+    """A warning, on one line and cut; the address of the peer is counted."""
+    settings.LOCKOUT_CLIENT_IP = lambda request: junk
+    assert PEER == found()
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "\n" not in record.getMessage() and len(record.getMessage()) < 200
+    for _ in range(MAX):
+        assert 401 == guess()
+    assert 429 == guess(RIGHT)
+    assert MAX == len(verified)

@@ -1,0 +1,220 @@
+"""When windows and locks end, seen from outside: never early, at most two seconds late."""
+
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import time_machine
+from django.contrib.auth import authenticate
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from lockout_decorators import lockout_protect
+from tests.servers import hang_up, stores
+
+LATE = 2 + 0.3  # the promise, and what a busy machine adds
+PHASES = [0, 0.25, 0.5, 0.75]  # of a second, since some stores count whole ones
+START = 1_800_000_000
+
+
+def door(**policy):
+    """A protected login, as a function of the password: it returns the response."""
+
+    @lockout_protect(**{"key": "ip", "scope": "door", **policy})
+    def login(request):
+        user = authenticate(request, username="bob", password=request.POST["password"])
+        return HttpResponse("refused" if user is None else "welcome", status=401 if user is None else 200)
+
+    def guess(password="wrong", address="10.0.0.1"):
+        return login(RequestFactory().post("/", {"password": password}, REMOTE_ADDR=address))
+
+    def status(address="10.0.0.1"):
+        return login.lockout_policy.status(RequestFactory().get("/", REMOTE_ADDR=address))
+
+    guess.status = status
+    return guess
+
+
+def statuses(guess, times, password="wrong"):
+    return [guess(password).status_code for _ in range(times)]
+
+
+def until(done):
+    """The moment when `done` was first seen to hold, and the last when it was seen not to."""
+    before = time.monotonic()
+    while not done():
+        before = time.monotonic()
+        time.sleep(0.02)
+    return time.monotonic(), before
+
+
+def in_phases(measure):
+    """What `measure` returns for a client of each phase."""
+
+    def at(phase):
+        time.sleep(phase)
+        try:
+            return measure(f"10.0.0.{int(phase * 100)}")
+        finally:
+            hang_up()
+
+    with ThreadPoolExecutor(len(PHASES)) as pool:
+        return list(pool.map(at, PHASES))
+
+
+@pytest.mark.parametrize("store", stores(), indirect=True)
+def test_end_of_a_lock(store):
+    """A lock of a second lasts one to three seconds, however often one guesses meanwhile, and ends in a fresh start."""
+    guess = door(max=2, window=60, lockout=1)
+
+    def measure(address):
+        first = guess(address=address).status_code
+        began = time.monotonic()
+        second = guess(address=address).status_code
+        locked = time.monotonic()
+        ended, before = until(lambda: guess(address=address).status_code == 401)
+        return first, second, ended - began, before - locked, guess.status(address).failures
+
+    for first, second, longest, shortest, failures in in_phases(measure):
+        assert (401, 401, 1) == (first, second, failures)
+        assert longest >= 1
+        assert shortest <= 1 + LATE
+
+
+@pytest.mark.parametrize("store", stores(), indirect=True)
+def test_end_of_a_window(store):
+    """A window of a second counts for one to three seconds from the first failure, whatever follows it."""
+    guess = door(max=3, window=1, lockout=60)
+
+    def measure(address):
+        began = time.monotonic()
+        guess(address=address)
+        opened = time.monotonic()
+        time.sleep(0.5)
+        guess(address=address)
+        counted = guess.status(address).failures
+        ended, before = until(lambda: guess.status(address).failures == 0)
+        return counted, ended - began, before - opened
+
+    for counted, longest, shortest in in_phases(measure):
+        assert counted == 2
+        assert longest >= 1
+        assert shortest <= 1 + LATE
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(START, tick=False) as clock:
+        yield clock
+
+
+def test_lock_is_not_extended(clock, verified):
+    """Guesses made while the lock holds change neither its end nor what Retry-After says of it."""
+    guess = door(max=2, window=60, lockout=100)
+    assert [401, 401] == statuses(guess, 2)
+    for passed in range(100):
+        response = guess("right")
+        assert (429, str(100 - passed)) == (response.status_code, response["Retry-After"])
+        clock.shift(1)
+    assert 2 == len(verified)
+    assert 200 == guess("right").status_code
+
+
+@pytest.mark.parametrize(("window", "lockout"), [(300, 20), (20, 300), (60, 60)])
+def test_lock_and_window_are_independent(clock, window, lockout):
+    """A lock shorter than the window ends the window with it, a longer one outlives it; then all slots are free."""
+    guess = door(max=3, window=window, lockout=lockout)
+    clock.shift(1)
+    assert [401, 401, 401, 429] == statuses(guess, 4)
+    clock.shift(lockout - 0.001)
+    assert 429 == guess("right").status_code
+    clock.shift(0.002)
+    assert 0 == guess.status().failures
+    assert [401, 401, 401, 429] == statuses(guess, 4)
+
+
+def test_lock_starts_at_the_last_failure(clock):
+    """The lock lasts its full time from the failure that completes the maximum, not from the window's start."""
+    guess = door(max=2, window=60, lockout=100)
+    guess()
+    clock.shift(59)
+    guess()
+    clock.shift(99)
+    assert 429 == guess("right").status_code
+    clock.shift(1.001)
+    assert 200 == guess("right").status_code
+
+
+def test_window_starts_at_the_first_failure(clock):
+    """Later failures don't move the window's end: what follows it begins afresh."""
+    guess = door(max=3, window=60, lockout=100)
+    guess()
+    clock.shift(59)
+    guess()
+    assert 2 == guess.status().failures
+    clock.shift(1.001)
+    assert 0 == guess.status().failures
+
+
+def test_edge_of_the_window(clock, verified):
+    """The stated bound: max - 1 guesses at the end of a window and max at the start of the next are verified."""
+    guess = door(max=5, window=60, lockout=100)
+    assert [401] == statuses(guess, 1)
+    clock.shift(59.9)
+    assert [401] * 3 == statuses(guess, 3)
+    clock.shift(0.2)
+    assert [401] * 5 + [429] * 5 == statuses(guess, 10)
+    assert 4 + 5 == len(verified)
+
+
+def test_window_of_a_good_guess(clock):
+    """The window that a good guess has opened ends like any other, with nothing on record."""
+    guess = door(max=2, window=60, lockout=100)
+    assert 200 == guess("right").status_code
+    clock.shift(59)
+    assert 401 == guess().status_code
+    clock.shift(1.001)
+    assert [401, 401, 429] == statuses(guess, 3)
+
+
+@pytest.mark.parametrize(("jump", "expected"), [(0, 100), (99.5, 1), (50.5, 50), (-3600, 100), (-1, 100)])
+def test_clock_jump_in_a_lock(clock, jump, expected):
+    """However the wall clock jumps, Retry-After stays between a second and the lockout."""
+    guess = door(max=1, lockout=100)
+    guess()
+    clock.shift(jump)
+    assert str(expected) == guess()["Retry-After"]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("store", stores("valkey"), indirect=True)
+@pytest.mark.parametrize(("jump", "expected"), [(3600, 1), (-3600, 100), (40, 60)])
+def test_skewed_host(store, jump, expected):
+    """Where the store keeps the time, a host with a wrong clock neither ends a lock nor shows a wild Retry-After."""
+    guess = door(max=1, lockout=100)
+    with time_machine.travel(START, tick=False) as clock:
+        guess()
+        clock.shift(jump)
+        response = guess("right")
+    assert (429, str(expected)) == (response.status_code, response["Retry-After"])
+
+
+def test_lock_without_end(clock):
+    """A lock with lockout=None outlives everything and promises no time."""
+    guess = door(max=1, window=60, lockout=None)
+    guess()
+    clock.shift(10 * 365 * 24 * 3600)
+    response = guess("right")
+    assert (429, False) == (response.status_code, "Retry-After" in response)
+
+
+def test_fractions_are_rounded_up(clock):
+    """A lock of a fraction of seconds lasts up to the next whole one, and Retry-After says so."""
+    guess = door(max=1, lockout=1.5)
+    guess()
+    assert str(math.ceil(1.5)) == guess()["Retry-After"]
+    clock.shift(1.99)
+    assert 429 == guess("right").status_code
+    clock.shift(0.02)
+    assert 200 == guess("right").status_code
