@@ -14,6 +14,7 @@ logger: logging.Logger = logging.getLogger("lockout_decorators")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 HOPS = 64  # proxies between a client and this site, at most
+LONGEST = 100  # characters of an address with its port, brackets, quotes and zone
 
 
 def client_address(request: HttpRequest) -> str:
@@ -29,10 +30,15 @@ def client_address(request: HttpRequest) -> str:
     return counted(_forwarded(request))
 
 
-@lru_cache(maxsize=1024)
-def parse(text: str) -> Address | None:
+def parse(said: object) -> Address | None:
     """An address as proxies write it: with a port, brackets or a zone, in any case."""
-    text = str(text).strip().strip('"')
+    text = str(said)
+    return _parse(text) if len(text) <= LONGEST else None  # nothing longer is read, or kept
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str) -> Address | None:
+    text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -22,7 +22,7 @@ def account_field(credentials: Mapping[str, Any], username: str | UsernameFuncti
     return next((name for name in names if name in credentials), None)
 
 
-@sensitive_variables("credentials")
+@sensitive_variables()
 def account(credentials: Mapping[str, Any], username: str | UsernameFunction | None, request: HttpRequest) -> Any:
     """The exact value that names the account; None if nothing does."""
     if callable(username):

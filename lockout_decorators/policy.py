@@ -8,7 +8,6 @@ from typing import Any, Self, TypedDict
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 from . import arguments as allowed
 from .arguments import UNSET, Argument

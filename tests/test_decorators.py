@@ -1,0 +1,408 @@
+"""lockout_protect: one fact, every spelling; where it may stand, and what it leaves alone."""
+
+import asyncio
+from functools import partial
+
+import pytest
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpResponse
+from django.test import AsyncRequestFactory, Client, RequestFactory
+from django.utils.decorators import method_decorator
+from django.views import View
+
+from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, signals
+from lockout_decorators.store import Store
+from tests import doors
+from tests.doors import DOORS, FORM, LOCKOUT, MAX, RIGHT, acheck, check, mount, over_http
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def send(request):
+    return over_http(request.param)
+
+
+@pytest.fixture
+def bob(db, django_user_model):
+    return django_user_model.objects.create(pk=1, username="bob", is_staff=True)
+
+
+@pytest.fixture
+def scopes():
+    """The scopes under which guesses were refused."""
+    seen = []
+
+    def receive(sender, detail, **kwargs):
+        seen.append(detail.status.scope)
+
+    signals.attempt_refused.connect(receive)
+    yield seen
+    signals.attempt_refused.disconnect(receive)
+
+
+@pytest.fixture
+def round_trips(monkeypatch):
+    """The operations that reached the cache."""
+    seen, perform = [], Store.perform
+
+    def count(store, operation):
+        seen.append(operation)
+        return perform(store, operation)
+
+    monkeypatch.setattr(Store, "perform", count)
+    return seen
+
+
+def lock_out(send, path, verified, **more):
+    """Guess until the maximum is reached; every one of these guesses is verified."""
+    before = len(verified)
+    for number in range(1, MAX + 1):
+        assert send(path, FORM, **more).status_code != 429
+        assert before + number == len(verified)
+
+
+# One fact, every spelling
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_guesser_is_stopped_at_every_door(name, send, verified, scopes, bob):
+    """After the maximum of wrong guesses even the correct password is refused, and only this client."""
+    door = DOORS[name]
+    lock_out(send, f"/{name}/", verified)
+    refused = send(f"/{name}/", RIGHT)
+    assert (refused.status_code, len(verified)) == (429, MAX)
+    assert 1 <= int(refused["Retry-After"]) <= LOCKOUT
+    assert "no-store" in refused["Cache-Control"]
+    assert [door.scope] == scopes
+    welcome = send(f"/{name}/", RIGHT, address="192.0.2.2")
+    assert welcome.status_code in (200, 302)
+    assert len(verified) == MAX + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/staff/login/", "admin"),
+        ("/second/login/", "second-admin"),
+        ("/routed/actions/", "ViewSet-method"),
+        ("/routed/actions/inner/", "ViewSet-action"),
+        ("/routed/actions/outer/", "ViewSet-action-outside"),
+    ],
+)
+def test_routes_that_others_made_lead_to_the_same_door(path, name, send, verified, scopes, bob):
+    """The admin's own URLs and a router's count under the scope of the view."""
+    lock_out(send, path, verified)
+    assert send(path, RIGHT).status_code == 429
+    assert send(f"/{name}/", RIGHT).status_code == 429
+    assert (2 * [DOORS[name].scope], MAX) == (scopes, len(verified))
+
+
+@pytest.mark.parametrize("name", [n for n in DOORS if "method_decorator" not in n and n != "api_view-inside"])
+def test_view_carries_its_policy(name, verified):
+    """`view.lockout_policy` is the policy that the view counts under."""
+    policy = DOORS[name].policy
+    assert (DOORS[name].scope, MAX) == (policy.scope, policy.max)
+    lock_out(over_http("wsgi"), f"/{name}/", verified)
+    assert policy.status(RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")).locked
+
+
+@pytest.mark.parametrize("name", ["inherited", "class", "method"])
+def test_decorated_class_carries_its_policy(name):
+    """A class that was decorated, or inherits from one, carries its policy as well, and so do its methods."""
+    door = DOORS[name]
+    cls = door.view.view_class
+    assert door.scope == (cls.post if name == "method" else cls).lockout_policy.scope
+    assert door.scope == getattr(cls(), "post" if name == "method" else "dispatch").lockout_policy.scope
+
+
+def test_policy_under_method_decorator_says_that_it_has_no_scope_yet(rf):
+    """What `method_decorator` decorates at import is no view, so that its policy can't be used by hand."""
+    with pytest.raises(Exception, match=r'write scope="\.\.\."'):
+        doors.Decorated.as_view().lockout_policy.status(rf.get("/"))
+
+
+def test_policy_under_method_decorator_may_name_its_scope(rf):
+    """With a scope the view carries its policy through `method_decorator` too."""
+    policy = LockoutPolicy(scope="decorated")
+    cls = method_decorator(lockout_protect(policy), name="dispatch")(type("Named", (doors.Plain,), {}))
+    assert cls.as_view().lockout_policy is policy
+
+
+def test_shared_policy_is_what_every_view_carries(send, verified, settings):
+    """Views with one policy share its counters."""
+    policy = LockoutPolicy(scope="shared", max=MAX)
+    views = [lockout_protect(policy)(check), lockout_protect(policy)(acheck)]
+    mount(settings, *views)
+    assert all(view.lockout_policy is policy for view in views)
+    assert [send(path, FORM).status_code for path in ("/", "/1/", "/", "/1/")] == [401, 401, 401, 429]
+    assert send("/", RIGHT).status_code == 429
+    assert len(verified) == MAX
+
+
+def test_request_is_found_by_keyword(verified):
+    """A view that is called with `request=` is protected as well."""
+    guesses = [RequestFactory().post("/", form) for form in (FORM, FORM, FORM, RIGHT)]
+    assert [doors.function(request=request).status_code for request in guesses] == [401, 401, 401, 429]
+    assert len(verified) == MAX
+
+
+async def test_unmarked_asynchronous_callable_is_protected_when_awaited(verified):
+    """An object whose `__call__` is a coroutine function is an asynchronous view."""
+
+    class Login:
+        async def __call__(self, request):
+            return await acheck(request)
+
+    view = lockout_protect(max=1)(Login())
+    answers = [await view(AsyncRequestFactory().post("/", form)) for form in (FORM, RIGHT)]
+    assert [answer.status_code for answer in answers] == [401, 429]
+    assert len(verified) == 1
+
+
+def test_method_of_an_old_style_super_call_is_protected(verified):
+    """`Base.post(self, request)` is the same as `super().post(request)`."""
+
+    class Child(doors.Method):
+        def post(self, request):
+            return doors.Method.post(self, request)
+
+    view = Child.as_view()
+    answers = [view(RequestFactory().post("/", form)) for form in (FORM, FORM, FORM, RIGHT)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    assert len(verified) == MAX
+
+
+# Misplaced
+
+
+class Selfish:
+    def method(self): ...
+
+
+MISPLACED = {
+    "no parentheses": (lambda: lockout_protect(check), r"parentheses: write @lockout_protect\(\)"),
+    "no parentheses, class": (lambda: lockout_protect(doors.Plain), r"parentheses: write @lockout_protect\(\)"),
+    "no keyword": (lambda: lockout_protect("ip"), "parentheses"),
+    "no parameters": (lambda: lockout_protect()(lambda: None), "takes no request"),
+    "no callable": (lambda: lockout_protect()(5), "takes no request"),
+    "dotted path": (lambda: lockout_protect()("app.views.login"), "takes no request"),
+    "method without a request": (lambda: lockout_protect()(Selfish.method), "takes no request"),
+    "class that is no view": (lambda: lockout_protect()(AuthenticationForm), "has no dispatch"),
+    "policy and arguments": (lambda: lockout_protect(LockoutPolicy(scope="s"), max=5), "not both: max"),
+    "unknown argument": (lambda: lockout_protect(attempts=5), "attempts"),
+    "unknown argument of a policy": (lambda: LockoutPolicy(scope="s", attempts=5), "attempts"),
+}
+
+
+@pytest.mark.parametrize("name", MISPLACED)
+def test_misplaced_decorator_stops_the_import(name):
+    """What can't be protected, or is spelled wrong, is a TypeError that says so."""
+    use, message = MISPLACED[name]
+    with pytest.raises(TypeError, match=message):
+        use()
+
+
+NAMELESS = {
+    "lambda": lambda request: HttpResponse(),
+    "partial": partial(lambda request: HttpResponse()),
+    "nested partial": partial(partial(lambda request: HttpResponse())),
+}
+
+
+@pytest.mark.parametrize("name", NAMELESS)
+def test_view_without_a_name_needs_a_scope(name):
+    """Where no scope can be derived, one is demanded."""
+    view = NAMELESS[name]
+    with pytest.raises(ValueError, match=r'has no name to count under; write scope="\.\.\."'):
+        lockout_protect()(view)
+    assert lockout_protect(scope="mine")(view).lockout_policy.scope == "mine"
+
+
+@pytest.mark.parametrize("arguments", [(), (5,), ("request",)])
+def test_call_without_a_request_is_an_error(arguments):
+    """A view that is called with something else says what came."""
+    with pytest.raises(TypeError, match="where a request belongs"):
+        doors.function(*arguments)
+
+
+def test_awaitable_of_an_unmarked_view_is_an_error(rf):
+    """A view that returns an awaitable without being marked as a coroutine function would escape its block."""
+
+    @lockout_protect()
+    def view(request):
+        future = asyncio.Future(loop=loop)
+        future.set_result(HttpResponse())
+        return future
+
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(TypeError, match="not marked as a coroutine function"):
+            view(rf.post("/"))
+    finally:
+        loop.close()
+
+
+# What counts and what doesn't
+
+
+def test_get_costs_nothing(send, round_trips, settings):
+    """A GET whose view doesn't authenticate never reaches the cache."""
+
+    @lockout_protect()
+    def view(request):
+        return HttpResponse()
+
+    mount(settings, view)
+    for method in ("get", "head", "options"):
+        assert send("/", method=method).status_code == 200
+    assert round_trips == []
+
+
+def test_view_that_never_authenticates_counts_nothing(send, round_trips, settings):
+    """A POST costs one early look, and any number of them locks nobody out."""
+
+    @lockout_protect(max=1)
+    def view(request):
+        return HttpResponse(status=401)
+
+    mount(settings, view)
+    assert [send("/", FORM).status_code for _ in range(4)] == 4 * [401]
+    assert len(round_trips) == 4
+
+
+def test_invalid_form_and_csrf_failure_count_nothing(verified, db):
+    """Only a verdict of `authenticate()` counts."""
+    for _ in range(2 * MAX):
+        assert Client().post("/LoginView/", {"username": "bob"}).status_code == 200
+        assert Client(enforce_csrf_checks=True).post("/LoginView/", FORM).status_code == 403
+    assert verified == []
+    assert Client().post("/LoginView/", FORM).status_code == 200
+    assert len(verified) == 1
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete", "options", "trace", "head"])
+def test_verdict_counts_whatever_the_method(method, send, verified, settings):
+    """A view that authenticates on any method counts on that method, and a lock holds for all of them."""
+
+    @lockout_protect(max=MAX)
+    def view(request):
+        user = authenticate(request, username="bob", password=request.headers["Secret"])
+        return HttpResponse(status=200 if user else 401)
+
+    mount(settings, view)
+    for path in ("/", "/?next=/", "//"[:1]):
+        assert send(path, method=method, headers={"Secret": "wrong"}).status_code == 401
+    assert len(verified) == MAX
+    for again in (method, "post", "get"):
+        refused = send("/", method=again, headers={"Secret": "right", "X-HTTP-Method-Override": "GET"})
+        assert refused.status_code == 429
+    assert len(verified) == MAX
+
+
+def test_path_makes_no_difference(send, verified, settings):
+    """A view that is reached by several paths has one scope."""
+    mount(settings, doors.function, doors.function)
+    for path in ("/", "/1/", "/1/?x=1"):
+        send(path, FORM)
+    assert [send(path, RIGHT).status_code for path in ("/1/", "/")] == [429, 429]
+    assert len(verified) == MAX
+
+
+@pytest.mark.parametrize("view", [check, acheck])
+def test_without_enforcement_nobody_is_refused(view, send, verified, settings, scopes, caplog):
+    """`enforce=False` counts, logs and signals, but every guess is verified."""
+    mount(settings, lockout_protect(max=MAX, enforce=False, scope="trial")(view))
+    assert [send("/", FORM).status_code for _ in range(MAX + 1)] == (MAX + 1) * [401]
+    assert send("/", RIGHT).status_code == 200
+    assert len(verified) == MAX + 2
+    assert sorted(set(scopes)) == ["trial"]
+    assert sum("locked out after" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_exempt_request_passes_uncounted(send, verified, settings, round_trips):
+    """`exempt=` lets a request through that would be refused, and it isn't counted."""
+    monitor = "192.0.2.9"
+    exempt = lockout_protect(max=MAX, exempt=lambda request: request.META["REMOTE_ADDR"] == monitor)
+    mount(settings, exempt(check))
+    assert [send("/", FORM, address=monitor).status_code for _ in range(MAX + 1)] == (MAX + 1) * [401]
+    assert round_trips == []
+    assert [send("/", FORM).status_code for _ in range(MAX + 1)] == [401, 401, 401, 429]
+    assert send("/", RIGHT).status_code == 429
+    assert len(verified) == 2 * MAX + 1
+
+
+@pytest.mark.parametrize(("methods", "looks"), [(None, 1), (("post",), 1), (["PUT"], 0), ((), 0)])
+def test_methods_says_when_the_lock_is_looked_up_early(methods, looks, send, settings, round_trips):
+    """`methods=` names the methods on which the client is looked up before the view runs; () means never."""
+    mount(settings, lockout_protect(methods=methods, scope="m")(lambda request: HttpResponse()))
+    send("/", FORM)
+    assert looks == len(round_trips)
+
+
+@pytest.mark.parametrize("methods", [None, ()])
+def test_view_that_catches_locked_out_keeps_its_answer(methods, send, verified, settings):
+    """The refusal is raised by `authenticate()`, where a view may catch it; with `methods=()` it always is."""
+
+    @lockout_protect(max=MAX, methods=methods)
+    def view(request):
+        try:
+            return check(request)
+        except LockedOut as locked_out:
+            return HttpResponse(f"{locked_out.status.failures} of {locked_out.status.maximum}", status=418)
+
+    mount(settings, view)
+    for _ in range(MAX):
+        assert send("/", FORM).status_code == 401
+    refused = send("/", RIGHT)
+    if methods is None:
+        assert refused.status_code == 429
+    else:
+        assert (refused.status_code, refused.content) == (418, b"3 of 3")
+    assert len(verified) == MAX
+
+
+def test_disabled_package_is_inert(send, verified, settings, round_trips):
+    """LOCKOUT_ENABLED=False: as if the decorator weren't there."""
+    settings.LOCKOUT_ENABLED = False
+    assert [send("/function/", FORM).status_code for _ in range(5)] == 5 * [401]
+    assert send("/function/", RIGHT).status_code == 200
+    assert (len(verified), round_trips) == (6, [])
+
+
+def test_outcomes_of_the_view_pass_through(send, settings):
+    """Responses and exceptions of a protected view are its own."""
+
+    @lockout_protect()
+    def view(request):
+        raise ZeroDivisionError
+
+    @lockout_protect()
+    async def aview(request):
+        raise ZeroDivisionError
+
+    mount(settings, view, aview)
+    for path in ("/", "/1/"):
+        with pytest.raises(ZeroDivisionError):
+            send(path)
+
+
+def test_decorated_view_looks_like_the_view(rf):
+    """Name, documentation and attributes are the view's own."""
+
+    @lockout_protect()
+    def view(request):
+        """Sign in."""
+
+    view.csrf_exempt = True
+    assert (view.__name__, view.__doc__, view.__wrapped__.csrf_exempt) == ("view", "Sign in.", True)
+
+
+def test_decorated_class_keeps_its_arguments(rf, settings):
+    """URL arguments reach `dispatch` of a decorated class, by position and by keyword."""
+
+    @lockout_protect()
+    class Arguments(View):
+        def get(self, request, *args, **kwargs):
+            return HttpResponse(f"{args} {kwargs}")
+
+    assert Arguments.as_view()(rf.get("/"), 1, two=2).content == b"(1,) {'two': 2}"

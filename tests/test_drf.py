@@ -1,0 +1,378 @@
+"""Django REST framework: its own handler, renderers and authenticators, before and after the view runs."""
+
+import base64
+import sys
+
+import pytest
+from django.contrib.auth import authenticate
+from django.http import HttpResponse
+from django.test import RequestFactory
+from rest_framework.authentication import BaseAuthentication, BasicAuthentication, TokenAuthentication
+from rest_framework.authtoken.models import Token
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
+from rest_framework.response import Response
+from rest_framework.views import APIView, exception_handler
+from rest_framework.viewsets import ViewSet
+
+from lockout_decorators import LockedOut, LockoutPolicy, drf, lockout_protect
+from tests.doors import FORM, RIGHT, PlainAPI, acheck, check, mount, over_http
+
+DETAIL = "Too many failed attempts. Expected available in 120 seconds."
+
+
+@pytest.fixture(autouse=True)
+def frozen(time_machine):
+    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def send(request):
+    return over_http(request.param)
+
+
+def basic(password, username="bob"):
+    return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
+
+
+class Login(PlainAPI):
+    """What each spelling protects; every one gets a fresh subclass, since classes are decorated in place."""
+
+
+def whole_class(policy, base=Login, **attributes):
+    return lockout_protect(policy)(type("Login", (base,), attributes)).as_view()
+
+
+def handler(policy, base=Login, **attributes):
+    return type("Login", (APIView,), {"post": lockout_protect(policy)(base.post), **attributes}).as_view()
+
+
+def outside(policy, base=Login, **attributes):
+    return lockout_protect(policy)(type("Login", (base,), attributes).as_view())
+
+
+def viewset(policy, base=Login, **attributes):
+    cls = type("Login", (ViewSet,), {"create": base.post, **attributes})
+    return lockout_protect(policy)(cls.as_view({"post": "create"}))
+
+
+def viewset_class(policy, base=Login, **attributes):
+    cls = type("Login", (ViewSet,), {"create": base.post, **attributes})
+    return lockout_protect(policy)(cls).as_view({"post": "create"})
+
+
+SPELLINGS = [whole_class, handler, outside, viewset, viewset_class]
+EARLY, LATE = "ip", "ip+username"  # the latter is known only when authenticate() is called
+
+
+@pytest.fixture(params=SPELLINGS)
+def spelling(request):
+    return request.param
+
+
+@pytest.fixture(params=[EARLY, LATE], ids=["early", "late"])
+def key(request):
+    return request.param
+
+
+@pytest.fixture
+def locked(settings, send, verified, key, spelling):
+    """Mount a view, use up its one guess, and return how to ask again, with the correct password."""
+
+    def lock(**attributes):
+        mount(settings, spelling(LockoutPolicy(scope="s", max=1, lockout=120, key=key), **attributes))
+        assert send("/", FORM).status_code == 401
+        return lambda **more: send("/", RIGHT, **more)
+
+    yield lock
+    assert len(verified) == 1
+
+
+def test_body_is_that_of_drf(locked):
+    """The refusal is DRF's own Throttled, early and late, however the view was decorated."""
+    answer = locked()()
+    assert (answer.status_code, answer.json()) == (429, {"detail": DETAIL})
+    assert (
+        answer["Retry-After"],
+        answer["Cache-Control"],
+        answer["Content-Type"],
+    ) == ("120", "no-store", "application/json")
+
+
+class Shouting(BaseRenderer):
+    media_type, format = "text/shouting", "shout"
+
+    def render(self, data, accepted_media_type=None, renderer_context=None):
+        return str(data["detail"]).upper().encode()
+
+
+def test_renderer_is_that_of_the_view(locked):
+    """The view's renderers are negotiated with as always."""
+    answer = locked(renderer_classes=[JSONRenderer, Shouting])(headers={"Accept": "text/shouting"})
+    assert (429, DETAIL.upper().encode()) == (answer.status_code, answer.content)
+
+
+def test_renderer_that_nobody_accepts_is_no_error(locked):
+    """A client that accepts nothing the view renders is refused in the view's first form, or told so."""
+    answer = locked()(headers={"Accept": "image/png"})
+    assert answer.status_code in (406, 429)
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_browsable_page_works(debug, locked, settings):
+    """The browsable API renders the refusal."""
+    settings.DEBUG = debug
+    answer = locked(renderer_classes=[JSONRenderer, BrowsableAPIRenderer])(headers={"Accept": "text/html"})
+    assert (answer.status_code, answer["Retry-After"]) == (429, "120")
+    assert DETAIL.encode() in answer.content
+
+
+def own_handler(exc, context):
+    return Response({"error": str(exc.detail), "view": type(context["view"]).__name__}, status=exc.status_code)
+
+
+def test_exception_handler_of_the_project_answers(locked, settings):
+    """A custom EXCEPTION_HANDLER is asked, early and late, and gets the headers that it leaves out."""
+    settings.REST_FRAMEWORK = {"EXCEPTION_HANDLER": "tests.test_drf.own_handler"}
+    answer = locked()()
+    assert (answer.status_code, answer.json()) == (429, {"error": DETAIL, "view": "Login"})
+    assert (answer["Retry-After"], answer["Cache-Control"]) == ("120", "no-store")
+
+
+def no_handler(exc, context):
+    return None if isinstance(exc, LockedOut) else exception_handler(exc, context)
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_exception_handler_that_passes_leaves_it_to_the_decorator(debug, locked, settings):
+    """Where the project's handler returns None the decorator answers as it does elsewhere."""
+    settings.DEBUG = debug
+    settings.REST_FRAMEWORK = {"EXCEPTION_HANDLER": "tests.test_drf.no_handler"}
+    answer = locked()(headers={"Accept": "application/json"})
+    assert (answer.status_code, answer["Content-Type"]) == (429, "application/problem+json")
+    assert answer.json()["title"] == "Too many failed attempts."
+
+
+def url_handler(exc, context):
+    return Response({"kwargs": context["kwargs"], "args": context["args"]}, status=exc.status_code)
+
+
+def test_exception_handler_gets_the_arguments_of_the_url(rf, settings, verified, key, spelling):
+    """The handler's context is the same early and late."""
+    settings.REST_FRAMEWORK = {"EXCEPTION_HANDLER": "tests.test_drf.url_handler"}
+
+    class Tenant(Login):
+        def post(self, request, tenant):
+            return check(request)
+
+    view = spelling(LockoutPolicy(scope="s", max=1, key=key), base=Tenant)
+    view(rf.post("/", FORM), tenant="acme")
+    answer = view(rf.post("/", RIGHT), tenant="acme")
+    assert (answer.status_code, answer.data) == (429, {"kwargs": {"tenant": "acme"}, "args": ()})
+    assert len(verified) == 1
+
+
+def test_response_of_the_policy_wins(settings, send, verified, key, spelling):
+    """`response=` answers in DRF as well, unless DRF has answered already."""
+
+    def response(request, locked_out):
+        return HttpResponse("mine", status=418)
+
+    policy = LockoutPolicy(scope="s", max=1, lockout=120, key=key, response=response)
+    mount(settings, spelling(policy))
+    send("/", FORM)
+    answer = send("/", RIGHT)
+    assert (answer.status_code, answer.content) == (418, b"mine")
+    assert len(verified) == 1
+
+
+# Authenticators
+
+
+class NeedsUser(PlainAPI):
+    authentication_classes = [BasicAuthentication]
+    permission_classes = [IsAuthenticated]
+
+    def get(self, request):
+        return Response({"user": request.user.username})
+
+    post = get
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+@pytest.mark.parametrize("spell", [whole_class, outside])
+def test_basic_authentication_is_counted(method, accept, spell, key, send, settings, verified):
+    """It fails before the handler runs; seen all the same where the class, or what is outside of it, is decorated.
+
+    While locked nothing is verified: not by a renderer either, that asks for the user after the block has ended.
+    """
+    policy = LockoutPolicy(scope="s", max=2, lockout=120, key=key)
+    mount(settings, spell(policy, base=NeedsUser))
+
+    def ask(password):
+        return send("/", method=method, headers={**basic(password), "Accept": accept})
+
+    first = ask("wrong")
+    verified.clear() if accept == "text/html" else None
+    assert first.status_code == 401
+    while (answer := ask("wrong")).status_code != 429:
+        assert answer.status_code == 401
+    seen = list(verified)
+    answers = [ask("right"), ask("wrong")]
+    assert [answer.status_code for answer in answers] == [429, 429]
+    assert seen == verified
+    assert {"no-store"} == {answer["Cache-Control"] for answer in answers}
+    if accept == "application/json":
+        assert len(seen) == 2
+        assert {answers[0].content} == {answer.content for answer in answers}
+
+
+def test_basic_authentication_lets_the_right_one_in(send, settings, verified):
+    """A right password is no failure, however often it is sent."""
+    mount(settings, whole_class(LockoutPolicy(scope="s", max=2), base=NeedsUser))
+    assert [send("/", method="get", headers=basic("right")).status_code for _ in range(6)] == 6 * [200]
+    assert len(verified) == 6
+
+
+@pytest.fixture
+def token(db, django_user_model):
+    return Token.objects.create(user=django_user_model.objects.create(pk=1, username="bob")).key
+
+
+class TokenOnly(NeedsUser):
+    authentication_classes = [TokenAuthentication]
+
+
+def bearing(token):
+    return {"headers": {"Authorization": f"Token {token}"}}
+
+
+FAILURES = {
+    "status": 401,
+    "statuses": (401, 403),
+    "callable": lambda request, response: response.status_code == 401 and "Authorization" in request.headers,
+    "callable that may not know": lambda request, response: True if "guess" in str(request.headers) else None,
+}
+
+
+@pytest.mark.parametrize("spell", [whole_class, outside])
+@pytest.mark.parametrize("failure", FAILURES)
+def test_guessed_tokens_are_counted_by_the_response(failure, spell, send, settings, token):
+    """`failure=` serves views whose verdict shows only in the response; while locked the right token is refused."""
+    policy = LockoutPolicy(scope="s", max=3, lockout=120, failure=FAILURES[failure])
+    mount(settings, spell(policy, base=TokenOnly))
+    ask = lambda **more: send("/", method="get", **more)  # noqa: E731
+    assert [ask().status_code for _ in range(5)] == 5 * [401]
+    assert ask(**bearing(token)).status_code == 200
+    assert [ask(**bearing(f"guess{number}")).status_code for number in range(4)] == [401, 401, 401, 429]
+    assert [ask(**bearing(token)).status_code, ask().status_code] == [429, 429]
+    assert ask(address="192.0.2.2", **bearing(token)).status_code == 200
+
+
+def test_credentials_says_who_presented_any(send, settings, token):
+    """`credentials=` tells what is a guess where it is no Authorization header."""
+
+    class FromHeader(TokenAuthentication):
+        def authenticate(self, request):
+            key = request.headers.get("X-Api-Key")
+            return self.authenticate_credentials(key) if key else None
+
+    policy = LockoutPolicy(scope="s", max=2, failure=401, credentials=lambda request: "X-Api-Key" in request.headers)
+    mount(settings, whole_class(policy, base=NeedsUser, authentication_classes=[FromHeader]))
+
+    def ask(**headers):
+        return send("/", method="get", headers=headers).status_code
+
+    assert [ask() for _ in range(4)] == 4 * [401]
+    assert ask(**{"X-Api-Key": token}) == 200
+    assert [ask(**{"X-Api-Key": f"guess{number}"}) for number in range(3)] == [401, 401, 429]
+    assert ask(**{"X-Api-Key": token}) == 429
+
+
+@pytest.mark.parametrize("failure", [401, lambda request, response: True])
+def test_verdict_of_authenticate_is_not_counted_twice(failure, send, settings, verified):
+    """A guess that `authenticate()` judged is one guess, whatever the response."""
+    policy = LockoutPolicy(scope="s", max=3, failure=failure)
+    mount(settings, whole_class(policy, base=NeedsUser))
+    statuses = [send("/", method="get", headers=basic("wrong")).status_code for _ in range(4)]
+    assert statuses == [401, 401, 401, 429]
+    assert send("/", method="get", headers=basic("right")).status_code == 429
+    assert len(verified) == 3
+
+
+class Silent(BaseAuthentication):
+    """Verifies by `authenticate()` and hides the verdict."""
+
+    def authenticate(self, request):
+        if not authenticate(request, username="bob", password=request.headers.get("Secret")):
+            raise AuthenticationFailed
+
+
+def test_api_view_decorators_are_kept(rf, verified):
+    """`@authentication_classes` and `@permission_classes` work below the outer decorator."""
+
+    @lockout_protect(max=2)
+    @api_view(["GET"])
+    @authentication_classes([Silent])
+    @permission_classes([])
+    def view(request):
+        return Response()
+
+    answers = [view(rf.get("/", headers={"Secret": "wrong"})) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [403, 403, 429]
+    assert view(rf.get("/", headers={"Secret": "right"})).status_code == 429
+    assert view(rf.get("/", headers={"Secret": "right"}, REMOTE_ADDR="192.0.2.2")).status_code == 200
+    assert len(verified) == 3
+
+
+async def test_asynchronous_api_view_is_answered_by_its_own_handler(async_rf, verified, key):
+    """An APIView with an asynchronous `dispatch`, as add-ons have it, is awaited and refused like any other."""
+
+    @lockout_protect(max=1, key=key)
+    class View(APIView):
+        view_is_async = True
+
+        async def dispatch(self, request, *args, **kwargs):
+            self.args, self.kwargs = args, kwargs
+            return await acheck(request)
+
+    view = View.as_view()
+    answers = [await view(async_rf.post("/", form)) for form in (FORM, RIGHT)]
+    assert [answer.status_code for answer in answers] == [401, 429]
+    assert answers[1].data["detail"].startswith("Too many failed attempts.")
+    assert len(verified) == 1
+
+
+# The exception
+
+
+def test_locked_out_is_throttled_in_a_drf_project(rf):
+    """DRF's own handler knows what to do with it."""
+    policy = LockoutPolicy(scope="s", max=1)
+    policy.attempt(rf.post("/")).__enter__().__exit__(None, None, None)
+    with pytest.raises(LockedOut) as caught:
+        policy.attempt(rf.post("/")).__enter__()
+    assert isinstance(caught.value, Throttled)
+    assert (caught.value.status_code, caught.value.wait) == (429, 600)
+
+
+def test_nothing_of_drf_is_needed(monkeypatch):
+    """In a project without DRF the exception is the plain one, and no view is DRF's."""
+    monkeypatch.delitem(sys.modules, "rest_framework.views")
+    assert drf.flavoured(LockedOut) is LockedOut
+    assert drf.view_of(check, None, RequestFactory().get("/"), (), {}) is None
+
+
+def test_request_of_drf_without_a_view_is_answered_plainly(rf, verified):
+    """A DRF request that no view made, as in a test of one's own, is answered like any other."""
+    from rest_framework.request import Request
+
+    view = lockout_protect(max=1, scope="s")(lambda request, *args: check(request))
+    answers = [view(Request(rf.post("/", form), parsers=[MultiPartParser()])) for form in (FORM, RIGHT)]
+    assert [answer.status_code for answer in answers] == [401, 429]
+    assert answers[1].content.startswith(b"Too many failed attempts.")
+    assert len(verified) == 1

@@ -1,0 +1,353 @@
+"""Arguments and settings: what is allowed, what comes of the rest, and when they are read."""
+
+import math
+from collections import OrderedDict
+from dataclasses import FrozenInstanceError
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponse
+
+from lockout_decorators import LockoutPolicy, areset_attempts, lockout_protect, reset_attempts
+from lockout_decorators.arguments import UNSET
+from lockout_decorators.conf import conf
+from lockout_decorators.registry import registered
+from tests.doors import FORM, RIGHT, check, mount, over_http
+
+ACCEPTED = {
+    "key": ["ip", "ip+ua", "username", "ip+username", "user+session", "header:X-Api-Key", lambda request, name: "x"],
+    "max": [1, 5, 1000],
+    "window": [1, 0.5 + 1, 315_360_000, timedelta(minutes=5)],
+    "lockout": [1, None, timedelta(days=1)],
+    "scope": ["login", "x" * 200, "a b", "Grüße"],
+    "cache": ["default", "other"],
+    "ceiling": [1, 1000, None],
+    "username": ["email", None, lambda request, credentials: "x"],
+    "failure": [401, (401, 403), [401], {401}, frozenset({401}), None, lambda request, response: True],
+    "credentials": [None, bool],
+    "calls": [1, 10],
+    "response": ["page.html", None, lambda request, locked_out: HttpResponse()],
+    "methods": [None, (), ("POST",), ["post", "PUT"], {"POST"}, (method for method in ["POST"])],
+    "enforce": [True, False],
+    "exempt": [None, bool],
+    "patience": [0, 0.5, timedelta(seconds=2)],
+}
+
+REFUSED = {
+    "key": ["", "+", "ip+", "IP", "address", "ip+ip", "ip + ua", "header:", "header:X Y", "headers:X", 5, None, ["ip"]],
+    "max": [0, -1, 1001, True, False, "5", 5.0, None, math.inf],
+    "window": [0, -1, 0.5, math.nan, math.inf, -math.inf, True, "300", None, 10**400, timedelta(0), timedelta.max],
+    "lockout": [0, -1, math.nan, math.inf, True, "600", timedelta(seconds=-1)],
+    "scope": ["", " ", "x" * 201, "a\nb", "a\x00b", "\ud800", None, 5, b"login"],
+    "cache": ["", "\n", None, 5],
+    "ceiling": [0, -1, 1001, True, "5", 2.5],
+    "username": ["", 5, ("email",)],
+    "failure": [99, 600, True, "401", b"401", (), [], ("401",), (401, None), 401.0],
+    "credentials": ["Authorization", 5, True],
+    "calls": [0, -1, 11, True, "2", None],
+    "response": ["", 5, b"page.html"],
+    "methods": ["POST", b"POST", 5, True, [None], [""], [5], ("POST", 5)],
+    "enforce": [1, 0, None, "yes"],
+    "exempt": ["10.0.0.1", 5, True, ("10.0.0.1",)],
+    "patience": [-1, math.nan, math.inf, True, "5", None],
+}
+
+ALLOWED = {
+    "key": "parts of ip, ua, username, user, session, header:Name joined by",
+    "max": "a whole number from 1 to 1000",
+    "window": "seconds from 1 up to ten years, or a timedelta",
+    "lockout": "seconds from 1 up to ten years, or a timedelta, or None for ever",
+    "scope": "a name of 1 to 200 printable characters",
+    "cache": "a name of 1 to 200 printable characters",
+    "ceiling": "a whole number from 1 to 1000, or None",
+    "username": "a name or a callable, or None",
+    "failure": "an HTTP status, several of them, or a callable",
+    "credentials": "a callable, or None",
+    "calls": "a whole number from 1 to 10",
+    "response": "a name or a callable, or None",
+    "methods": 'a list of HTTP methods such as ("POST", "PUT"), or () for none',
+    "enforce": "True or False",
+    "exempt": "a callable, or None",
+    "patience": "seconds from 0 up to ten years, or a timedelta",
+}
+
+
+def numbered(values):
+    return [
+        pytest.param(name, value, id=f"{name} {number}")
+        for name, all_of_it in values.items()
+        for number, value in enumerate(all_of_it)
+    ]
+
+
+@pytest.mark.parametrize("make", [lockout_protect, LockoutPolicy])
+@pytest.mark.parametrize(("name", "value"), numbered(REFUSED))
+def test_bad_argument_stops_the_import(make, name, value):
+    """The message names the argument, what came and what is allowed."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        make(**{"scope": "s", name: value})
+    for part in (f"{name} is {value!r}; it must be", ALLOWED[name]):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "value"), numbered(ACCEPTED))
+def test_good_argument_is_kept(name, value):
+    """What is allowed is there afterwards, in one form."""
+    kept = getattr(LockoutPolicy(**{"scope": "s", name: value}), name)
+    if isinstance(value, timedelta):
+        assert value.total_seconds() == kept
+    elif name in ("failure", "methods") and value is not None and not (name == "failure" and callable(value)):
+        assert isinstance(kept, frozenset)
+    elif name == "key":
+        assert (value == kept.function) if callable(value) else (value.split("+") == list(kept.parts))
+    else:
+        assert value == kept
+
+
+def test_policy_made_by_hand_names_its_scope():
+    """A policy without a view can't derive its scope."""
+    with pytest.raises(ValueError, match=r"names its scope, as in LockoutPolicy\(scope="):
+        LockoutPolicy(max=5)
+
+
+def test_policy_is_frozen_and_comparable():
+    """A policy is a value."""
+    policy = LockoutPolicy(scope="s", max=5)
+    with pytest.raises(FrozenInstanceError):
+        policy.max = 6
+    assert policy == LockoutPolicy(scope="s", max=5)
+    assert policy != LockoutPolicy(scope="s", max=6)
+    assert len({policy, LockoutPolicy(scope="s", max=5)}) == 1
+
+
+def test_what_was_not_given_is_unset_on_the_class():
+    """The default of every argument is what the settings say, later."""
+    assert LockoutPolicy.max is UNSET
+    assert repr(UNSET) == "UNSET"
+    assert LockoutPolicy(scope="s", max=UNSET).max == 5
+
+
+DEFAULTS = {
+    "max": ("LOCKOUT_MAX_ATTEMPTS", 5, 7),
+    "window": ("LOCKOUT_ENFORCEMENT_WINDOW", 300, 60),
+    "lockout": ("LOCKOUT_TIME", 600, None),
+    "cache": ("LOCKOUT_CACHE", "default", "other"),
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_default_is_read_at_the_moment_of_use(name, settings):
+    """A setting that changes after the decoration is heeded, unless the argument was given."""
+    setting, default, other = DEFAULTS[name]
+    policy, fixed = LockoutPolicy(scope="s"), LockoutPolicy(scope="t", **{name: default})
+    assert default == getattr(policy, name)
+    setattr(settings, setting, other)
+    assert (other, default) == (getattr(policy, name), getattr(fixed, name))
+
+
+def test_other_defaults():
+    """What no setting changes."""
+    policy = LockoutPolicy(scope="s")
+    names = ("ceiling", "username", "failure", "credentials", "response", "methods", "exempt")
+    assert [getattr(policy, name) for name in names] == 7 * [None]
+    assert (policy.calls, policy.enforce, policy.patience) == (2, True, 5)
+    assert policy.key.parts == ("ip",)
+
+
+@pytest.mark.parametrize(
+    ("key", "ceiling"),
+    [
+        ("ip", None),
+        ("user", None),
+        ("ip+user", None),
+        ("ua", 5),
+        ("ip+ua", 5),
+        ("username", 5),
+        ("ip+username", 5),
+        ("session", 5),
+        ("header:X-Key", 5),
+    ],
+)
+def test_key_that_a_client_can_change_has_a_ceiling(key, ceiling):
+    """Five times the maximum from one address, whatever else it makes up; a callable key has none unless given."""
+    assert ceiling == LockoutPolicy(scope="s", key=key).ceiling
+    assert LockoutPolicy(scope="s", key=key, ceiling=None).ceiling is None
+    assert LockoutPolicy(scope="s", key=lambda request, identity: key).ceiling is None
+
+
+def test_user_agent_joins_the_default_key(settings, verified):
+    """LOCKOUT_USE_USER_AGENT=True: one address with two browsers is two clients, up to the ceiling."""
+    mount(settings, lockout_protect(max=1)(check))
+    settings.LOCKOUT_USE_USER_AGENT = True
+    send = over_http("wsgi")
+    statuses = [send("/", FORM, headers={"User-Agent": f"browser {number}"}).status_code for number in range(7)]
+    assert statuses == 5 * [401] + 2 * [429]
+    assert send("/", RIGHT, headers={"User-Agent": "another"}).status_code == 429
+    assert len(verified) == 5
+
+
+BAD_SETTINGS = {
+    "LOCKOUT_ENABLED": [0, None, "yes"],
+    "LOCKOUT_MAX_ATTEMPTS": [0, "5", True, None],
+    "LOCKOUT_ENFORCEMENT_WINDOW": [0, "300", None],
+    "LOCKOUT_TIME": [0, "600", False],
+    "LOCKOUT_USE_USER_AGENT": [1, None],
+    "LOCKOUT_CACHE_PREFIX": ["", "a b", "ü", "x" * 101, None, 5],
+    "LOCKOUT_CACHE": ["", None, 5],
+    "LOCKOUT_TRUSTED_PROXIES": ["10.0.0.0/8", None, ["proxy"], [10], ["10.0.0.1/8"], [None], 5],
+    "LOCKOUT_IPV6_PREFIX": [0, 129, "64", True, None],
+    "LOCKOUT_CLIENT_IP": [5, "nowhere.to.be.found", "word", "math.pi"],
+}
+
+SETTING_ALLOWS = {
+    "LOCKOUT_ENABLED": "True or False",
+    "LOCKOUT_MAX_ATTEMPTS": "a whole number from 1 to 1000",
+    "LOCKOUT_ENFORCEMENT_WINDOW": "seconds from 1 up to ten years",
+    "LOCKOUT_TIME": "or None for ever",
+    "LOCKOUT_USE_USER_AGENT": "True or False",
+    "LOCKOUT_CACHE_PREFIX": "1 to 100 printable ASCII characters without spaces",
+    "LOCKOUT_CACHE": "a name of 1 to 200 printable characters",
+    "LOCKOUT_TRUSTED_PROXIES": 'a list of addresses, networks ("10.0.0.0/8") and "unix"',
+    "LOCKOUT_IPV6_PREFIX": "a whole number from 1 to 128",
+    "LOCKOUT_CLIENT_IP": "a callable taking the request, its dotted path, or None",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), numbered(BAD_SETTINGS))
+def test_bad_setting_is_improperly_configured(name, value, settings, rf, verified):
+    """A wrong setting is named, with what it is and what is allowed, before any password is verified."""
+    view = lockout_protect()(check)
+    setattr(settings, name, value)
+    address = "::1" if name == "LOCKOUT_IPV6_PREFIX" else "192.0.2.1"
+    with pytest.raises(ImproperlyConfigured) as caught:
+        view(rf.post("/", RIGHT, REMOTE_ADDR=address))
+    for part in (f"{name} is {value!r}; it must be ", SETTING_ALLOWS[name]):
+        assert part in str(caught.value)
+    assert verified == []
+
+
+@pytest.mark.parametrize("value", [0, None, "no"])
+def test_bad_fail_open_is_improperly_configured(value, settings):
+    """LOCKOUT_FAIL_OPEN is True or False."""
+    settings.LOCKOUT_FAIL_OPEN = value
+    with pytest.raises(ImproperlyConfigured, match=f"LOCKOUT_FAIL_OPEN is {value!r}; it must be True or False"):
+        _ = conf.fail_open
+
+
+def test_good_settings(settings):
+    """What the settings may be."""
+    assert (conf.enabled, conf.fail_open, conf.cache_prefix, conf.ipv6_prefix) == (True, False, "lockout", 64)
+    assert (None, (frozenset(), False)) == (conf.client_ip, conf.trusted_proxies)
+    settings.LOCKOUT_CLIENT_IP = "os.path.basename"
+    settings.LOCKOUT_TRUSTED_PROXIES = ["10.0.0.0/8", "::1", "unix"]
+    assert conf.client_ip.__name__ == "basename"
+    assert (frozenset({ip_network("10.0.0.0/8"), ip_network("::1")}), True) == conf.trusted_proxies
+    settings.LOCKOUT_CLIENT_IP = check
+    settings.LOCKOUT_TRUSTED_PROXIES = {ip_network("10.0.0.0/8")}
+    assert conf.client_ip is check
+    assert (frozenset({ip_network("10.0.0.0/8")}), False) == conf.trusted_proxies
+
+
+def test_prefix_begins_every_key(settings, rf, django_cache_keys):
+    """LOCKOUT_CACHE_PREFIX tells the sites apart that share a cache."""
+    policy = LockoutPolicy(scope="s", max=1)
+    with policy.attempt(rf.get("/")):
+        pass
+    assert policy.status(rf.get("/")).locked
+    settings.LOCKOUT_CACHE_PREFIX = "site2"
+    assert not policy.status(rf.get("/")).locked
+    with policy.attempt(rf.get("/")):
+        pass
+    assert {"lockout", "site2"} == {key.split(":")[2] for key in django_cache_keys()}
+
+
+@pytest.fixture
+def django_cache_keys():
+    from django.core.cache import cache
+
+    return lambda: OrderedDict.fromkeys(cache._cache)
+
+
+# By hand: status and reset
+
+
+@pytest.fixture
+def request_(rf):
+    return rf.post("/", FORM)
+
+
+def fail(policy, request, username=None):
+    with policy.attempt(request, username) as attempt:
+        attempt.fail()
+
+
+def test_status_and_reset(request_):
+    """A policy tells how a client stands, and forgets it."""
+    policy = LockoutPolicy(scope="s", max=2)
+    assert (policy.status(request_).failures, policy.status(request_).maximum, False) == (0, 2, False)
+    fail(policy, request_)
+    assert (policy.status(request_).failures, policy.status(request_).locked) == (1, False)
+    fail(policy, request_)
+    status = policy.status(request_)
+    assert (status.failures, status.locked) == (2, True)
+    assert 1 <= status.retry_after <= 600 and status.until.tzinfo is not None
+    policy.reset(request_)
+    assert not policy.status(request_).locked
+
+
+async def test_asynchronous_twins(rf):
+    """astatus, areset and areset_attempts do the same."""
+    request, policy = rf.post("/"), LockoutPolicy(scope="s", max=1)
+    for reset in (policy.areset, areset_attempts, lambda request: areset_attempts(request, "s")):
+        async with policy.attempt(request):
+            pass
+        assert (await policy.astatus(request)).locked
+        await reset(request)
+        assert not (await policy.astatus(request)).locked
+
+
+@pytest.mark.parametrize("call", ["status", "reset"])
+def test_policy_by_user_name_wants_one(call, request_):
+    """A key that needs the user name can't do without."""
+    policy = LockoutPolicy(scope="s", key="ip+username")
+    with pytest.raises(ValueError, match="policy 's' counts by user name: pass username="):
+        getattr(policy, call)(request_)
+    getattr(policy, call)(request_, "bob")
+
+
+def test_reset_attempts_resets_what_the_request_identifies(request_):
+    """Without a scope: every registered policy whose key needs nothing but the request."""
+    by_address, by_agent = LockoutPolicy(scope="a", max=1), LockoutPolicy(scope="b", key="ip+ua", max=1)
+    by_name, by_function = (
+        LockoutPolicy(scope="c", key="username", max=1),
+        LockoutPolicy(scope="d", key=lambda request, identity: "x", max=1),
+    )
+    for policy in (by_address, by_agent, by_name, by_function):
+        fail(policy, request_, "bob")
+    reset_attempts(request_)
+    assert not by_address.status(request_).locked
+    assert not by_agent.status(request_).locked
+    assert by_name.status(request_, "bob").locked
+    assert by_function.status(request_, "bob").locked
+    reset_attempts(request_, "d")
+    assert not by_function.status(request_).locked
+
+
+def test_reset_attempts_of_an_unknown_scope_names_those_there_are(request_):
+    """A scope that is spelled wrong is an error."""
+    with pytest.raises(LookupError, match=r"no policy has the scope 'x'; there are: none"):
+        reset_attempts(request_, "x")
+    LockoutPolicy(scope="b")
+    LockoutPolicy(scope="a")
+    with pytest.raises(LookupError, match=r"no policy has the scope 'x'; there are: a, b"):
+        reset_attempts(request_, "x")
+
+
+def test_equal_policies_are_registered_once():
+    """One scope, one rule."""
+    policy = LockoutPolicy(scope="s", max=5)
+    assert LockoutPolicy(scope="s", max=5) == policy
+    LockoutPolicy(scope="s", max=6)
+    assert [known.max for known in registered["s"]] == [5, 6]

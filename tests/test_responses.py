@@ -1,0 +1,267 @@
+"""What a client is told that is locked out: the same for everyone, in the form that it asks for."""
+
+import json
+
+import pytest
+from django.contrib.auth import get_user_model, user_logged_in
+from django.contrib.auth.views import LoginView
+from django.contrib.sessions.models import Session
+from django.http import HttpResponse, JsonResponse
+from django.test import Client, RequestFactory
+from django.utils import translation
+
+from lockout_decorators import LockoutPolicy, lockout_protect
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.store import Store
+from tests.doors import FORM, RIGHT, acheck, check, mount, over_http
+
+HTML, PROBLEM, TEXT = "text/html; charset=utf-8", "application/problem+json", "text/plain; charset=utf-8"
+CHROME = (
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
+    "application/signed-exchange;v=b3;q=0.7"
+)
+
+ACCEPT = {
+    "Chrome": (CHROME, HTML),
+    "Firefox": ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", HTML),
+    "Safari": ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", HTML),
+    "axios": ("application/json, text/plain, */*", PROBLEM),
+    "jQuery": ("application/json, text/javascript, */*; q=0.01", PROBLEM),
+    "problem": ("application/problem+json", PROBLEM),
+    "JSON:API": ("application/vnd.api+json", PROBLEM),
+    "charset": ("text/html; charset=utf-8", HTML),
+    "version": ("application/json; version=1.0", PROBLEM),
+    "curl": ("*/*", TEXT),
+    "nothing": (None, TEXT),
+    "empty": ("", TEXT),
+    "any text": ("text/*", TEXT),
+    "plain text": ("text/plain", TEXT),
+    "image": ("image/png", TEXT),
+    "json rather than html": ("application/json, text/html;q=0.5", PROBLEM),
+    "html rather than json": ("application/json;q=0.1, text/html;q=0.9", HTML),
+    "upper case": ("TEXT/HTML", HTML),
+    "a word": ("garbage", TEXT),
+    "semicolons": (";;;,,,;q=", TEXT),
+    "slashes": ("////,/", TEXT),
+    "no quality": ("text/html;q=abc", HTML),
+    "control characters": ("\x01\x7f/\xff", TEXT),
+    "endless": ("a/b," * 5000, TEXT),
+}
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def send(request):
+    return over_http(request.param)
+
+
+@pytest.fixture
+def locked(settings, send, verified):
+    """Mount a view under a policy, use up its one guess, and return how to ask again, with the correct password."""
+
+    def lock(view=check, **arguments):
+        mount(settings, lockout_protect(**{"scope": "locked", "max": 1, "lockout": 600, **arguments})(view))
+        assert send("/", FORM).status_code != 429
+        assert len(verified) == 1
+        return lambda **more: send("/", **{"data": RIGHT, **more})
+
+    yield lock
+    assert len(verified) == 1
+
+
+@pytest.mark.parametrize("name", ACCEPT)
+def test_answer_is_what_the_client_accepts(name, locked):
+    """HTML for browsers, a problem document for programs, plain text for the rest; garbage is no error."""
+    accept, content_type = ACCEPT[name]
+    answer = locked()(headers={} if accept is None else {"Accept": accept})
+    assert (429, content_type) == (answer.status_code, answer["Content-Type"])
+    assert (answer["Vary"], answer["Cache-Control"]) == ("Accept", "no-store")
+    assert 598 <= int(answer["Retry-After"]) <= 600
+    assert b"Too many failed attempts." in answer.content
+    assert b"10 minutes" in answer.content
+
+
+@pytest.mark.parametrize("view", [check, acheck])
+def test_forms_of_the_answer(view, locked):
+    """The page, the problem document and the text say the same."""
+    ask = locked(view, lockout=100)
+    page = ask(headers={"Accept": "text/html"}).content.decode()
+    assert "<h1>Too many failed attempts.</h1>" in page
+    assert '<html lang="en-us">' in page
+    assert "<script" not in page and "http" not in page
+    problem = json.loads(ask(headers={"Accept": "application/json"}).content)
+    assert {"type", "title", "status", "detail"} == set(problem)
+    assert (problem["type"], problem["title"], problem["status"]) == ("about:blank", "Too many failed attempts.", 429)
+    assert problem["detail"].startswith("Try again in ") and problem["detail"].endswith(" seconds.")
+    text = ask().content.decode()
+    assert text.startswith("Too many failed attempts. Try again in ") and text.endswith(" seconds.\n")
+
+
+def test_json_in_asks_for_json_out(locked):
+    """A program that posts JSON and takes anything gets JSON."""
+    answer = locked()(data=json.dumps(RIGHT), content_type="application/json", headers={"Accept": "*/*"})
+    assert answer["Content-Type"] == PROBLEM
+
+
+@pytest.mark.parametrize("method", ["head", "get"])
+def test_head_has_the_headers_and_no_body(method, locked):
+    """HEAD answers like GET, without the body."""
+    answer = locked(methods=("HEAD", "GET"))(method=method, data=None)
+    assert (answer.status_code, answer["Cache-Control"], answer["Content-Type"]) == (429, "no-store", TEXT)
+    assert "Retry-After" in answer
+    assert (answer.content == b"") is (method == "head")
+
+
+@pytest.mark.parametrize("templates", ["without engines", "without the app", "with the app"])
+def test_page_is_the_same_without_the_app(templates, locked, settings):
+    """A project that has not installed the app, or has no template engine at all, gets the page too."""
+    ask = locked()
+    expected = ask(headers={"Accept": CHROME}).content
+    if templates == "without the app":
+        settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if app != "lockout_decorators"]
+    elif templates == "without engines":
+        settings.TEMPLATES = []
+    assert expected == ask(headers={"Accept": CHROME}).content
+
+
+def test_project_may_have_a_page_of_its_own(locked, settings, tmp_path):
+    """A template of the same name takes precedence; it has the status, the title and the advice."""
+    (tmp_path / "lockout_decorators").mkdir()
+    page = tmp_path / "lockout_decorators" / "locked_out.html"
+    page.write_text("{{ status.scope }} {{ status.failures }} {{ title }} {{ advice }} {{ request.path }}")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    answer = locked()(headers={"Accept": "text/html"})
+    assert answer.content == b"locked 1 Too many failed attempts. Try again in 10 minutes. /"
+
+
+@pytest.mark.parametrize("view", [check, acheck])
+def test_response_may_be_a_template(view, locked, settings, tmp_path):
+    """`response=` names a template, whatever the client accepts."""
+    (tmp_path / "calm.html").write_text("Calm down for {{ status.retry_after }} s.")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    answer = locked(view, response="calm.html")(headers={"Accept": "application/json"})
+    assert (answer.status_code, answer["Content-Type"], answer["Cache-Control"]) == (429, HTML, "no-store")
+    assert answer.content in (b"Calm down for 600 s.", b"Calm down for 599 s.")
+
+
+def calm(request, locked_out):
+    return JsonResponse({"scope": locked_out.status.scope, "path": request.path}, status=403)
+
+
+async def acalm(request, locked_out):
+    return calm(request, locked_out)
+
+
+@pytest.mark.parametrize("view", [check, acheck])
+@pytest.mark.parametrize("response", [calm, acalm])
+def test_response_may_be_a_callable(view, response, locked):
+    """`response=` makes the answer, in synchronous and asynchronous views alike; it gets the headers it lacks."""
+    answer = locked(view, response=response)()
+    assert (answer.status_code, answer.json()) == (403, {"scope": "locked", "path": "/"})
+    assert answer["Cache-Control"] == "no-store"
+    assert "Retry-After" in answer
+
+
+def test_headers_of_a_custom_answer_stand(locked):
+    """What a project says about caching and coming back is not overwritten."""
+
+    def response(request, locked_out):
+        return HttpResponse(status=503, headers={"Retry-After": "7", "Cache-Control": "private, no-store"})
+
+    answer = locked(response=response)()
+    assert (answer["Retry-After"], answer["Cache-Control"]) == ("7", "private, no-store")
+
+
+@pytest.mark.parametrize("accept", [CHROME, "application/json", "*/*"])
+def test_lock_without_end_has_no_retry_after(accept, locked):
+    """Who is locked out for ever is told whom to ask, and no time."""
+    answer = locked(lockout=None)(headers={"Accept": accept})
+    assert (answer.status_code, "Retry-After" in answer) == (429, False)
+    assert b"administrators for help." in answer.content
+
+
+@pytest.mark.parametrize(
+    ("seconds", "advice"),
+    [(1, "1 second."), (2, "2 seconds."), (119, "119 seconds."), (120, "2 minutes."), (121, "3 minutes.")],
+)
+def test_advice_rounds_up(seconds, advice, locked, settings, time_machine):
+    """Seconds up to two minutes, then minutes; never too early."""
+    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+    answer = locked(lockout=seconds)()
+    assert f"Try again in {advice}\n" in answer.content.decode()
+    assert str(seconds) == answer["Retry-After"]
+
+
+# No oracle
+
+
+@pytest.fixture
+def lock(settings, tmp_path, db):
+    """Mount Django's LoginView and use up its one guess."""
+    get_user_model().objects.create(pk=1, username="bob")
+    (tmp_path / "login.html").write_text("{{ form.errors }}")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+
+    def lock(**arguments):
+        policy = LockoutPolicy(scope="oracle", max=1, **arguments)
+        mount(settings, lockout_protect(policy)(LoginView.as_view(template_name="login.html")))
+        assert over_http("wsgi")("/", FORM).status_code == 200
+
+    return lock
+
+
+@pytest.mark.parametrize("accept", [CHROME, "application/json", "*/*"])
+@pytest.mark.parametrize("early", [True, False])
+def test_refusal_tells_nothing_about_the_password(accept, early, lock, verified, time_machine):
+    """Right and wrong passwords, known and unknown users: status, headers and body are the same."""
+    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+    lock(methods=None if early else ())
+    forms = [RIGHT, FORM, {"username": "nobody", "password": "wrong"}, {"username": "eve", "password": "eves"}]
+    answers = [Client(REMOTE_ADDR="192.0.2.1").post("/", form, headers={"Accept": accept}) for form in forms]
+    assert {429} == {answer.status_code for answer in answers}
+    assert len({(answer.content, str(sorted(answer.headers.items()))) for answer in answers}) == 1
+    assert len(verified) == 1
+
+
+def test_refusal_leaves_no_trace_of_a_login(lock, verified):
+    """No session, no cookie, no last_login, no signal."""
+    seen = []
+    user_logged_in.connect(lambda **kwargs: seen.append(kwargs), weak=False, dispatch_uid="test")
+    lock()
+    answer = Client(REMOTE_ADDR="192.0.2.1").post("/", RIGHT)
+    user_logged_in.disconnect(dispatch_uid="test")
+    assert (answer.status_code, Session.objects.count(), dict(answer.cookies)) == (429, 0, {})
+    assert (get_user_model().objects.get().last_login, seen, len(verified)) == (None, [], 1)
+
+
+# Without the cache
+
+
+@pytest.mark.parametrize("view", [check, acheck])
+@pytest.mark.parametrize("accept", [CHROME, "application/json", "*/*"])
+def test_outage_is_explained(view, accept, send, settings, verified, monkeypatch):
+    """When the cache is down no guess passes: 503, when to come back, in the form that the client accepts."""
+
+    def fail(store, operation):
+        raise StoreError(store.alias, OSError("down"))
+
+    monkeypatch.setattr(Store, "perform", fail)
+    mount(settings, lockout_protect()(view))
+    answer = send("/", RIGHT, headers={"Accept": accept})
+    assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "30", "no-store")
+    assert b"The service is temporarily unavailable." in answer.content
+    assert verified == []
+
+
+def test_language_of_the_page(locked):
+    """The page says which language it is in."""
+    ask = locked()
+    with translation.override("de"):
+        assert '<html lang="de">' in ask(headers={"Accept": "text/html"}).content.decode()
+
+
+def test_answer_needs_no_middleware(settings, rf: RequestFactory, verified):
+    """A request without session, user or messages is enough."""
+    view = lockout_protect(max=1)(check)
+    assert view(rf.post("/", FORM)).status_code == 401
+    assert view(rf.post("/", RIGHT, headers={"Accept": "text/html"})).status_code == 429
+    assert len(verified) == 1

@@ -1,0 +1,128 @@
+"""What type checkers see of the public surface: mypy --strict and pyright strict must agree with every line."""
+
+from datetime import datetime, timedelta
+from typing import Any, assert_type
+
+from django.http import HttpRequest, HttpResponse
+from django.views import View
+
+from lockout_decorators import (
+    LockedOut,
+    LockoutPolicy,
+    LockoutStatus,
+    areset_attempts,
+    lockout_protect,
+    reset_attempts,
+)
+
+
+@lockout_protect(key="ip+ua", max=5, window=300, lockout=timedelta(minutes=10))
+def function(request: HttpRequest, number: int = 0) -> HttpResponse:
+    return HttpResponse(str(number))
+
+
+@lockout_protect()
+async def coroutine(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@lockout_protect(scope="login", methods=(), response="locked.html", failure=(401, 403), lockout=None)
+class Login(View):
+    greeting: str = "welcome"
+
+    @lockout_protect(username=lambda request, credentials: credentials["email"], patience=0.5)
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(self.greeting)
+
+
+async def decorated_views_keep_their_types(request: HttpRequest) -> None:
+    assert_type(function(request, number=1), HttpResponse)
+    assert_type(await coroutine(request), HttpResponse)
+    assert_type(Login, type[Login])
+    assert_type(Login().greeting, str)
+    assert_type(Login().post(request), HttpResponse)
+    function(request, "one")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    function()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def answer(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
+    assert_type(locked_out.status, LockoutStatus)
+    assert_type(locked_out.status_code, int)
+    return HttpResponse(str(locked_out), status=locked_out.status_code)
+
+
+async def aanswer(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
+    return answer(request, locked_out)
+
+
+def identity(request: HttpRequest, name: str | None) -> str:
+    return name or request.META["REMOTE_ADDR"]
+
+
+def exempt(request: HttpRequest) -> bool:
+    return request.user.is_authenticated
+
+
+shared = LockoutPolicy(scope="shared", key=identity, ceiling=None, response=answer, exempt=exempt)
+also_shared = LockoutPolicy(scope="shared", response=aanswer, methods={"POST"}, failure=401, window=timedelta(hours=1))
+
+
+@lockout_protect(shared)
+def shares(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+def wrong_arguments() -> None:
+    lockout_protect(max="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    lockout_protect(maximum=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    lockout_protect("ip")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    shared.max = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def policy_attributes(policy: LockoutPolicy) -> None:
+    assert_type(policy.max, int)
+    assert_type(policy.window, float)
+    assert_type(policy.lockout, float | None)
+    assert_type(policy.scope, str)
+    assert_type(policy.cache, str)
+    assert_type(policy.ceiling, int | None)
+    assert_type(policy.calls, int)
+    assert_type(policy.methods, frozenset[str] | None)
+    assert_type(policy.enforce, bool)
+    assert_type(policy.patience, float)
+
+
+def blocks(policy: LockoutPolicy, request: HttpRequest, secret: Any) -> None:
+    with policy.observe(request):
+        pass
+    with policy.attempt(request, "bob") as attempt:
+        if secret == "right":
+            attempt.succeed()
+        elif secret:
+            attempt.fail()
+        else:
+            attempt.cancel()
+    assert_type(policy.status(request, username="bob"), LockoutStatus)
+    policy.reset(request, username="bob")
+    reset_attempts(request)
+    reset_attempts(request, "login")
+
+
+async def asynchronous_blocks(policy: LockoutPolicy, request: HttpRequest) -> None:
+    async with policy.observe(request):
+        pass
+    async with policy.attempt(request) as attempt:
+        attempt.succeed()
+    assert_type(await policy.astatus(request, username="bob"), LockoutStatus)
+    await policy.areset(request)
+    await areset_attempts(request, scope="login")
+
+
+def status_attributes(status: LockoutStatus) -> None:
+    assert_type(status.scope, str)
+    assert_type(status.locked, bool)
+    assert_type(status.failures, int)
+    assert_type(status.maximum, int)
+    assert_type(status.retry_after, int | None)
+    assert_type(status.until, datetime | None)
+    status.locked = False  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
