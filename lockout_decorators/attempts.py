@@ -27,6 +27,7 @@ class Block:
 
     Attributes:
         response: What the view answered, for policies with `failure`.
+        guessed: Whether anything was verified; then the response is no verdict.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Block:
         self.username: Any = username
         self.eager: bool = eager
         self.open: bool = False
+        self.guessed: bool = False
         self.response: Any = None
         self._attempts = Attempts(policy, request)
         self._held: Attempt | None = None
@@ -84,7 +86,9 @@ class Block:
 
     def _opening(self) -> Work[None]:
         policy = self.policy
-        if not conf.enabled or (policy.exempt and (yield Do(partial(policy.exempt, self.request)))):
+        if not conf.enabled or (not self.eager and authentication.peers(self, self.request)):
+            return
+        if policy.exempt and (yield Do(partial(policy.exempt, self.request))):
             return
         if self.eager:
             self._held = yield from self._attempts.claim(self.username)
@@ -102,8 +106,10 @@ class Block:
             self.cancel()  # another policy refused this guess
         for attempt in self._attempts.made:
             yield from self._attempts.settle(attempt)
-        unguessed = not (self._attempts.made or self._unasked)
-        if unguessed and self.response is not None and self.policy.failure:
+        self.guessed = self.guessed or bool(self._attempts.made or self._unasked)
+        for peer in authentication.peers(self, self.request) if self.guessed else ():
+            peer.guessed = True
+        if self.policy.failure and self.response is not None and not self.guessed:
             if (yield Do(partial(self.policy.is_failure, self.request, self.response))):
                 self._unasked.append(None)
         for named in self._unasked:

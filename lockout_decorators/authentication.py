@@ -35,7 +35,9 @@ class Call:
 class Block(Protocol):
     """What the hook needs of an open block; an attempt is whatever `ask` returns."""
 
+    policy: Any
     open: bool
+    guessed: bool
 
     def ask(self, call: Call) -> Work[Any]: ...
     def withdraw(self, attempt: Any, call: Call) -> Work[None]: ...
@@ -59,6 +61,17 @@ def leave(block: Block, request: Any) -> None:
     _open.set(tuple(other for other in _open.get() if other is not block))
     _asked.set(tuple(pair for pair in _asked.get() if pair[0] is not block))
     _home(request)[BLOCKS] = tuple(other for other in _blocks_of(request) if other is not block)
+
+
+def peers(block: Block, request: Any) -> list[Block]:
+    """Other open blocks of the request under an equal policy, as where a class and its URL were both decorated."""
+    return [peer for peer in _blocks_of(request) if peer.open and peer is not block and peer.policy == block.policy]
+
+
+def _innermost(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """The blocks that count what happens: of equal policies only the last, which may hold a slot for it."""
+    going = [block for block in blocks if block.open]
+    return tuple(block for n, block in enumerate(going) if all(block.policy != other.policy for other in going[n + 1 :]))
 
 
 def _home(request: Any) -> dict[str, Any]:
@@ -147,7 +160,7 @@ def _succeed(asked: Sequence[tuple[Block, Any]], call: Call) -> Work[None]:
 @wrapt.function_wrapper
 def _observing(load_backend: Any, instance: Any, args: Any, kwargs: Any) -> Any:
     backend = load_backend(*args, **kwargs)
-    blocks = tuple(block for block in _open.get() if block.open)
+    blocks = _innermost(_open.get())
     return ObservedBackend(backend, blocks) if blocks else backend
 
 
@@ -160,7 +173,10 @@ def _failed(sender: Any, credentials: Mapping[str, Any], request: Any = None, **
 
     What Django says of a call that a block observed, and that no backend was asked in, is no failure.
     """
-    asked, observing = dict(_asked.get()), _open.get()
-    for block in dict.fromkeys((*observing, *_blocks_of(request))):
-        if block.open and (block in asked or block not in observing or sender != auth.__name__):
+    asked, here = dict(_asked.get()), _open.get()
+    for block in _innermost(here):
+        if block in asked or sender != auth.__name__:
             block.fail_at(asked.get(block), Call(credentials, "signal"))
+    for block in _innermost(_blocks_of(request)):
+        if block not in here:
+            block.fail_at(None, Call(credentials, "signal"))

@@ -52,7 +52,7 @@ def _wrong_setting(error: ImproperlyConfigured) -> CheckMessage:
 
 
 def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
-    for known in registered.values():
+    for known in ([policy for policy in known if not policy.derived] for known in registered.values()):
         differing = [name for name in COUNTED if len({getattr(policy, name) for policy in known}) > 1]
         if differing:
             yield Error(

@@ -1,20 +1,14 @@
-"""lockout_protect: finds the request, opens the block around the view, answers for those who are locked out."""
+"""lockout_protect: puts a policy around a view of any kind."""
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from functools import partial, wraps
-from inspect import isawaitable
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeVar, Unpack
 
 import wrapt
-from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 
-from . import drf
-from .attempts import Block
-from .exceptions import LockedOut
 from .policy import DERIVED, LockoutPolicy, PolicyArguments
-from .responses import aanswer, answer, marked
+from .runners import call_view
 from .scopes import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -80,11 +74,7 @@ class _Protection:
             owner = instance if instance is not None else getattr(unwrapped(view), "__self__", None)
             method = getattr(unwrapped(view), "__name__", "")
             rule = policy if owner is None else self.policy_in(type(owner), method)
-            request = _request_of(view, args, kwargs)
-            call = partial(view, *args, **kwargs)
-            refuse = partial(_refuse, rule, request, partial(drf.view_of, view, owner, request, args[1:], kwargs))
-            runner = _arun if _is_async(view, owner, method) else _run
-            return runner(rule.observe(request), call, refuse)
+            return call_view(rule, view, owner, method, args, kwargs)
 
         return _Protected(view, guard, policy, self.policy_in)
 
@@ -101,6 +91,11 @@ class _Protection:
         return self.scoped[scope]
 
 
+def _attributes(view: Any) -> dict[str, Any]:
+    """What `functools.wraps` copies to a decorator outside of ours, and `as_view()` from `dispatch` to the view."""
+    return {**getattr(view.__wrapped__, "__dict__", {}), "lockout_policy": view.lockout_policy}
+
+
 class _ProtectedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
     """A protected method as its class and its instances see it."""
 
@@ -108,10 +103,7 @@ class _ProtectedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
     def lockout_policy(self) -> LockoutPolicy:
         return self._self_parent._self_policy_in(self._self_owner, self.__name__)  # type: ignore[no-any-return]
 
-    @property
-    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        """What `as_view()` copies from `dispatch` to the view."""
-        return {**self.__wrapped__.__dict__, "lockout_policy": self.lockout_policy}
+    __dict__ = property(_attributes)
 
 
 class _Protected(wrapt.FunctionWrapper):  # type: ignore[type-arg]
@@ -127,6 +119,8 @@ class _Protected(wrapt.FunctionWrapper):  # type: ignore[type-arg]
     def lockout_policy(self) -> LockoutPolicy:
         return self._self_policy
 
+    __dict__ = property(_attributes)
+
 
 class _ClassPolicy:
     """`lockout_policy` of a decorated class: each subclass has its own."""
@@ -136,63 +130,3 @@ class _ClassPolicy:
 
     def __get__(self, instance: object, owner: type) -> LockoutPolicy:
         return self.policy_in(owner)
-
-
-def _request_of(view: Any, args: Any, kwargs: Any) -> Any:
-    def bind(request: Any = None, /, *args: Any, **kwargs: Any) -> Any:
-        return kwargs.get("request") if request is None else request
-
-    request = bind(*args, **kwargs)
-    if not hasattr(request, "META"):
-        raise TypeError(f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs.")
-    return request
-
-
-def _is_async(view: Any, owner: Any, method: str) -> bool:
-    """A class-based view's `dispatch` is no coroutine function, but returns what its async handlers return."""
-    if method == "dispatch" and getattr(owner, "view_is_async", False):
-        return True
-    return iscoroutinefunction(view) or iscoroutinefunction(getattr(view, "__call__", None))  # noqa: B004
-
-
-def _run(block: Block, call: Callable[[], Any], refuse: Callable[..., Any]) -> Any:
-    try:
-        with block:
-            block.response = call()
-            _expect_response(block.response)
-    except LockedOut as locked_out:
-        return refuse(answer, locked_out)
-    return refuse(answer, block.refused, block.response) if _is_refusal(block) else block.response
-
-
-async def _arun(block: Block, call: Callable[[], Awaitable[Any]], refuse: Callable[..., Any]) -> Any:
-    try:
-        async with block:
-            block.response = await call()
-    except LockedOut as locked_out:
-        made = refuse(aanswer, locked_out)
-    else:
-        made = refuse(aanswer, block.refused, block.response) if _is_refusal(block) else block.response
-    return await made if isawaitable(made) else made
-
-
-def _is_refusal(block: Block) -> bool:
-    """Whether DRF has made the response of a refusal inside the view."""
-    return block.refused is not None and getattr(block.response, "exception", False)
-
-
-def _refuse(
-    policy: LockoutPolicy, request: Any, find_view: Any, how: Any, locked_out: LockedOut, made: Any = None
-) -> Any:
-    """DRF's views answer by themselves, any other is answered for, unless the policy says what the answer is."""
-    if policy.response is not None:
-        return how(request, locked_out, policy.response)
-    if made is None and (view := find_view()) is not None:
-        with suppress(LockedOut):  # the project's exception handler may pass
-            made = drf.answer(view, request, locked_out)
-    return how(request, locked_out) if made is None else marked(made, locked_out)
-
-
-def _expect_response(response: Any) -> None:
-    if isawaitable(response):
-        raise TypeError("lockout_protect: the view returned an awaitable but is not marked as a coroutine function.")

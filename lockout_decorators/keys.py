@@ -99,8 +99,10 @@ def client_keys(policy: "LockoutPolicy", request: HttpRequest, identity: str | N
     """The client's address, and its digests: of its ceiling if it has one, and of its key."""
     request = getattr(request, "_request", request)  # Django's own, where DRF wraps it: its `user` must not be resolved
     address = client_address(request)
-    digests = [digest("ceiling", policy.scope, address)] if len(policy.limits) > 1 else []
-    return address, [*digests, digest("key", policy.scope, *policy.key.spell(request, identity, address))]
+    spelled = ["key", policy.scope, policy.variant, *policy.key.spell(request, identity, address)]
+    if policy.ceiling is None:
+        return address, [digest(*spelled)]
+    return address, [digest("ceiling", policy.scope, policy.variant, address), digest(*spelled)]
 
 
 def tag(account: Any) -> str:

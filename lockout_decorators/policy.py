@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from inspect import getattr_static
-from typing import Any, Self, TypedDict
+from typing import Any, ClassVar, Self, TypedDict
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -83,6 +83,8 @@ class LockoutPolicy:
         patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
     """
 
+    derived: ClassVar[bool] = False  # whether the scope was
+
     key: Argument[Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
     max: Argument[int] = Argument(
         allowed.whole(1, 1000), ask=lambda policy: conf.max_attempts, setting="LOCKOUT_MAX_ATTEMPTS"
@@ -148,9 +150,9 @@ class LockoutPolicy:
         await arun(Attempts(self, request).reset(self._known(username)))
 
     def scoped(self, scope: str) -> Self:
-        """This policy under another scope."""
+        """This policy under a scope that was derived from a view."""
         policy = object.__new__(type(self))
-        policy.__dict__.update(self.__dict__, scope=scope)
+        policy.__dict__.update(self.__dict__, scope=scope, derived=True)
         register(policy)
         return policy
 
@@ -171,6 +173,11 @@ class LockoutPolicy:
             Counter(f"{prefix}:{digest}", limit, window, lockout)
             for digest, limit in zip(digests, self.limits, strict=True)
         )
+
+    @property
+    def variant(self) -> str:
+        """Keeps policies apart that are stacked on one view, and so share a scope that nobody gave them."""
+        return repr((self.key.parts, *self.limits, self.window, self.lockout)) if self.derived else ""
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""

@@ -14,6 +14,7 @@ from django.contrib.auth import aauthenticate, authenticate, get_user
 from django.contrib.auth.backends import BaseBackend, ModelBackend
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy
@@ -111,6 +112,7 @@ settings.configure(AUTHENTICATION_BACKENDS=["tests.backends.CountingBackend"], S
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"])
 django.setup()
 from django.contrib.auth import authenticate
+from django.http import HttpResponse
 from django.test import RequestFactory
 import lockout_decorators
 policy = lockout_decorators.LockoutPolicy(scope="x", max=2)
@@ -605,3 +607,42 @@ def test_the_django_model_backend_is_observed(policy, request_, settings, db):
     assert guess(policy, request_, "secret", "old") is None
     assert guess(policy, request_, "wrong", "ann") is None
     assert failures(policy, request_) == 2
+
+
+class TestTheSamePolicyTwice:
+    """A class and its URL, or a decorator and a block inside the view: equal policies count a guess once."""
+
+    def test_nested_blocks_count_once(self, policy, request_):
+        """Guesses, forgotten words and signals alike."""
+        with policy.observe(request_), policy.observe(request_):
+            authenticate(request_, username="bob", password="wrong")
+            user_login_failed.send("elsewhere", credentials={"username": "bob"}, request=request_)
+        assert failures(policy, request_) == 1
+
+    def test_an_attempt_inside_holds_the_slot(self, policy, request_):
+        """What is authenticated inside of it is its guess alone."""
+        with policy.observe(request_), policy.attempt(request_, "bob"):
+            authenticate(request_, username="bob", password="wrong")
+        assert failures(policy, request_) == 1
+
+    def test_a_failure_without_the_context_is_counted_once(self, policy, request_):
+        """By the inner block."""
+        with policy.observe(request_), policy.observe(request_), ThreadPoolExecutor(1) as pool:
+            context = contextvars.Context()
+            pool.submit(context.run, authenticate, request_, username="bob", password="wrong").result()
+        assert failures(policy, request_) == 1
+
+    def test_a_response_is_no_verdict_after_an_attempt(self, request_):
+        """The 401 that says what the attempt inside has said."""
+        policy = LockoutPolicy(scope="api", max=3, failure=401, credentials=lambda request: True)
+        with policy.observe(request_) as block:
+            with policy.attempt(request_):
+                pass
+            block.response = HttpResponse(status=401)
+        assert failures(policy, request_) == 1
+
+    def test_another_request_is_another_matter(self, policy, request_, rf):
+        """A request that is made inside a view has its own block."""
+        with policy.observe(request_), policy.observe(other := rf.post("/", REMOTE_ADDR="192.0.2.1")):
+            authenticate(other, username="bob", password="wrong")
+        assert failures(policy, other) == 1
