@@ -9,4 +9,5 @@ release = version = version_of("lockout-decorators")
 
 extensions = ["myst_parser"]
 exclude_patterns = ["demo"]
+myst_heading_anchors = 3
 html_theme = "furo"

@@ -4,5 +4,7 @@ from django.apps import AppConfig
 
 
 class LockoutDecoratorsConfig(AppConfig):
+    """Optional: the decorators and the system checks work without it."""
+
     name = "lockout_decorators"
     verbose_name: str = "Lockout decorators"

@@ -109,9 +109,9 @@ class Block:
         self.guessed = self.guessed or bool(self._attempts.made or self._unasked)
         for peer in authentication.peers(self, self.request) if self.guessed else ():
             peer.guessed = True
-        if self.policy.failure and self.response is not None and not self.guessed:
-            if (yield Do(partial(self.policy.is_failure, self.request, self.response))):
-                self._unasked.append(None)
+        judges = self.policy.failure is not None and self.response is not None and not self.guessed
+        if judges and (yield Do(partial(self.policy.is_failure, self.request, self.response))):
+            self._unasked.append(None)
         for named in self._unasked:
             yield from self._attempts.count(named)
 
@@ -123,9 +123,7 @@ class Block:
             return None
         named, field = self._account(call), account_field(call.credentials, self.policy.username)
         secrets, values = self._comparison.digest(call.credentials, field), self._comparison.digest(call.credentials)
-        belongs = partial(
-            Attempt.takes, secrets=secrets, values=values, backend=call.backend, limit=self.policy.calls
-        )
+        belongs = partial(Attempt.takes, secrets=secrets, values=values, backend=call.backend, limit=self.policy.calls)
         attempt = next((attempt for attempt in self._attempts.made if belongs(attempt)), None)
         if attempt is None:
             attempt = yield from self._attempts.claim(named)

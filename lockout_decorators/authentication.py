@@ -71,7 +71,7 @@ def peers(block: Block, request: Any) -> list[Block]:
 def _innermost(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     """The blocks that count what happens: of equal policies only the last, which may hold a slot for it."""
     going = [block for block in blocks if block.open]
-    return tuple(block for n, block in enumerate(going) if all(block.policy != other.policy for other in going[n + 1 :]))
+    return tuple(b for n, b in enumerate(going) if all(b.policy != inner.policy for inner in going[n + 1 :]))
 
 
 def _home(request: Any) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class ObservedBackend(Proxy):
         return self._self_observed(_aobserve, self.__wrapped__.aauthenticate)
 
     def _self_observed(self, observe: Callable[..., Any], authenticate: Callable[..., Any]) -> Callable[..., Any]:
-        """`authenticate` with a look at it; made once, though Django takes it once for its signature and once to call."""
+        """`authenticate` with a look at it; made once, though Django takes it twice: for its signature, and to call."""
         if observe not in self._self_doors:
             name = f"{type(self.__wrapped__).__module__}.{type(self.__wrapped__).__qualname__}"
             made = update_wrapper(partial(observe, authenticate, name, self._self_blocks), authenticate)

@@ -30,8 +30,9 @@ class LockoutStatus:
 class LockedOut(Exception):
     """A guess is refused, before any backend sees it.
 
-    Not a `PermissionDenied`, which Django's `authenticate()` would swallow. In a project that uses Django REST framework
-    it is a `rest_framework.exceptions.Throttled` as well, so that DRF's exception handler and renderers answer.
+    Not a `PermissionDenied`, which Django's `authenticate()` would swallow. In a project that uses Django REST
+    framework it is a `rest_framework.exceptions.Throttled` as well, so that DRF's own exception handler and renderers
+    answer.
 
     Attributes:
         status: The `LockoutStatus` that the guess met.

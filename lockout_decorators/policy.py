@@ -112,7 +112,7 @@ class LockoutPolicy:
 
     def __post_init__(self) -> None:
         if self.scope is UNSET:
-            raise ValueError('LockoutPolicy: a policy made by hand names its scope, as in LockoutPolicy(scope="login").')
+            raise ValueError('LockoutPolicy: a policy made by hand names its scope: LockoutPolicy(scope="login").')
         for argument in fields(self):
             getattr_static(type(self), argument.name).settle(self.__dict__)
         if self.scope != DERIVED:

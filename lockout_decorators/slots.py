@@ -82,9 +82,9 @@ class Slots:
             yield from self._survey(claim.reading, _ends_free)
             for view in claim.reading.views:
                 for number, slot in view.slots.items():
-                    if slot and slot.failed and slot.tag == tag:
-                        if (yield Add(view.entry(slot.occupancy), "forgiven", view.counter.window + MARGIN)):
-                            keys.append(view.entry(number))
+                    proven = slot if slot and slot.failed and slot.tag == tag else None
+                    if proven and (yield Add(view.entry(proven.occupancy), "forgiven", view.counter.window + MARGIN)):
+                        keys.append(view.entry(number))
         yield Delete(tuple(keys))
 
     def fail(self, claim: Claim, tag: str) -> Steps[tuple[Sequence[View], tuple[View, ...]]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lockout_decorators.entries import Add, Claim, Counter, Delete, Read, Refused, Sleep, Steps, Write
-from lockout_decorators.slots import MARGIN, Slots, SilentStoreError
+from lockout_decorators.slots import MARGIN, SilentStoreError, Slots
 
 WINDOW, LOCKOUT = 300, 600
 NAMES = "abcdef"
@@ -153,7 +153,9 @@ class World:
         left = (scenario.expiries, scenario.resets, scenario.crashes, scenario.pauses)
         guesses = tuple(Memory(0.0, 0) for _ in scenario.plans)
         torn: tuple[Any, ...] = ((),) * len(guesses)
-        return cls(scenario, cache, 0.0, left, guesses, {}, torn=torn, counted=frozenset(counted), marked=frozenset(marked))
+        return cls(
+            scenario, cache, 0.0, left, guesses, {}, torn=torn, counted=frozenset(counted), marked=frozenset(marked)
+        )
 
     def copy(self) -> "World":
         world = object.__new__(World)
@@ -162,7 +164,18 @@ class World:
 
     def key(self) -> Any:
         cache = frozenset((key, entry) for key, entry in self.cache.items() if entry[1] > self.time)
-        return (cache, self.time, self.left, self.guesses, self.asleep, self.unseen, self.torn, self.counted, self.marked, self.ever)
+        return (
+            cache,
+            self.time,
+            self.left,
+            self.guesses,
+            self.asleep,
+            self.unseen,
+            self.torn,
+            self.counted,
+            self.marked,
+            self.ever,
+        )
 
     def going(self) -> list[int]:
         return [number for number, guess in enumerate(self.guesses) if isinstance(guess, Memory)]

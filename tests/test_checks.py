@@ -55,7 +55,7 @@ def test_a_sound_configuration_passes():
         ("LOCKOUT_ENFORCEMENT_WINDOW", True),
         ("LOCKOUT_CACHE", ""),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_a_wrong_setting_is_an_error(settings, setting, value):
     """It names the setting and what came."""

@@ -17,6 +17,8 @@ OPTIONS = {"ip": "ip", "username": "username", "ua": "user_agent"}  # parts of k
 
 
 class Command(BaseCommand):
+    """Prints, for each policy, what stood on record."""
+
     help = "Forget a client's failed attempts and lift its locks, under one scope or all whose key is spelled."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -28,7 +30,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         import_module(settings.ROOT_URLCONF)
         given = {part for part, option in OPTIONS.items() if options[option] is not None}
-        policies = [policy for policy in self._of(options["scope"]) if policy.key.parts and given >= {*policy.key.parts}]
+        known = self._of(options["scope"])
+        policies = [policy for policy in known if policy.key.parts and {*policy.key.parts} <= given]
         if not policies:
             raise CommandError("No policy can be reset by this: name every part of its key (--ip, --username, ...).")
         request = HttpRequest()
