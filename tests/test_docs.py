@@ -1,0 +1,280 @@
+"""What the documentation says is so: its examples run, its tables are complete."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import AnonymousUser, User
+from django.test import RequestFactory
+
+from lockout_decorators import LockedOut, LockoutStatus, signals
+from lockout_decorators.conf import conf
+from lockout_decorators.policy import PolicyArguments
+from tests.doors import FORM, RIGHT
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "lockout_decorators"
+
+pytestmark = pytest.mark.tree
+
+
+def text_of(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def examples(name):
+    return re.findall(r"^```python\n(.*?)^```$", text_of(name), re.MULTILINE | re.DOTALL)
+
+
+def execute(name):
+    """Run the page's examples as one module; its names."""
+    module = {"__name__": Path(name).stem.lower()}
+    for example in examples(name):
+        exec(compile(example, name, "exec"), module)
+    return module
+
+
+class Names:
+    def __init__(self, module):
+        vars(self).update(module)
+
+
+@pytest.fixture
+def guide():
+    """The names that the guide's examples define."""
+    before = admin.site.login
+    yield Names(execute("docs/guide.md"))
+    admin.site.login = before
+
+
+@pytest.fixture
+def post(rf: RequestFactory):
+    def make(data=FORM, address="192.0.2.1", user=None, **more):
+        request = rf.post("/", data, REMOTE_ADDR=address, **more)
+        request.user, request._dont_enforce_csrf_checks = user or AnonymousUser(), True
+
+        async def auser():
+            return request.user
+
+        request.auser = auser
+        return request
+
+    return make
+
+
+# The examples
+
+
+def test_front_page(verified):
+    """The README's example is a protected view."""
+    (example,) = examples("README.md")
+    assert len(example.splitlines()) < 10
+    policy = execute("README.md")["login_view"].lockout_policy
+    assert ("readme.login_view", 5, 300, 600, 5) == (
+        policy.scope,
+        policy.max,
+        policy.window,
+        policy.lockout,
+        policy.ceiling,
+    )
+
+
+def test_function(guide, post, verified):
+    """Five wrong guesses are verified; then the right password is not."""
+    assert [401] * 5 + [429] == [guide.sign_in(post()).status_code for _ in range(6)]
+    assert 429 == guide.sign_in(post(RIGHT)).status_code
+    assert 5 == len(verified)
+    assert 200 == guide.sign_in(post(RIGHT, address="192.0.2.2")).status_code
+
+
+async def test_coroutine(guide, post, verified):
+    """Three, asynchronously."""
+    assert [401] * 3 + [429] == [(await guide.sign_in_async(post())).status_code for _ in range(4)]
+    assert 429 == (await guide.sign_in_async(post(RIGHT))).status_code
+    assert 3 == len(verified)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("Join", 5), ("Renew", 5), ("Session", 5), ("SiteLogin", 5), ("Token", 5)])
+def test_classes(name, limit, guide, post, verified, settings):
+    """Each class stops a guesser at its own limit."""
+    settings.TEMPLATES = [
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "OPTIONS": {"loaders": [("django.template.loaders.locmem.Loader", {"login.html": "again"})]},
+        }
+    ]
+    view = getattr(guide, name).as_view()
+    for _ in range(limit):
+        assert view(post()).status_code != 429
+    assert 429 == view(post(RIGHT)).status_code
+    assert limit == len(verified)
+
+
+def test_other_doors_are_protected(guide, post, verified):
+    """What the guide decorates carries a policy of its own."""
+    scopes = {name: getattr(guide, name).lockout_policy.scope for name in ("login", "renew", "SiteLogin", "Token")}
+    assert len({*scopes.values()}) == 4
+    assert (admin.site.login.lockout_policy.key.parts, admin.site.login.lockout_policy.max) == (("username",), 5)
+    view = guide.Sessions.as_view({"post": "create"})
+    assert [401] * 5 + [429] == [view(post()).status_code for _ in range(6)]
+    assert 5 == len(verified)
+
+
+def test_tokens(guide, rf, db):
+    """Ten bad tokens, then refused; a request without a token is no guess."""
+    view = guide.Account.as_view()
+    assert [200] * 12 == [view(rf.get("/")).status_code for _ in range(12)]
+    headers = {"authorization": "Token guess"}
+    assert [401] * 10 + [429] * 2 == [view(rf.get("/", headers=headers)).status_code for _ in range(12)]
+    assert 429 == view(rf.get("/")).status_code
+
+
+def test_shared_policy(guide, post, verified):
+    """Failures at one door lock the other."""
+    assert [401] * 3 == [guide.staff_sign_in(post()).status_code for _ in range(3)]
+    assert 429 == guide.staff_sign_in_with_json(post(RIGHT)).status_code
+    assert 3 == len(verified)
+
+
+def test_policy_around_a_guess_twice_counts_once(guide, post, verified):
+    """What the guide says of a shared policy."""
+    twice = guide.lockout_protect(guide.staff)(guide.staff_sign_in)
+    twice(post())
+    assert (1, 1) == (guide.staff.status(post()).failures, len(verified))
+
+
+def test_one_time_code(guide, post):
+    """Three wrong codes, then the right one is refused; another user is not."""
+    ann, bob = User(pk=1, username="ann"), User(pk=2, username="bob")
+    assert [401] * 3 + [429] == [guide.code(post({"code": "é"}, user=ann)).status_code for _ in range(4)]
+    assert 429 == guide.code(post({"code": "271828"}, user=ann)).status_code
+    assert 200 == guide.code(post({"code": "271828"}, user=bob)).status_code
+    assert 302 == guide.code(post({"code": "271828"})).status_code
+
+
+async def test_one_time_code_in_a_coroutine(guide, post):
+    """An empty form is cancelled and counts nothing."""
+    ann = User(pk=1, username="ann")
+
+    async def send(data):
+        return (await guide.code_async(post(data, user=ann))).status_code
+
+    assert [401] * 5 == [await send({}) for _ in range(5)]
+    assert 200 == await send({"code": "271828"})
+    assert [401] * 3 + [429] == [await send({"code": "1"}) for _ in range(4)]
+    assert 429 == await send({"code": "271828"})
+
+
+async def test_observing_by_hand(guide, post, verified):
+    """Without a decorator LockedOut comes out."""
+    assert [401] * 5 == [(await guide.sign_in_by_hand_async(post())).status_code for _ in range(5)]
+    with pytest.raises(LockedOut):
+        await guide.sign_in_by_hand_async(post(RIGHT))
+    with pytest.raises(LockedOut):
+        guide.sign_in_by_hand(post(RIGHT))
+    assert 5 == len(verified)
+
+
+def test_own_answers(guide, post, verified):
+    """A view that catches the refusal, and a policy that is told the answer."""
+    for view, text in ((guide.own_answer, "Come back in 600 s."), (guide.custom_answer, "Too many attempts.")):
+        responses = [view(post()) for _ in range(4)]
+        assert [401, 401, 401, 429] == [response.status_code for response in responses]
+        assert text == responses[3].text
+
+
+async def test_status_and_reset(guide, post):
+    """What support sees, and does; the user's own request and the twins."""
+    request = post()
+    for reset in (guide.support, guide.after_a_reset_password):
+        for _ in range(3):
+            guide.staff_sign_in(request)
+        assert guide.staff.status(request).locked
+        text = reset(request).text
+        assert text == ("3 of 3 failures" if reset is guide.support else "done")
+        assert not guide.staff.status(request).locked
+    for _ in range(3):
+        guide.staff_sign_in(request)
+    assert "locked: False" == (await guide.after_a_reset_password_async(request)).text
+
+
+def test_an_account_and_an_address_are_bounded(guide, post, verified):
+    """The recipe's numbers: a botnet gets 20 guesses at an account, a sprayer 50 over all accounts."""
+    for number in range(60):
+        guide.bounded(post(address=f"198.51.100.{number}"))
+    assert 20 == len(verified)
+    verified.clear()
+    for number in range(80):
+        guide.bounded(post({"username": f"user{number}", "password": "Summer2026"}))
+    assert 50 == len(verified)
+    assert 429 == guide.bounded(post({"username": "eve", "password": "eves"})).status_code
+
+
+# The tables
+
+
+def rows(page, heading):
+    """The first cells of the table under a heading."""
+    section = text_of(page).partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return [re.findall(r"`(\w+)`", line.split("|")[1])[0] for line in section.splitlines() if line.startswith("| `")]
+
+
+def test_every_argument_is_in_the_reference():
+    """And no other."""
+    assert [*PolicyArguments.__annotations__] == rows("docs/reference.md", "Arguments")
+
+
+def test_every_setting_is_in_the_reference():
+    """And no other, on any page."""
+    source = {*re.findall(r"LOCKOUT_[A-Z0-9_]+", (PACKAGE / "conf.py").read_text(encoding="utf-8"))}
+    assert sorted(source) == sorted(rows("docs/reference.md", "Settings"))
+    for page in (ROOT / "docs").glob("*.md"):
+        assert source >= {*re.findall(r"LOCKOUT_[A-Z0-9_]+", page.read_text(encoding="utf-8"))}
+
+
+def test_default_of_every_setting_is_what_the_reference_says():
+    """The second column is what the code falls back to."""
+    table = dict(re.findall(r"^\| `LOCKOUT_(\w+)` \| `([^`]+)` \|", text_of("docs/reference.md"), re.MULTILINE))
+    assert table.pop("TRUSTED_PROXIES") == "()" and conf.trusted_proxies == (frozenset(), False)
+    assert {name: ast.literal_eval(text) for name, text in table.items()} == {
+        name: getattr(conf, name.lower()) for name in table
+    }
+
+
+def test_every_check_is_on_its_page():
+    """And no other."""
+    source = re.findall(r'id="(lockout_decorators\.[EW]\d{3})"', (PACKAGE / "checks.py").read_text(encoding="utf-8"))
+    table = re.findall(r"^\| `(lockout_decorators\.\w+)`", text_of("docs/checks.md"), re.MULTILINE)
+    assert sorted({*source}) == sorted(table)
+    for page in (ROOT / "docs").glob("*.md"):
+        named = re.findall(r"\b[EW]0\d\d\b", page.read_text(encoding="utf-8"))
+        assert {f"lockout_decorators.{number}" for number in named} <= {*source}
+
+
+def test_every_signal_and_status_is_in_the_reference():
+    """Signals and the attributes of LockoutStatus."""
+    assert [name for name in vars(signals) if isinstance(getattr(signals, name), signals.Signal)] == rows(
+        "docs/reference.md", "Signals"
+    )
+    assert [*LockoutStatus.__dataclass_fields__] == rows("docs/reference.md", "LockoutStatus")
+    for detail in (signals.AttemptDetail, signals.StoreDetail):
+        line = re.search(rf"^`{detail.__name__}`: .*?\n\n", text_of("docs/reference.md"), re.MULTILINE | re.DOTALL)
+        assert {*detail.__dataclass_fields__} <= {*re.findall(r"`(\w+)`", line[0])}
+
+
+def test_two_commands():
+    """The README has exactly these two, each once, on a line of its own."""
+    commands = re.findall(r"^    (pip install tox.*)$", text_of("README.md"), re.MULTILINE)
+    assert commands == ["pip install tox && tox -e demo", "pip install tox && tox"]
+
+
+def test_links_between_the_pages_lead_somewhere():
+    """Files and headings that are linked to exist."""
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([\w./]*\.md(?:#[\w-]+)?|#[\w-]+)\)", page.read_text(encoding="utf-8")):
+            file, _, anchor = target.partition("#")
+            linked = page.parent / file if file else page
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            assert not anchor or anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
