@@ -1,6 +1,5 @@
 """Decorators that stop password guessing."""
 
-from . import checks as checks  # registers them with Django
 from .decorators import lockout_protect
 from .exceptions import LockedOut, LockoutStatus
 from .policy import LockoutPolicy

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
+from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 
 T = TypeVar("T")
@@ -100,9 +101,14 @@ def name(value: Any) -> str:
     return value
 
 
+def plain(value: Any) -> bool:
+    """Whether a callable answers by itself: what a coroutine function returns would be true, whatever it says."""
+    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__)
+
+
 def function(value: Any) -> Any:
-    if not callable(value):
-        raise ValueError("a callable")
+    if not plain(value):
+        raise ValueError("a plain callable")
     return value
 
 
@@ -117,6 +123,13 @@ def optional(check: Callable[[Any], T], also: str = "None") -> Callable[[Any], T
 
 
 def name_or_function(value: Any) -> Any:
+    if not plain(value) and not (isinstance(value, str) and value):
+        raise ValueError("a name or a plain callable")
+    return value
+
+
+def template_or_function(value: Any) -> Any:
+    """Here a coroutine function will do: it is awaited."""
     if not callable(value) and not (isinstance(value, str) and value):
         raise ValueError("a name or a callable")
     return value
@@ -131,9 +144,9 @@ def methods(value: Any) -> frozenset[str]:
 
 def failure(value: Any) -> Any:
     """Statuses become a frozenset; a callable stays."""
-    if callable(value):
+    if plain(value):
         return value
     codes = value if isinstance(value, tuple | list | set | frozenset) else (value,)
     if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
-        raise ValueError("an HTTP status, several of them, or a callable (request, response) -> bool")
+        raise ValueError("an HTTP status, several of them, or a plain callable (request, response) -> bool")
     return frozenset(codes)

@@ -1,5 +1,6 @@
 """The context manager that everything rests on: it opens, decides and settles. One brain, with sync and async doors."""
 
+import asyncio
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -73,7 +74,8 @@ class Block:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        run(self._closing(error))
+        if self._leaves(error):
+            run(self._settling())
 
     async def __aenter__(self) -> Self:
         await arun(self._opening())
@@ -82,7 +84,8 @@ class Block:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        await arun(self._closing(error))
+        if self._leaves(error):
+            await asyncio.shield(arun(self._settling()))  # a client that hangs up just now has guessed all the same
 
     def _opening(self) -> Work[None]:
         policy = self.policy
@@ -97,21 +100,27 @@ class Block:
         self.open = True
         authentication.enter(self, self.request)
 
-    def _closing(self, error: BaseException | None) -> Work[None]:
-        if not self.open:
-            return
-        self.open = False
-        authentication.leave(self, self.request)
-        if isinstance(error, LockedOut) and self._held and not self._held.calls:
-            self.cancel()  # another policy refused this guess
+    def _leaves(self, error: BaseException | None) -> bool:
+        """Close the block; whether there is anything to settle."""
+        was_open, self.open = self.open, False
+        if was_open:
+            authentication.leave(self, self.request)
+            if isinstance(error, LockedOut) and self._held and not self._held.calls:
+                self.cancel()  # another policy refused this guess
+            self.guessed = self.guessed or bool(self._attempts.made or self._unasked)
+            for peer in authentication.peers(self, self.request) if self.guessed else ():
+                peer.guessed = True
+        return was_open and (self.guessed or self._judges)
+
+    @property
+    def _judges(self) -> bool:
+        return self.policy.failure is not None and self.response is not None and not self.guessed
+
+    def _settling(self) -> Work[None]:
+        if self._judges and (yield Do(partial(self.policy.is_failure, self.request, self.response))):
+            self._unasked.append(None)
         for attempt in self._attempts.made:
             yield from self._attempts.settle(attempt)
-        self.guessed = self.guessed or bool(self._attempts.made or self._unasked)
-        for peer in authentication.peers(self, self.request) if self.guessed else ():
-            peer.guessed = True
-        judges = self.policy.failure is not None and self.response is not None and not self.guessed
-        if judges and (yield Do(partial(self.policy.is_failure, self.request, self.response))):
-            self._unasked.append(None)
         for named in self._unasked:
             yield from self._attempts.count(named)
 

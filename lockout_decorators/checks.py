@@ -11,12 +11,13 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from .conf import LockoutSettings, conf
-from .policy import LockoutPolicy
+from .policy import DERIVED, LockoutPolicy
 from .registry import registered
 from .scopes import derived
 from .store import Facts, facts
 
 COUNTED = ("key", "max", "window", "lockout", "ceiling", "cache")  # what policies of one scope have to agree on
+DEFAULTS = LockoutPolicy(scope=DERIVED)
 ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
 
 
@@ -26,10 +27,7 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     with suppress(Exception):  # Django's own check of the URLconf tells what is wrong with it
         import_module(settings.ROOT_URLCONF)
     policies = [policy for known in registered.values() for policy in known]
-    try:
-        return list(_settings()) or [*_policies(policies), *_caches(policies), *_scopes()]
-    except ImproperlyConfigured as error:  # a setting that is the default of an argument
-        return [_wrong_setting(error)]
+    return list(_settings()) or [*_policies(policies), *_caches(policies), *_scopes()]
 
 
 def _settings() -> Iterator[CheckMessage]:
@@ -38,13 +36,18 @@ def _settings() -> Iterator[CheckMessage]:
             getattr(conf, name)
         except ImproperlyConfigured as error:
             yield _wrong_setting(error)
-    networks, _ = conf.trusted_proxies
-    if any(network.prefixlen == 0 for network in networks):
-        yield Error(
-            "LOCKOUT_TRUSTED_PROXIES trusts every address, so anyone can forge X-Forwarded-For.",
-            hint="Name the networks of your own proxies.",
-            id="lockout_decorators.E002",
-        )
+    for name in ("max", "window", "lockout", "cache"):  # settings that are checked as arguments
+        try:
+            getattr(DEFAULTS, name)
+        except ImproperlyConfigured as error:
+            yield _wrong_setting(error)
+    with suppress(ImproperlyConfigured):
+        if any(network.prefixlen == 0 for network in conf.trusted_proxies[0]):
+            yield Error(
+                "LOCKOUT_TRUSTED_PROXIES trusts every address, so anyone can forge X-Forwarded-For.",
+                hint="Name the networks of your own proxies.",
+                id="lockout_decorators.E002",
+            )
 
 
 def _wrong_setting(error: ImproperlyConfigured) -> CheckMessage:

@@ -79,19 +79,20 @@ class Attempts:
         self.outage: bool = False
         self._store = Store(policy.cache)
         self._client: tuple[str, Slots] | None = None
-        self._reading: Reading | None = None
+        self._early: tuple[Slots, Reading] | None = None
         self._own: set[str] = set()  # grows while other guesses of this request wait
 
     def look(self) -> Work[None]:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
         attempt = yield from self._attempt(None)
         try:
-            self._reading = yield from self._store.through(attempt.slots.look())
+            reading = yield from self._store.through(attempt.slots.look())
         except StoreError as error:
             yield from self._fail_store(error)
             self._refuse_without_store()
         else:
-            if refused := refusal(self._reading):
+            self._early = attempt.slots, reading
+            if refused := refusal(reading):
                 yield from self._refuse(attempt, refused)
 
     def claim(self, named: Any) -> Work[Attempt]:
@@ -149,7 +150,8 @@ class Attempts:
     def _take(self, named: Any, patience: float) -> Work[tuple[Attempt, Claim | Refused | None]]:
         """Try to get a slot; None if the store is down."""
         attempt, result = (yield from self._attempt(named)), None
-        reading, self._reading = self._reading, None
+        early, self._early = self._early, None
+        reading = early[1] if early and early[0] is attempt.slots else None
         if not self.outage:
             try:
                 result = yield from self._store.through(attempt.slots.claim(attempt.tag, patience, reading, self._own))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
@@ -42,13 +43,18 @@ class Key:
         """Raises ValueError for an unknown part, with what is allowed."""
         if isinstance(value, cls):
             return value
-        if callable(value):
+        if callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__):
             return cls((), value)
         parts = tuple(value.split("+")) if isinstance(value, str) else ()
         unknown = [part for part in parts if part not in PARTS and not HEADER.fullmatch(part)]
         if not parts or unknown or len(set(parts)) < len(parts):
-            raise ValueError(f'parts of {", ".join(PARTS)}, header:Name joined by "+" (such as "ip+ua"), or a callable')
+            raise ValueError(f'parts of {", ".join(PARTS)}, header:Name joined by "+" (such as "ip+ua"), or a plain callable')
         return cls(parts)
+
+    def __str__(self) -> str:
+        """The parts, or the name of the callable: the same in every process."""
+        function = self.function
+        return "+".join(self.parts) or f"{function.__module__}.{getattr(function, '__qualname__', type(function))}"
 
     @property
     def needs_identity(self) -> bool:

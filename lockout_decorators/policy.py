@@ -63,7 +63,7 @@ class LockoutPolicy:
         key: How a client is recognised: "ip", "ua", "username", "user", "session", "header:Name", joined by "+", or a
             callable `(request, identity) -> str`. Default "ip" (LOCKOUT_USE_USER_AGENT: "ip+ua").
         max: Failed guesses that lock, 1 to 1000. Default LOCKOUT_MAX_ATTEMPTS, 5.
-        window: Seconds, from the first failure, in which they count. Default LOCKOUT_ENFORCEMENT_WINDOW, 300.
+        window: Seconds, from the first guess, in which they count. Default LOCKOUT_ENFORCEMENT_WINDOW, 300.
         lockout: Seconds that the lock lasts, from the failure that completes `max`; None: until it is reset. Default
             LOCKOUT_TIME, 600.
         scope: The name under which the policy counts; views with the same scope share their counters.
@@ -104,7 +104,7 @@ class LockoutPolicy:
     failure: Argument[Any] = Argument(allowed.optional(allowed.failure))
     credentials: Argument[Any] = Argument(allowed.optional(allowed.function))
     calls: Argument[int] = Argument(allowed.whole(1, 10), 2)
-    response: Argument[Response | None] = Argument(allowed.optional(allowed.name_or_function))
+    response: Argument[Response | None] = Argument(allowed.optional(allowed.template_or_function))
     methods: Argument[frozenset[str] | None] = Argument(allowed.optional(allowed.methods))
     enforce: Argument[bool] = Argument(allowed.flag, True)
     exempt: Argument[Any] = Argument(allowed.optional(allowed.function))
@@ -177,11 +177,11 @@ class LockoutPolicy:
     @property
     def variant(self) -> str:
         """Keeps policies apart that are stacked on one view, and so share a scope that nobody gave them."""
-        return repr((self.key.parts, *self.limits, self.window, self.lockout)) if self.derived else ""
+        return f"{self.key} {self.limits} {self.window} {self.lockout}" if self.derived else ""
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""
-        if self.key.needs_identity:
+        if self.key.needs_identity and self.failure is None:
             return False
         if self.methods is None:
             return self.failure is not None or request.method not in SAFE_METHODS

@@ -59,7 +59,8 @@ class Report:
 
     def refused(self, view: View, fallen: Sequence[View]) -> None:
         self.locked(fallen)
-        self._tell(signals.attempt_refused, view, logging.DEBUG, "attempt refused")
+        level = logging.DEBUG if self.policy.enforce else logging.INFO
+        self._tell(signals.attempt_refused, view, level, "attempt refused" if self.policy.enforce else "not enforced")
 
     def reset(self, view: View) -> None:
         self._tell(signals.lockout_reset, view, logging.INFO, "reset")
@@ -70,10 +71,10 @@ class Report:
             username = None if self.username is None else ascii(self.username[:SHOWN])
             what += " (ceiling)" if ceiling else ""
             logger.log(level, "%s: scope=%a address=%s username=%s", what, scope, self.address, username)
-        if signal.has_listeners(scope):
+        if signal.has_listeners(self.policy):
             status = status_of(scope, view)
             detail = signals.AttemptDetail(status, self.address, self.username, self.policy.enforce, ceiling)
-            signal.send_robust(sender=scope, request=self.request, detail=detail)
+            signal.send_robust(sender=self.policy, request=self.request, detail=detail)
 
 
 def report_outage(policy: "LockoutPolicy", request: HttpRequest, error: Exception) -> None:
@@ -83,4 +84,4 @@ def report_outage(policy: "LockoutPolicy", request: HttpRequest, error: Exceptio
     fate = "go ahead unguarded" if fail_open else "are refused"
     logger.error("cache %a failed, attempts %s: scope=%a error=%.300a", policy.cache, fate, policy.scope, cause)
     detail = signals.StoreDetail(policy.scope, policy.cache, cause, fail_open)
-    signals.store_failed.send_robust(sender=policy.scope, request=request, detail=detail)
+    signals.store_failed.send_robust(sender=policy, request=request, detail=detail)

@@ -17,6 +17,7 @@ from .exceptions import LockedOut
 
 TEMPLATE = "lockout_decorators/locked_out.html"
 HTML, JSON = "text/html", "application/problem+json"
+LONGEST = 8192  # characters of Accept that are looked at; Django raises ValueError for 10,000 and more
 
 
 def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> HttpResponseBase:
@@ -63,7 +64,8 @@ def _negotiated(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
 
 def _kind(request: HttpRequest) -> str:
     """What the client names first in Accept, HTML or some JSON; plain text for those that take anything."""
-    named = [f"{media.main_type}/{media.sub_type}" for media in request.accepted_types if "*" not in str(media)]
+    accepted = request.accepted_types if len(request.headers.get("Accept", "")) <= LONGEST else []
+    named = [f"{media.main_type}/{media.sub_type}" for media in accepted if "*" not in str(media)]
     wanted = next((name for name in named if name == HTML or _is_json(name)), None)
     if wanted == HTML:
         return HTML

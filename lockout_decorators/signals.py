@@ -1,5 +1,4 @@
-"""What the library tells: five signals, each sent with `request` and one frozen `detail`; the sender is the policy's
-scope."""
+"""What the library tells: five signals, each sent with `request` and one frozen `detail`; the sender is the policy."""
 
 from dataclasses import dataclass
 

@@ -54,6 +54,20 @@ REFUSED = {
     "patience": [-1, math.nan, math.inf, True, "5", None],
 }
 
+
+
+async def coroutine_function(*args):
+    """Its result is true, whatever it would say."""
+
+
+class AsyncCallable:
+    async def __call__(self, *args):
+        """The same in a class."""
+
+
+for name in ("key", "username", "failure", "credentials", "exempt"):
+    REFUSED[name] += [coroutine_function, AsyncCallable()]
+
 ALLOWED = {
     "key": "parts of ip, ua, username, user, session, header:Name joined by",
     "max": "a whole number from 1 to 1000",
@@ -62,14 +76,14 @@ ALLOWED = {
     "scope": "a name of 1 to 200 printable characters",
     "cache": "a name of 1 to 200 printable characters",
     "ceiling": "a whole number from 1 to 1000, or None",
-    "username": "a name or a callable, or None",
-    "failure": "an HTTP status, several of them, or a callable",
-    "credentials": "a callable, or None",
+    "username": "a name or a plain callable, or None",
+    "failure": "an HTTP status, several of them, or a plain callable",
+    "credentials": "a plain callable, or None",
     "calls": "a whole number from 1 to 10",
     "response": "a name or a callable, or None",
     "methods": 'a list of HTTP methods such as ("POST", "PUT"), or () for none',
     "enforce": "True or False",
-    "exempt": "a callable, or None",
+    "exempt": "a plain callable, or None",
     "patience": "seconds from 0 up to ten years, or a timedelta",
 }
 
@@ -108,7 +122,7 @@ def test_good_argument_is_kept(name, value):
 
 def test_policy_made_by_hand_names_its_scope():
     """A policy without a view can't derive its scope."""
-    with pytest.raises(ValueError, match=r"names its scope, as in LockoutPolicy\(scope="):
+    with pytest.raises(ValueError, match=r"names its scope: LockoutPolicy\(scope="):
         LockoutPolicy(max=5)
 
 

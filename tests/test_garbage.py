@@ -1,0 +1,391 @@
+"""Garbage in a request: never an error that the bare view would not give, never a forged log line, always counted."""
+
+import base64
+import json
+import logging
+from contextlib import contextmanager
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import aauthenticate, authenticate
+from django.core.cache import cache
+from django.http import HttpResponse
+from django.test import RequestFactory
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockout_decorators import lockout_protect
+from lockout_decorators.identities import fold
+from tests.backends import CountingBackend
+from tests.doors import FORM, RIGHT, acheck, check
+
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+BIG = 1_000_000
+
+
+def fields_of(request):
+    """What a careless view takes from a JSON body."""
+    found = json.loads(request.body)
+    found = found if isinstance(found, dict) else {"username": found}
+    return {"username": found.get("username"), "password": found.get("password")}
+
+
+def check_json(request):
+    return HttpResponse(status=200 if authenticate(request, **fields_of(request)) else 401)
+
+
+async def acheck_json(request):
+    return HttpResponse(status=200 if await aauthenticate(request, **fields_of(request)) else 401)
+
+
+def check_basic(request):
+    """What a careless view takes from a Basic header."""
+    given = base64.b64decode(request.META.get("HTTP_AUTHORIZATION", "").removeprefix("Basic ")).decode(errors="replace")
+    username, _, password = given.partition(":")
+    return HttpResponse(status=200 if authenticate(request, username=username, password=password) else 401)
+
+
+def check_query(request):
+    user = authenticate(request, username=request.GET.get("username"), password=request.POST.get("password"))
+    return HttpResponse(str(user))
+
+
+def form(data, **meta):
+    return RequestFactory().post("/", data, **{"REMOTE_ADDR": HERE, **meta})
+
+
+def body(data, **meta):
+    raw = data if isinstance(data, bytes) else json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return RequestFactory().generic("POST", "/", raw, "application/json", **{"REMOTE_ADDR": HERE, **meta})
+
+
+def basic(username, password, **meta):
+    said = base64.b64encode(f"{username}:{password}".encode("utf-8", "surrogatepass")).decode()
+    return RequestFactory().post("/", **{"REMOTE_ADDR": HERE, "HTTP_AUTHORIZATION": f"Basic {said}", **meta})
+
+
+def protected(view, **arguments):
+    return lockout_protect(**{"scope": "s", "max": 2, "patience": 0, **arguments})(view)
+
+
+def outcome(view, request):
+    """The status of the answer, or what was raised."""
+    called = async_to_sync(view) if view.__name__.startswith("acheck") else view
+    try:
+        return called(request).status_code
+    except Exception as error:
+        return type(error)
+
+
+@contextmanager
+def log_lines():
+    """Every line of the package's log; on leaving, each must be one line of printable ASCII."""
+    lines, logger, level = [], logging.getLogger("lockout_decorators"), logging.getLogger("lockout_decorators").level
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    assert [line for line in lines if not (line.isascii() and line.isprintable() and len(line) < 1500)] == []
+
+
+GARBAGE = {
+    "NUL": "bo\x00b",
+    "control": "\x01\x1b[31mroot\x7f\x9b",
+    "CR LF": "bob\r\nWARNING lockout_decorators: locked out: root",
+    "line separators": "bob\u2028WARNING\u2029\x85\x0b\x0c",
+    "right to left": "\u202ebob\u2066",
+    "quotes": "bob' username='root",
+    "percent": "%s %(password)s %n {0}",
+    "surrogate": "\ud800bob\udfff",
+    "a megabyte": "x" * BIG,
+    "a megabyte of marks": "\u0301\u0323" * (BIG // 4),
+    "a megabyte of what is nothing": "\u200b" * (BIG // 2),
+    "spaces": "   ",
+    "number": 5,
+    "zero": 0,
+    "float": 1e308,
+    "infinity": float("inf"),
+    "true": True,
+    "false": False,
+    "list": ["bob"],
+    "empty list": [],
+    "object": {"$ne": None},
+    "nested": json.loads("[" * 200 + "]" * 200),
+    "null": None,
+    "None": "None",
+    "key": "no username",
+    "address": HERE,
+}
+
+DOORS = {
+    "form": (check, form),
+    "async form": (acheck, form),
+    "JSON": (check_json, body),
+    "async JSON": (acheck_json, body),
+    "Basic": (check_basic, lambda data, **meta: basic(*data.values(), **meta)),
+}
+
+
+def fits(door, value):
+    """Whether that kind of body can carry the value."""
+    return "JSON" in door or (isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value))
+
+
+@pytest.mark.parametrize("key", ["ip", "username", "ip+ua+username"])
+@pytest.mark.parametrize(
+    ("door", "name"), [(door, name) for door in DOORS for name, value in GARBAGE.items() if fits(door, value)]
+)
+def test_garbage_as_user_name(door, name, key, verified):
+    """The answer is the bare view's until the lock falls; each failure and the lock are one line; strangers go on."""
+    bare, request = DOORS[door]
+    view = protected(bare, key=key)
+    data = {"username": GARBAGE[name], "password": "wrong"}
+    assert outcome(bare, request(data)) == 401
+    verified.clear()
+    with log_lines() as lines:
+        assert [outcome(view, request(data)) for _ in range(4)] == [401, 401, 429, 429]
+    assert len(verified) == 2
+    assert len(lines) == 2 + 1 + 2
+    same = key == "ip" or fold(GARBAGE[name]) == "bob"
+    assert (429 if same else 200) == outcome(view, request(RIGHT))
+    blamed = key == "username" and same
+    assert (429 if blamed else 200) == outcome(view, request(RIGHT, REMOTE_ADDR=ELSEWHERE))
+
+
+@pytest.mark.parametrize(
+    ("door", "name"), [(door, name) for door in DOORS for name, value in GARBAGE.items() if fits(door, value)]
+)
+def test_garbage_as_password(door, name, verified):
+    """Whatever is presented as a secret is a guess."""
+    bare, request = DOORS[door]
+    view = protected(bare)
+    data = {"username": "bob", "password": GARBAGE[name]}
+    assert [outcome(view, request(data)) for _ in range(3)] == [401, 401, 429]
+    assert outcome(view, request(RIGHT)) == 429
+    assert len(verified) == 2
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("key", ["username", "ip+username", "ua", "session", "user", "header:X-Key"])
+def test_strangers_share_no_bucket_of_nothing(door, key, verified):
+    """Who sends no user name, user agent, session or header is counted by address."""
+    bare, request = DOORS[door]
+    view = protected(bare, key=key, ceiling=None)
+    nobody = {"username": "", "password": "wrong"}
+    for data in (nobody, nobody, nobody):
+        outcome(view, request(data))
+    assert len(verified) == 2
+    assert outcome(view, request({**nobody, "password": "right"})) == 429
+    assert outcome(view, request(nobody, REMOTE_ADDR=ELSEWHERE)) == 401
+    assert outcome(view, request(RIGHT, REMOTE_ADDR=ELSEWHERE)) == 200
+    assert len(verified) == 4
+
+
+@pytest.mark.parametrize("missing", [{}, {"username": None}, {"username": ""}, {"username": "\x00 "}])
+def test_no_names_are_one_nobody(missing, verified):
+    """Missing, null, empty and invisible user names are one client of an address, and "None" is another."""
+    view = protected(check_json, key="username", ceiling=None)
+    for data in (missing, {"username": None}):
+        assert outcome(view, body({**data, "password": "x"})) == 401
+    assert outcome(view, body({"username": "", "password": "x"})) == 429
+    assert outcome(view, body({"username": "None", "password": "x"})) == 401
+    assert outcome(view, body({**missing, "password": "x"}, REMOTE_ADDR=ELSEWHERE)) == 401
+    assert len(verified) == 4
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"5",
+        b'"bob"',
+        b"{",
+        b"\xff\xfe",
+        b'{"username": "\xff"}',
+        b"[" * 100_000,
+        b"1" * 5000,
+        b'{"username": 1e999}',
+        b'{"username": NaN, "password": -Infinity}',
+        b'{"username": "bob", "username": "eve", "password": "x"}',
+        b'{"username": "\\ud800"}',
+        b"\x00" * 1000,
+        b'{"username": ' + b"9" * 4300 + b"}",
+        b'{"username": ' + b"[" * 300 + b"]" * 300 + b"}",
+    ],
+    ids=range(17),
+)
+@pytest.mark.parametrize("view", [check_json, acheck_json])
+def test_strange_bodies(view, raw):
+    """What the bare view answers or raises, the protected one does too; nothing that was no guess is counted."""
+    bare = outcome(view, body(raw))
+    asked = len(CountingBackend.verified)
+    CountingBackend.verified.clear()
+    guarded = protected(view)
+    with log_lines():
+        assert bare == outcome(guarded, body(raw))
+    assert asked == len(CountingBackend.verified)
+    assert outcome(guarded, body(RIGHT)) == 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b"username=%FF%FE&password=%C0%80", "application/x-www-form-urlencoded"),
+        (b"username=\xff\xfe&password=\x00", "application/x-www-form-urlencoded"),
+        (b"username=bob&password=wrong", "application/x-www-form-urlencoded; charset=nonsense"),
+        (b"username=bob&password=wrong", "text/plain"),
+        (b"username=bob&password=wrong", "\x00/\xff; ;"),
+        (b"--x\r\nnonsense", "multipart/form-data; boundary=x"),
+        (b"nonsense", "multipart/form-data"),
+        (b"a=1&" * 2000, "application/x-www-form-urlencoded"),
+    ],
+)
+@pytest.mark.parametrize("view", [check, acheck])
+def test_strange_forms(view, raw, kind):
+    """Invalid UTF-8, unknown character sets, broken multipart, too many fields: as the bare view."""
+
+    def request():
+        return RequestFactory().generic("POST", "/", raw, kind, REMOTE_ADDR=HERE)
+
+    expected, guarded = outcome(view, request()), protected(view)
+    with log_lines():
+        assert expected == outcome(guarded, request())
+
+
+def test_fields_sent_twice(verified):
+    """The identity is what `authenticate()` got, here the last one; the first can't be blamed."""
+    view = protected(check, key="username", ceiling=None)
+    raw = "username=eve&username=bob&password=x&password=wrong"
+    kind = "application/x-www-form-urlencoded"
+    for _ in range(3):
+        outcome(view, RequestFactory().generic("POST", "/", raw, kind))
+    assert verified == [("bob", "wrong")] * 2
+    assert (outcome(view, form(RIGHT)), outcome(view, form({"username": "eve", "password": "eves"}))) == (429, 200)
+
+
+def test_query_against_body(verified):
+    """What the view doesn't read names nobody."""
+    post, query = protected(check, key="username", ceiling=None), protected(check_query, key="username", ceiling=None)
+    for number in range(3):
+        outcome(post, RequestFactory().post(f"/?username=eve{number}", FORM, REMOTE_ADDR=HERE))
+    assert verified == [("bob", "wrong")] * 2
+    assert outcome(query, RequestFactory().post("/?username=eve", {"username": "bob", "password": "eves"})) == 200
+    request = RequestFactory().post("/?username=bob", {"username": "eve", "password": "right"})
+    assert outcome(query, request) == 429
+    assert len(verified) == 3
+
+
+def test_doors_of_one_scope_see_one_identity(verified):
+    """JSON, form, Basic header and query: the same name is the same client."""
+    views = {name: protected(view, key="username", max=5, ceiling=None) for name, (view, _) in DOORS.items()}
+    for name, view in views.items():
+        assert outcome(view, DOORS[name][1](FORM)) == 401
+    assert {429} == {outcome(view, DOORS[name][1](RIGHT)) for name, view in views.items()}
+    assert len(verified) == 5
+
+
+HEADERS = [
+    "HTTP_USER_AGENT",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_FORWARDED",
+    "HTTP_ACCEPT",
+    "HTTP_AUTHORIZATION",
+    "HTTP_X_KEY",
+    "HTTP_COOKIE",
+    "HTTP_HOST",
+    "CONTENT_TYPE",
+    "HTTP_X_HTTP_METHOD_OVERRIDE",
+]
+
+
+@pytest.mark.parametrize("value", [v for v in GARBAGE.values() if isinstance(v, str)] + ["\xff\xfe", "a," * 5000, ""])
+@pytest.mark.parametrize("proxies", [[], ["192.0.2.0/24"]])
+@pytest.mark.parametrize("view", [check_json, acheck_json])
+def test_garbage_in_headers(view, value, proxies, settings, verified):
+    """In all headers at once: counted by address, refused, and not one line forged."""
+    settings.LOCKOUT_TRUSTED_PROXIES = proxies
+    meta = {name: value[:1000] if name == "CONTENT_TYPE" else value for name in HEADERS}  # Django refuses longer ones
+    if proxies and value == HERE:
+        del meta["HTTP_X_FORWARDED_FOR"]
+    guarded = protected(view, key="ip+ua+header:X-Key+session")
+    with log_lines():
+        statuses = [outcome(guarded, body(FORM, **meta)) for _ in range(3)]
+    assert statuses == [401, 401, 429]
+    assert outcome(guarded, body(RIGHT, **meta)) == 429
+    assert len(verified) == 2
+
+
+texts = st.text(max_size=20) | st.text(alphabet=st.characters(categories=["Cc", "Cs", "Cf", "Zl", "Zp"]), max_size=9)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | texts | st.sampled_from(["bob", "right"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def counted(view, request, key, username, password):
+    """Compare a protected view with its bare twin, guess by guess, and check what was counted."""
+    cache.clear()
+    CountingBackend.verified.clear()
+    bare = outcome(view, request())
+    assert bare in (200, 401)
+    CountingBackend.verified.clear()
+    guarded = protected(view, key=key, ceiling=None)
+    with log_lines() as lines:
+        statuses = [outcome(guarded, request()) for _ in range(3)]
+    if bare == 200 or (username in (None, "") and password in (None, "")):
+        assert (3 * [bare], []) == (statuses, lines)
+    else:
+        assert statuses == [401, 401, 429]
+        assert len(CountingBackend.verified) == 2
+        assert len(lines) == 2 + 1 + 1
+        same = key == "ip" or fold(username) == "bob"
+        assert (429 if same else 200) == outcome(guarded, form(RIGHT) if "json" not in view.__name__ else body(RIGHT))
+
+
+@settings(max_examples=60, deadline=None)
+@given(anything, anything, st.sampled_from([check_json, acheck_json]), st.sampled_from(["ip", "username"]))
+def test_any_json(username, password, view, key):
+    """For all values of the fields."""
+    counted(view, lambda: body({"username": username, "password": password}), key, username, password)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    st.sampled_from([check, acheck]),
+    st.sampled_from(["ip", "username"]),
+)
+def test_any_form(username, password, view, key):
+    """For all texts of the fields."""
+    counted(view, lambda: form({"username": username, "password": password}), key, username, password)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(HEADERS), texts, max_size=6), st.sampled_from([check_json, acheck_json]))
+def test_any_headers(meta, view):
+    """For all texts of the headers."""
+    cache.clear()
+    CountingBackend.verified.clear()
+    guarded = protected(view, key="ip+ua+header:X-Key", max=1)
+    with log_lines():
+        assert outcome(guarded, body(FORM, **meta)) == 401
+        assert outcome(guarded, body(RIGHT, **meta)) == 429
+    assert len(CountingBackend.verified) == 1
+
+
+def test_many_guesses_leave_bounded_entries(verified):
+    """A megabyte in every field and header mints no larger entries than a letter."""
+    view = protected(check_json, key="ip+ua+username", max=5)
+    for number in range(20):
+        outcome(view, body({"username": f"{number}" * BIG, "password": "x"}, HTTP_USER_AGENT=f"{number}" * BIG))
+    assert all(len(name) < 120 and len(value) < 120 for name, value in cache._cache.items())
+    assert len(verified) == 20

@@ -1,0 +1,379 @@
+"""Who is tried: variants of a name are counted as one identity, and only the exact name is forgiven."""
+
+import time
+import unicodedata
+from decimal import Decimal
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import authenticate
+from django.http import HttpResponse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
+from lockout_decorators.identities import Comparison, account, account_field, fold, is_blank, text_of
+from tests.doors import acheck, check
+
+
+class Mute:
+    """Has no text."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+    __repr__ = __str__
+
+
+def nested(depth):
+    found = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+VARIANTS = {
+    "case": ["bob", "BOB", "Bob", "bOb"],
+    "spaces": ["bob", " bob", "bob ", "\tbob\n", "\u00a0bob\u3000", "\u2003bob"],
+    "full width": ["bob", "\uff42\uff4f\uff42", "\uff22\uff2f\uff22"],
+    "mathematical": ["bob", "\U0001d41b\U0001d428\U0001d41b", "\u24d1\u24de\u24d1"],
+    "composed": ["jos\u00e9", "jose\u0301", "JOS\u00c9", "jose"],
+    "order of marks": ["a\u0323\u0307", "a\u0307\u0323", "\u1ea1\u0307"],
+    "hangul": ["\ud55c\uae00", unicodedata.normalize("NFD", "\ud55c\uae00")],
+    "long and composed": [150 * "\u1ebf", unicodedata.normalize("NFD", 150 * "\u1ebf"), 150 * "E"],
+    "Kelvin sign": ["kelvin", "\u212aelvin", "KELVIN"],
+    "angstrom sign": ["\u00e5ngstrom", "\u212bngstrom", "A\u030angstr\u00f6m"],
+    "sharp s": ["stra\u00dfe", "STRASSE", "STRA\u1e9eE", "strasse"],
+    "long s": ["sam", "\u017fam"],
+    "final sigma": ["\u03c3\u03c2", "\u03a3\u03a3", "\u03c3\u03c3"],
+    "dotless i": ["istanbul", "\u0131stanbul", "\u0130stanbul", "ISTANBUL", "I\u0307stanbul"],
+    "ligature": ["\ufb01ona", "fiona", "FIONA"],
+    "marks": ["bob", "b\u0300o\u0308b\u0323", "bo\u20ddb", "b\u034fob"],
+    "zero width": ["bob", "b\u200bob", "b\u200do\u200cb", "\ufeffbob", "b\u00adob", "bob\u2060", "\u202ebob\u202c"],
+    "control": ["bob", "bob\x00", "\x00bob", "b\x00ob", "bob\r\n", "bo\x7fb", "b\x85ob", "b\x1b[ob".replace("[", "")],
+    "iota subscript": ["\u1fb3", "\u03b1\u0345", "\u03b1", "\u1fbc"],
+    "iota below": ["bob", "bob\u0345", "b\u0345OB"],
+}
+
+
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_variants_are_one_identity(kind):
+    """Case, width, composition, marks and what can't be seen."""
+    assert len({fold(name) for name in VARIANTS[kind]}) == 1
+
+
+@pytest.mark.parametrize(("key", "most"), [("username", 3), ("ip+username", 3)])
+@pytest.mark.parametrize("view", [check, acheck])
+@pytest.mark.parametrize("kind", VARIANTS)
+def test_variants_share_their_guesses(kind, view, key, most, rf, verified):
+    """However the name is written, `max` guesses are verified, and then the correct password is refused."""
+    view = lockout_protect(scope="s", key=key, max=most, ceiling=None)(view)
+    view = async_to_sync(view) if "acheck" in view.__qualname__ else view
+    names = VARIANTS[kind]
+    for number in range(max(7, 2 * len(names))):
+        view(rf.post("/", {"username": names[number % len(names)], "password": "wrong"}))
+    statuses = {view(rf.post("/", {"username": name, "password": "right"})).status_code for name in names}
+    assert ({429}, most) == (statuses, len(verified))
+    assert view(rf.post("/", {"username": "eve", "password": "eves"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("bob", "rob"), ("bob", "bobby"), ("bo b", "bob"), ("1", "l"), ("bob", "b0b"), ("-", "_"), ("a@b.c", "a@b.d")],
+)
+def test_names_are_not_folded_together_without_reason(one, other):
+    """What no backend takes for the same is counted apart."""
+    assert fold(one) != fold(other)
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "\t\n", "\x00", "\u200b", "\u0301", "\ufeff \u2060", 300 * " "])
+def test_nothing_is_no_identity(nothing):
+    """What is empty once folded names nobody."""
+    assert fold(nothing) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "identity"),
+    [
+        (5, "5"),
+        (0, "0"),
+        (True, "true"),
+        (1.5, "1.5"),
+        (float("nan"), "nan"),
+        (["Bob"], "['bob']"),
+        ({"a": None}, "{'a': none}"),
+        (b"bob", "b'bob'"),
+        (Decimal("1.0"), "1.0"),
+        ("\ud800", "\ud800"),
+        pytest.param(10**5000, "<int>", id="huge"),
+        (Mute(), "<mute>"),
+    ],
+)
+def test_any_value_is_an_identity(value, identity):
+    """By its text, or by its type where it has none."""
+    assert identity == fold(value)
+
+
+def test_deep_lists_are_an_identity():
+    """However deep, even where their text can't be told."""
+    assert fold(nested(100_000)) in ("<list>", 256 * "[")
+    assert text_of(nested(100_000)) == "<list>" or text_of(nested(100_000)).startswith("[[")
+
+
+texts = st.text() | st.text(alphabet=st.characters(categories=["Cs", "Cc", "Cf", "Mn", "Zs", "Lo", "Lu"]))
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+    max_leaves=5,
+)
+
+
+@given(json_values | st.binary() | st.decimals() | st.builds(Mute) | st.builds(object) | st.datetimes())
+def test_fold_takes_everything(value):
+    """No value is an error, and an identity is never empty nor long."""
+    identity = fold(value)
+    assert identity is None or 1 <= len(identity) <= 256
+    assert fold(identity) == identity or len(identity) > 200
+
+
+@given(texts, st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
+def test_forms_are_one_identity(text, form):
+    """Every normal form, in any case, with spaces around and zero-width characters within."""
+    assert fold(text) == fold(unicodedata.normalize(form, text))
+    assert fold(text) == fold(f" {text} ") == fold(f"\u200b{text}\x00")
+    text = unicodedata.normalize("NFKD", text).replace("\u0345", "")  # the one mark that a letter is made of
+    assert fold(text) == fold(text.casefold())
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "\u0301", "\u0323\u0301", "\ufdfa", "\u200b", " ", "\x00", "\ud800", "\u1ebf", "\uac01", "\U0001f600"]
+)
+def test_a_megabyte_is_folded_in_bounded_time(unit):
+    """Also of marks to be ordered and of characters that decompose into many."""
+    value = unit * 1_000_000
+    before = time.perf_counter()
+    for _ in range(3):
+        fold(value)
+    assert time.perf_counter() - before < 0.5
+
+
+def test_what_is_looked_at_is_bounded():
+    """Names that differ beyond any length a user name has are one identity."""
+    assert fold(2000 * "a" + "b") == fold(2000 * "a" + "c")
+    assert fold(200 * "a" + "b") != fold(200 * "a" + "c")
+
+
+# Which credential names the account
+
+
+@pytest.mark.parametrize(
+    ("credentials", "username", "field"),
+    [
+        ({"username": "bob", "email": "b@c.d"}, None, "username"),
+        ({"email": "b@c.d", "token": "x"}, None, "email"),
+        ({"token": "x"}, None, None),
+        ({"username": "bob", "phone": "1"}, "phone", "phone"),
+        ({"username": "bob"}, "phone", None),
+        ({}, None, None),
+    ],
+)
+def test_field_of_the_account(credentials, username, field, rf):
+    """USERNAME_FIELD, else username, else email, or what the policy names."""
+    assert field == account_field(credentials, username)
+    assert (field and credentials[field]) == account(credentials, username, rf.get("/"))
+
+
+def test_username_field_of_the_user_model(settings, monkeypatch, django_user_model):
+    """A project's own user model says which credential it is."""
+    monkeypatch.setattr(django_user_model, "USERNAME_FIELD", "phone")
+    assert account_field({"username": "bob", "phone": "1"}, None) == "phone"
+    assert account_field({"username": "bob"}, None) == "username"
+
+
+def test_callable_computes_the_account(rf, verified):
+    """From the request and the credentials."""
+    policy = LockoutPolicy(scope="s", key="username", max=2, ceiling=None, username=shop_account)
+    view = lockout_protect(policy)(check)
+    for name in ("bob", "eve", "nobody"):
+        view(rf.post("/?shop=a", {"username": name, "password": "wrong"}))
+    assert view(rf.post("/?shop=a", {"username": "bob", "password": "right"})).status_code == 429
+    assert view(rf.post("/?shop=b", {"username": "bob", "password": "right"})).status_code == 200
+    assert len(verified) == 3
+
+
+def shop_account(request, credentials):
+    assert {"username", "password"} == set(credentials)
+    return request.GET["shop"]
+
+
+def test_identity_is_what_authenticate_got(rf, verified):
+    """Not what the form, the query or the body says."""
+
+    def view(request):
+        user = authenticate(request, username="bob", password=request.POST["password"])
+        return HttpResponse(status=200 if user else 401)
+
+    view = lockout_protect(scope="s", key="username", max=2)(view)
+    for number in range(5):
+        view(rf.post(f"/?username=q{number}", {"username": f"f{number}", "password": "wrong"}))
+    assert view(rf.post("/", {"password": "right"})).status_code == 429
+    assert len(verified) == 2
+
+
+def test_calls_without_a_name_are_counted_by_address(rf, verified):
+    """Tokens name nobody: strangers elsewhere are not locked out."""
+
+    def view(request):
+        user = authenticate(request, password=request.POST["token"])
+        return HttpResponse(status=200 if user else 401)
+
+    view = lockout_protect(scope="s", key="username", max=2)(view)
+    for number in range(4):
+        view(rf.post("/", {"token": f"{number}"}))
+    assert verified == [("None", "0"), ("None", "1")]
+    assert view(rf.post("/", {"token": "x"}, REMOTE_ADDR="192.0.2.2")).status_code == 401
+
+
+# Forgiving
+
+
+@pytest.fixture
+def guess(rf):
+    view = lockout_protect(scope="s", key="ip", max=4)(check)
+    return lambda username, password: view(rf.post("/", {"username": username, "password": password})).status_code
+
+
+def test_success_forgives_the_failures_of_the_same_name(guess, verified):
+    """A user's own typos don't add up to a lock."""
+    for _ in range(4):
+        assert [guess("bob", word) for word in ("a", "b", "c", "right")] == [401, 401, 401, 200]
+    assert len(verified) == 16
+
+
+@pytest.fixture
+def namesakes(monkeypatch):
+    """Accounts that fold to one identity."""
+    from tests.backends import CountingBackend
+
+    names = ["BOB", "bob ", "\uff42ob", "b\u200bob"]
+    monkeypatch.setattr(CountingBackend, "passwords", {**CountingBackend.passwords, **dict.fromkeys(names, "mine")})
+    return names
+
+
+def test_namesake_forgives_nothing(guess, namesakes, verified):
+    """Signing in as BOB proves nothing about bob, though both are counted as one."""
+    for number, namesake in enumerate(namesakes):
+        assert guess("bob", f"wrong {number}") == 401
+        assert (200 if number < 3 else 429) == guess(namesake, "mine")
+    assert guess("bob", "right") == 429
+    assert len(verified) == 4 + 3
+
+
+def test_other_account_forgives_nothing(guess, verified):
+    """Signing in to an account of one's own between guesses gains nothing."""
+    statuses = [guess(*("eve", "eves") if number % 2 else ("bob", f"{number}")) for number in range(20)]
+    assert [401, 200, 401, 200, 401, 200, 401, *13 * [429]] == statuses
+    assert guess("bob", "right") == 429
+    assert len(verified) == 7
+
+
+# Same values or others
+
+
+def test_comparison_of_equal_values():
+    """Whatever the order of the names; strings, bytes and numbers by value, the rest by identity."""
+    comparison, listed, thing = Comparison(), ["x"], object()
+    one = comparison.digest({"username": "bob", "password": "x", "number": 5, "list": listed, "thing": thing})
+    two = comparison.digest({"thing": thing, "list": listed, "number": 5, "password": "x", "username": "bob"})
+    assert one == two
+    assert one != comparison.digest({"username": "bob", "password": "x", "number": 5, "list": ["x"], "thing": thing})
+    assert comparison.digest({"u": "bob", "p": "x"}, "u") == comparison.digest({"u": "eve", "p": "x"}, "u")
+    assert comparison.digest({"u": "bob", "p": "x"}, "u") == comparison.digest({"e": "b@c", "p": "x"}, "e")
+    assert comparison.digest({"p": "x"}) != Comparison().digest({"p": "x"})
+
+
+def test_comparison_tells_apart():
+    """Types, names, and values that spell the same."""
+    comparison, fine = Comparison(), ["x"]
+    different = [
+        {},
+        {"p": "x"},
+        {"q": "x"},
+        {"p": "X"},
+        {"p": "x "},
+        {"p": b"x"},
+        {"p": 1},
+        {"p": 2},
+        {"p": 1.0},
+        {"p": "1"},
+        {"p": "0x1"},
+        {"p": None},
+        {"p": "None"},
+        {"p": fine},
+        {"p": ["x"]},
+        {"p": f"list {id(fine)}"},
+        {"p": "x", "q": None},
+        {"p": "\ud800"},
+        {"p": 10**5000},
+        {"p": 10**5000 + 1},
+        {"p": Mute()},
+        {"p": nested(100_000)},
+        {"p": "x') ('q', 'x"},
+    ]
+    assert len(different) == len({comparison.digest(credentials) for credentials in different})
+
+
+def test_compared_objects_are_kept_alive():
+    """So that no other object gets the same identity while the block is open."""
+    comparison = Comparison()
+    assert len({comparison.digest({"p": ["x"]}) for _ in range(100)}) == 100
+
+
+def test_comparison_shows_no_secret():
+    """Neither in its repr nor in what it keeps."""
+    comparison = Comparison()
+    digest = comparison.digest({"password": "hunter2"})
+    assert "hunter2" not in f"{comparison!r} {vars(comparison)!r} {digest!r}"
+
+
+@given(json_values)
+def test_comparison_takes_everything(value):
+    """No value is an error."""
+    comparison = Comparison()
+    assert comparison.digest({"p": value}) == comparison.digest({"p": value})
+
+
+@given(texts, texts)
+def test_comparison_of_texts(one, other):
+    """Equal digests, equal texts."""
+    comparison = Comparison()
+    assert (one == other) == (comparison.digest({"p": one}) == comparison.digest({"p": other}))
+
+
+@pytest.mark.parametrize(
+    ("credentials", "blank"),
+    [
+        ({}, True),
+        ({"username": None}, True),
+        ({"username": "", "password": ""}, True),
+        ({"username": "", "password": b""}, True),
+        ({"username": None, "password": "x"}, False),
+        ({"username": "bob", "password": ""}, False),
+        ({"username": " "}, False),
+        ({"username": 0}, False),
+        ({"username": False}, False),
+        ({"username": []}, False),
+    ],
+)
+def test_blank(credentials, blank):
+    """Nothing but None and empty strings: there is nothing to verify."""
+    assert blank == is_blank(credentials)
+
+
+@pytest.mark.parametrize("username", ["bob", ["bob"], None, 5])
+def test_secrets_that_are_json(username, rf, verified):
+    """A list of passwords is one guess each; objects in the place of a name are counted."""
+    policy, request = LockoutPolicy(scope="s", max=3), rf.post("/")
+    with pytest.raises(LockedOut), policy.observe(request):
+        [authenticate(request, username=username, password=word) for word in ("1", ["2"], {"3": 3}, 4, "right")]
+    assert len(verified) == 3

@@ -1,0 +1,502 @@
+"""How a client is recognised: no two clients spell one key, the cache holds no personal data, and a ceiling stops
+those who make up new keys."""
+
+import hashlib
+import pickle
+from types import SimpleNamespace
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.cache import cache
+from django.core.cache.backends.base import memcache_key_warnings
+from django.test import Client, RequestFactory
+from hypothesis import given
+from hypothesis import strategies as st
+from rest_framework.request import Request
+
+from lockout_decorators import LockoutPolicy, lockout_protect
+from lockout_decorators.identities import fold
+from lockout_decorators.keys import Key, client_keys, digest, tag
+from tests.doors import FORM, RIGHT, DistantAsyncClient, acheck, check, mount
+
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+PARTS = ["ip", "ua", "username", "user", "session", "header:X-Key"]
+
+
+def ask(address=HERE, user=None, session=None, **meta):
+    request = RequestFactory().post("/", FORM, REMOTE_ADDR=address, **meta)
+    request.user, request.session = user or AnonymousUser(), SimpleNamespace(session_key=session)
+    return request
+
+
+def key_of(key, request, identity=None):
+    """What the client is counted under."""
+    address, digests = client_keys(LockoutPolicy(scope="s", key=key, ceiling=None), request, identity)
+    assert address == request.META["REMOTE_ADDR"]
+    return digests[-1]
+
+
+def with_value(part, value, address=HERE):
+    """A request, and an identity, in which only that part has a value."""
+    request = ask(
+        address,
+        User(pk=value) if part == "user" and value else None,
+        value if part == "session" else None,
+        **({"HTTP_USER_AGENT": value} if part == "ua" and value is not None else {}),
+        **({"HTTP_X_KEY": value} if part == "header:X-Key" and value is not None else {}),
+    )
+    return request, value if part == "username" else None
+
+
+# What tells clients apart
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part != "ip"])
+def test_part_is_what_it_says(part):
+    """Two values are two clients, wherever they come from; one value is one, wherever it comes from."""
+    one, same, other = with_value(part, "1"), with_value(part, "1", ELSEWHERE), with_value(part, "2")
+    assert key_of(part, *one) == key_of(part, *same)
+    assert key_of(part, *one) != key_of(part, *other)
+    assert key_of(f"ip+{part}", *one) != key_of(f"ip+{part}", *same)
+    assert key_of(f"ip+{part}", *one) != key_of(f"ip+{part}", *other)
+
+
+def test_address_is_a_part():
+    """The address of the client, and nothing else of the request."""
+    assert key_of("ip", ask()) == key_of("ip", ask(HTTP_USER_AGENT="x", user=User(pk=1), session="s"), "bob")
+    assert key_of("ip", ask()) != key_of("ip", ask(ELSEWHERE))
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part != "ip"])
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_absent_part_falls_back_to_the_address(part, nothing):
+    """Strangers without a value share at most an address, and nobody can spell it."""
+    key = key_of(part, *with_value(part, nothing))
+    assert key == key_of(part, *with_value(part, nothing))
+    assert key != key_of(part, *with_value(part, nothing, ELSEWHERE))
+    for value in (HERE, f"no {part}", "None", "no", f"no {part},{HERE}"):
+        assert key != key_of(part, *with_value(part, value))
+    assert key != key_of("ip", ask())
+
+
+def test_request_without_session_and_user_has_neither(rf):
+    """A project without the middleware counts by address."""
+    for key in ("session", "user"):
+        assert key_of(key, rf.get("/", REMOTE_ADDR=HERE)) == key_of(key, ask())
+
+
+def test_user_without_key_is_nobody():
+    """Users that were never saved share no client named None."""
+    assert key_of("user", ask(user=User(username="bob"))) == key_of("user", ask())
+
+
+def test_users_are_told_apart_from_numbers():
+    """A user's key is its primary key, whatever its type."""
+    assert key_of("user", ask(user=User(pk=1))) == key_of("user", ask(user=User(pk="1")))
+    assert key_of("user", ask(user=User(pk=0))) != key_of("user", ask())
+
+
+def test_request_of_drf_is_seen_through():
+    """DRF's own user, which would verify credentials, is not asked for."""
+    request = ask(user=User(pk=1))
+    assert key_of("user", request) == client_keys(LockoutPolicy(scope="s", key="user"), Request(request), None)[1][-1]
+
+
+values = st.none() | st.text(max_size=8) | st.sampled_from([HERE, ELSEWHERE, "no ua", "no username", "None", "2:ip,"])
+subjects = st.tuples(st.sampled_from([HERE, ELSEWHERE]), values, values, values, values, st.none() | st.integers(0, 3))
+
+
+def identify(subject):
+    address, identity, agent, header, session, number = subject
+    meta = {name: value for name, value in (("HTTP_USER_AGENT", agent), ("HTTP_X_KEY", header)) if value is not None}
+    return ask(address, None if number is None else User(pk=number), session, **meta), identity
+
+
+@given(subjects, subjects, st.lists(st.sampled_from(PARTS), min_size=1, unique=True).map("+".join))
+def test_keys_are_equal_only_if_their_parts_are(one, other, key):
+    """For all addresses, user names, user agents, headers, sessions and users, present or not."""
+
+    def meant(subject):
+        address, identity, agent, header, session, number = subject
+        found = dict(zip(PARTS, (address, agent, identity, number, session, header), strict=True))
+        return [
+            (part, found[part]) if found[part] not in (None, "") else ("absent", part, address)
+            for part in key.split("+")
+        ]
+
+    assert (meant(one) == meant(other)) == (key_of(key, *identify(one)) == key_of(key, *identify(other)))
+
+
+@given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
+def test_digest_is_framed(one, other):
+    """Parts can't be shifted over their boundaries, whatever separators they hold."""
+    assert (one == other) == (digest(*one) == digest(*other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("a", "b"), ("ab",)),
+        (("a", "b"), ("", "ab")),
+        (("a,b",), ("a", "b")),
+        (("1:a,",), ("a",)),
+        (("a,1:b",), ("a", "b")),
+        (("a\x00b",), ("a", "b")),
+        (("\ud800",), ("?",)),
+        (("\ud800",), ("\ufffd",)),
+        (("\ud83d\ude00",), ("\U0001f600",)),
+        (("é",), ("e\u0301",)),
+        ((), ("",)),
+    ],
+)
+def test_digest_tells_apart(one, other):
+    """Separators, surrogates and empty parts."""
+    assert digest(*one) != digest(*other)
+
+
+def test_user_name_is_not_the_address():
+    """Nor is a user agent, and the order of parts is part of the key."""
+    assert key_of("username", ask(), HERE) != key_of("ip", ask())
+    assert key_of("username", ask(), "x") != key_of("ua", ask(HTTP_USER_AGENT="x"))
+    assert key_of("ip+ua", ask(HTTP_USER_AGENT="x")) != key_of("ua+ip", ask(HTTP_USER_AGENT="x"))
+
+
+def test_key_depends_on_the_secret(settings):
+    """Who reads the cache can't compute whose entries they are."""
+    before = key_of("ip", ask()), tag("bob")
+    settings.SECRET_KEY = "another"
+    assert before != (key_of("ip", ask()), tag("bob"))
+
+
+def test_tag_is_of_the_exact_value():
+    """Types, cases and forms are different; nothing has no tag."""
+    assert tag("bob") == tag("bob")
+    known = ["bob", "BOB", "bob ", "1", 1, True, 1.0, b"bob", ["bob"], {"bob": 1}, "é", "e\u0301", "\ud800", [], {}, 0]
+    assert len(known) == len({tag(value) for value in known})
+    assert [tag(None), tag("")] == ["", ""]
+
+
+# Callables
+
+
+@pytest.mark.parametrize("value", ["x", "", None, HERE, 5, "\ud800", "x" * 1_000_000, ["x"]])
+def test_callable_may_be_the_key(value):
+    """It is given the request and the identity; what it returns is digested, whatever it is."""
+    seen = []
+    request = ask()
+    key = key_of(lambda *args: seen.append(args) or value, request, "bob")
+    assert [(request, "bob")] == seen
+    assert key == key_of(lambda *args: value, ask(), "eve")
+    assert key != key_of("ip", ask())
+    assert len(key) == 32
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_callable_that_knows_nobody_counts_the_address(nothing):
+    """Strangers share no client named None, and nobody can spell the one they have."""
+    key = key_of(lambda *args: nothing, ask())
+    assert key != key_of(lambda *args: nothing, ask(ELSEWHERE))
+    for value in ("None", HERE, "no callable"):
+        assert key != key_of(lambda *args, value=value: value, ask())
+
+
+def test_callable_counts_what_it_says(rf, verified):
+    """Guesses are counted by it alone; it has no ceiling unless one is given."""
+    view = lockout_protect(scope="s", key=lambda request, identity: f"{identity}@{request.GET['shop']}", max=2)(check)
+    for address in (HERE, ELSEWHERE):
+        assert view(rf.post("/?shop=a", FORM, REMOTE_ADDR=address)).status_code == 401
+    assert view(rf.post("/?shop=a", RIGHT)).status_code == 429
+    assert view(rf.post("/?shop=b", RIGHT)).status_code == 200
+    assert len(verified) == 3
+
+
+@pytest.mark.parametrize("wrong", ["", "ips", "ip,ua", "ip+", "ua+ua", "header:", "header:a b", None, 5, ("ip",)])
+def test_unknown_part_is_refused(wrong):
+    """With what is allowed."""
+    with pytest.raises(ValueError, match="parts of ip, ua, username, user, session, header:Name"):
+        Key.parse(wrong)
+
+
+# What the cache holds
+
+
+KEYS = [*PARTS, "ip+ua", "ip+username", "+".join(PARTS)]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("prefix", ["lockout", "p" * 100, "!#$%&~:.", "a.b:c"])
+def test_keys_are_valid_on_memcached(key, prefix, settings, verified):
+    """For all prefixes and scopes: heads, slots, elections and locks."""
+    settings.LOCKOUT_CACHE_PREFIX = prefix
+    seen = 0
+    for scope in ("s", "x" * 200, "Grüße an alle", "a:b.c"):
+        view = lockout_protect(scope=scope, key=key, max=12, ceiling=1, patience=0)(check)
+        for number in range(13):
+            request, _ = with_value("ua", "Mozilla \x01\x7f é" * 50)
+            request.POST = {**FORM, "password": f"wrong {number}"}
+            view(request)
+        names = [name for name in cache._cache if f":{prefix}:" in name]
+        assert len(names) > seen + 12
+        seen = len(names)
+        assert [warning for name in names for warning in memcache_key_warnings(name)] == []
+    assert len(verified) == 4 * 12
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_cache_holds_no_personal_data(key, verified):
+    """Neither keys nor values tell the user name, the address, the user agent or the password, nor a plain hash."""
+    private = ["bobby-tables", "203.0.113.77", "Mozilla/5.0 (X11)", "secret-guess", "header-value", "session-value"]
+    view = lockout_protect(scope="s", key=key, max=3)(check)
+    for word in ("secret-guess", "another-guess", "secret-guess", "secret-guess"):
+        request = ask(private[1], User(pk=424242), private[5], HTTP_USER_AGENT=private[2], HTTP_X_KEY=private[4])
+        request.POST = {"username": private[0], "password": word}
+        view(request)
+    assert len(verified) == 3
+    held = " ".join(f"{name} {pickle.loads(value)}" for name, value in cache._cache.items()).lower()
+    assert "locked" in held and "failed" in held
+    hashes = [
+        hashlib.new(name, word.encode()).hexdigest()[:16] for word in private for name in ("md5", "sha1", "sha256")
+    ]
+    for word in [*private, "424242", "bobby", *hashes]:
+        assert word.lower() not in held
+
+
+def test_values_are_short_ascii_strings(rf, verified):
+    """Every serializer and client library stores them."""
+    view = lockout_protect(scope="s", key="ip+username", max=3)(check)
+    for number in range(4):
+        view(rf.post("/", {"username": "bøb", "password": str(number)}))
+    values = [pickle.loads(value) for value in cache._cache.values()]
+    assert values and all(isinstance(value, str) and value.isascii() and len(value) < 100 for value in values)
+
+
+# The ceiling
+
+
+MADE_UP = {
+    "ip+ua": lambda number: {"HTTP_USER_AGENT": f"browser {number}"},
+    "ua": lambda number: {"HTTP_USER_AGENT": f"browser {number}"},
+    "header:X-Key": lambda number: {"HTTP_X_KEY": f"key {number}"},
+    "ip+header:X-Key+ua": lambda number: {"HTTP_X_KEY": f"key {number}"},
+    "username": lambda number: {"username": f"user {number}"},
+    "ip+username": lambda number: {"username": f"user {number}"},
+    "session": lambda number: {"session": f"session {number}"},
+    "ip+session": lambda number: {"session": f"session {number}"},
+}
+
+
+@pytest.fixture
+def guess():
+    """Try a password, with whatever a client can make up."""
+
+    def guess(view, form=FORM, address=HERE, username="bob", session=None, **meta):
+        request = ask(address, None, session, **meta)
+        request.POST = {**form, "username": username}
+        return view(request).status_code
+
+    return guess
+
+
+@pytest.mark.parametrize("key", MADE_UP)
+def test_ceiling_holds_what_a_client_makes_up(key, guess, verified):
+    """`ceiling * max` guesses from one address, whatever it says it is; then the correct password is refused."""
+    view = lockout_protect(scope="s", key=key, max=2, ceiling=3)(check)
+    statuses = [guess(view, **MADE_UP[key](number)) for number in range(20)]
+    assert statuses == 6 * [401] + 14 * [429]
+    assert guess(view, RIGHT) == 429
+    assert len(verified) == 6
+    assert guess(view, RIGHT, ELSEWHERE) == 200
+
+
+@pytest.mark.parametrize(
+    ("agents", "most"),
+    [
+        ([{"HTTP_USER_AGENT": f"{number}" + 1_000_000 * "x"} for number in range(10)], 6),
+        ([{"HTTP_USER_AGENT": 1_000_000 * "x" + f"{number}"} for number in range(10)], 6),
+        ([{"HTTP_USER_AGENT": f"\x00\x7f\xff {number}"} for number in range(10)], 6),
+        (10 * [{}], 2),
+        (10 * [{"HTTP_USER_AGENT": ""}], 2),
+        (5 * [{}, {"HTTP_USER_AGENT": ""}], 2),
+        ([{"HTTP_USER_AGENT": f"{number}"} if number % 2 else {} for number in range(10)], 6),
+    ],
+    ids=["1 MB", "1 MB before", "control", "missing", "empty", "missing or empty", "missing at times"],
+)
+def test_strange_user_agents(agents, most, guess, verified):
+    """However long, absent or empty the user agent, one address has no more than its ceiling."""
+    view = lockout_protect(scope="s", key="ip+ua", max=2, ceiling=3)(check)
+    for agent in agents:
+        guess(view, **agent)
+    assert guess(view, RIGHT) == 429
+    assert most == len(verified)
+
+
+def test_default_ceiling_is_five_times_the_maximum(guess, verified):
+    """key="ip+ua", max=5: five failures, or twenty-five from one address whatever the user agent."""
+    view = lockout_protect(scope="s", key="ip+ua", max=5)(check)
+    for _ in range(5):
+        guess(view, HTTP_USER_AGENT="one")
+    assert guess(view, HTTP_USER_AGENT="one") == 429
+    for number in range(30):
+        guess(view, HTTP_USER_AGENT=f"browser {number}")
+    assert guess(view, RIGHT, HTTP_USER_AGENT="another") == 429
+    assert len(verified) == 25
+
+
+def test_no_ceiling(guess, verified):
+    """ceiling=None leaves the address alone: each made-up client has its own guesses."""
+    view = lockout_protect(scope="s", key="ip+ua", max=1, ceiling=None)(check)
+    assert [guess(view, HTTP_USER_AGENT=f"browser {number}") for number in range(10)] == 10 * [401]
+    assert guess(view, RIGHT, HTTP_USER_AGENT="browser 3") == 429
+    assert guess(view, RIGHT, HTTP_USER_AGENT="another") == 200
+    assert len(verified) == 11
+
+
+@pytest.mark.parametrize("key", ["ip", "user", "ip+user"])
+def test_key_that_nobody_can_change_has_no_ceiling(key):
+    """Nobody can make up an address or be signed in as another."""
+    assert LockoutPolicy(scope="s", key=key).limits == (5,)
+    assert LockoutPolicy(scope="s", key=key, ceiling=3).limits == (15, 5)
+    assert len(client_keys(LockoutPolicy(scope="s", key=key), ask(), None)[1]) == 1
+    assert len(client_keys(LockoutPolicy(scope="s", key=key, ceiling=3), ask(), None)[1]) == 2
+
+
+def test_callable_may_have_a_ceiling(guess, verified):
+    """When it is given."""
+    view = lockout_protect(scope="s", key=lambda request, identity: request.headers["X-Key"], max=1, ceiling=4)(check)
+    for number in range(10):
+        guess(view, HTTP_X_KEY=f"{number}")
+    assert guess(view, RIGHT, HTTP_X_KEY="another") == 429
+    assert len(verified) == 4
+
+
+def test_ceiling_is_no_client_of_its_own():
+    """The ceiling of an address and the client of the same address are two counters."""
+    _, digests = client_keys(LockoutPolicy(scope="s", key="ip", ceiling=1), ask(), None)
+    assert len(set(digests)) == 2
+
+
+# Scopes
+
+
+def test_two_scopes_count_apart(guess, verified):
+    """A lock at one door leaves the other open."""
+    one, other = (lockout_protect(scope=scope, max=2, key="ip+ua")(check) for scope in ("one", "other"))
+    for _ in range(3):
+        guess(one)
+    assert (guess(one, RIGHT), guess(other, RIGHT)) == (429, 200)
+    assert len(verified) == 3
+
+
+def test_views_have_scopes_of_their_own(rf, verified):
+    """One policy without a scope over two views is two counters."""
+    protect = lockout_protect(max=1)
+
+    def first(request):
+        return check(request)
+
+    def second(request):
+        return check(request)
+
+    first, second = protect(first), protect(second)
+    assert (first(rf.post("/", FORM)).status_code, first(rf.post("/", RIGHT)).status_code) == (401, 429)
+    assert second(rf.post("/", RIGHT)).status_code == 200
+    assert len(verified) == 2
+
+
+def test_one_scope_joins_doors(guess, rf, verified):
+    """Views, policies and blocks of one scope share their counters."""
+    policy = LockoutPolicy(scope="one", max=4)
+    shared, again = lockout_protect(policy)(check), lockout_protect(scope="one", max=4)(check)
+    coroutine = async_to_sync(lockout_protect(scope="one", max=4)(acheck))
+    assert [guess(view) for view in (shared, again, coroutine)] == [401, 401, 401]
+    with policy.attempt(ask()):
+        pass
+    assert [guess(view, RIGHT) for view in (shared, again, coroutine)] == [429, 429, 429]
+    assert len(verified) == 3
+
+
+@pytest.mark.parametrize(("key", "elsewhere"), [("ip+username", 200), ("ip", 200), ("ip+ua", 200), ("username", 429)])
+def test_victim_elsewhere(key, elsewhere, guess, verified):
+    """A guesser locks itself out, not the account, unless the key is the user name alone."""
+    view = lockout_protect(scope="s", key=key, max=3)(check)
+    for _ in range(5):
+        guess(view)
+    assert (429, elsewhere) == (guess(view, RIGHT), guess(view, RIGHT, ELSEWHERE))
+    assert 3 + (elsewhere == 200) == len(verified)
+
+
+def test_other_accounts_of_a_locked_pair(guess, verified):
+    """By address and user name, colleagues of the victim behind the same address still sign in."""
+    view = lockout_protect(scope="s", key="ip+username", max=2)(check)
+    for _ in range(3):
+        guess(view)
+    assert guess(view, RIGHT) == 429
+    assert guess(view, {"password": "eves"}, username="eve") == 200
+    assert len(verified) == 3
+
+
+# Sessions and signed-in users, over the whole stack
+
+
+def visit(server, cookies=None, form=FORM, address=HERE):
+    client = Client(REMOTE_ADDR=address) if server == "wsgi" else DistantAsyncClient(address)
+    client.cookies.update(cookies or {})
+    answer = client.post("/", form) if server == "wsgi" else async_to_sync(client.post)("/", form)
+    return answer.status_code
+
+
+def signed_in(user):
+    client = Client()
+    client.force_login(user)
+    return client.cookies
+
+
+@pytest.fixture(params=[("wsgi", check), ("wsgi", acheck), ("asgi", check), ("asgi", acheck)])
+def door(request, settings, db):
+    """Mount a view of either kind and return how to visit it; sessions are in the database."""
+    server, view = request.param
+
+    def door(**arguments):
+        mount(settings, lockout_protect(scope="s", **arguments)(view))
+        return lambda *args, **kwargs: visit(server, *args, **kwargs)
+
+    return door
+
+
+@pytest.mark.parametrize("key", ["user", "session", "ip+user", "ip+session", "user+session"])
+def test_signed_in_clients_are_told_apart(key, door, verified):
+    """By who is signed in or by session; who is not yet is counted by address. No lookup runs on the event loop."""
+    visit = door(key=key, max=2, ceiling=None)
+    bob, eve = (signed_in(User.objects.create(pk=pk, username=name)) for pk, name in ((1, "bob"), (2, "eve")))
+    assert [visit(bob) for _ in range(3)] == [401, 401, 429]
+    assert [visit(eve), visit(bob, RIGHT)] == [401, 429]
+    assert [visit() for _ in range(3)] == [401, 401, 429]
+    assert (visit(None, RIGHT), visit(bob, RIGHT)) == (429, 429)
+    assert len(verified) == 5
+    assert (visit(None, RIGHT, ELSEWHERE), visit(eve, RIGHT)) == (200, 200)
+
+
+@pytest.mark.parametrize(("key", "elsewhere"), [("user", 429), ("ip+user", 200)])
+def test_signed_in_user_elsewhere(key, elsewhere, door, verified):
+    """The signed-in user is one client from every address, unless the address is part of the key."""
+    visit = door(key=key, max=1)
+    bob = signed_in(User.objects.create(pk=1, username="bob"))
+    assert [visit(bob), visit(bob, RIGHT)] == [401, 429]
+    assert elsewhere == visit(bob, RIGHT, ELSEWHERE)
+    assert 1 + (elsewhere == 200) == len(verified)
+
+
+def test_made_up_sessions_meet_the_ceiling(door, verified):
+    """A client can send any session cookie: one address has no more than its ceiling."""
+    visit = door(key="session", max=1, ceiling=3)
+    bob = User.objects.create(pk=1, username="bob")
+    for _ in range(6):
+        visit(signed_in(bob))
+    assert visit(signed_in(bob), RIGHT) == 429
+    assert len(verified) == 3
+
+
+def test_identity_is_folded_before_it_is_a_key():
+    """The key of a policy by user name is of the folded name."""
+    assert key_of("username", ask(), fold("BOB")) == key_of("username", ask(), fold(" bob"))

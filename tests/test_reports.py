@@ -1,0 +1,654 @@
+"""What is told of failures, locks and outages, to whom; and what is told to nobody: the passwords."""
+
+import logging
+import pickle
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import aauthenticate, authenticate
+from django.contrib.auth.backends import BaseBackend
+from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
+from django.dispatch import Signal
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.views.debug import ExceptionReporter
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from rest_framework.views import APIView
+
+from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect, signals
+from lockout_decorators.authentication import Call
+from lockout_decorators.drf import flavoured
+from lockout_decorators.exceptions import StoreError, StoreUnavailable
+from tests.backends import CountingBackend
+from tests.doors import FORM, RIGHT, acheck, check
+
+HERE = "192.0.2.1"
+NAMES = ["attempt_failed", "locked_out", "attempt_refused", "lockout_reset", "store_failed"]
+
+
+class FailingCache(LocMemCache):
+    """Fails on the calls that `fails` says, counted from 1, and on those of the names in `methods`."""
+
+    calls = 0
+    methods: tuple[str, ...] = ()
+
+    fails: Callable[[int], bool]
+
+    def _called(self, name):
+        cls = FailingCache
+        cls.calls += 1
+        if cls.fails(cls.calls) or name in cls.methods:
+            raise ConnectionError(f"no {name} to 10.0.0.9\r\nforged")
+
+    def get_many(self, *args, **kwargs):
+        self._called("get_many")
+        return super().get_many(*args, **kwargs)
+
+    def add(self, *args, **kwargs):
+        self._called("add")
+        return super().add(*args, **kwargs)
+
+    def set(self, *args, **kwargs):
+        self._called("set")
+        return super().set(*args, **kwargs)
+
+    def delete_many(self, *args, **kwargs):
+        self._called("delete_many")
+        return super().delete_many(*args, **kwargs)
+
+
+@pytest.fixture
+def outage(settings, monkeypatch):
+    """Make the calls of the cache fail: all, those for which `fails(number)` is true, or those of a name."""
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.FailingCache", "LOCATION": "failing"}}
+
+    def outage(fails=lambda number: True, methods=()):
+        monkeypatch.setattr(FailingCache, "calls", 0)
+        monkeypatch.setattr(FailingCache, "fails", staticmethod(fails), raising=False)
+        monkeypatch.setattr(FailingCache, "methods", methods)
+
+    outage(lambda number: False)
+    cache.clear()
+    return outage
+
+
+@pytest.fixture
+def told():
+    """The signals that were sent, as (name, sender, request, detail)."""
+    seen, receivers = [], []
+    for name in NAMES:
+
+        def receive(sender, request, detail, name=name, **kwargs):
+            seen.append(SimpleNamespace(name=name, sender=sender, request=request, detail=detail))
+
+        receivers.append(receive)
+        getattr(signals, name).connect(receive)
+    yield seen
+    for name, receive in zip(NAMES, receivers, strict=True):
+        getattr(signals, name).disconnect(receive)
+
+
+@pytest.fixture
+def lines(caplog):
+    """The package's log: (level, message)."""
+    caplog.set_level(logging.DEBUG, "lockout_decorators")
+
+    def lines():
+        records = [record for record in caplog.records if record.name == "lockout_decorators"]
+        return [(record.levelname, record.getMessage()) for record in records]
+
+    return lines
+
+
+def request_for(form=FORM, **meta):
+    return RequestFactory().post("/", form, **{"REMOTE_ADDR": HERE, **meta})
+
+
+class API(APIView):
+    """Asks as `check` does, inside DRF."""
+
+    def post(self, request):
+        return check(request)
+
+
+KINDS = {"sync": check, "async": acheck, "DRF": None}
+
+
+@pytest.fixture(params=KINDS)
+def protect(request):
+    """Protect a view of each kind; returns how to guess at it."""
+
+    def protect(**arguments):
+        target = KINDS[request.param] or API.as_view()
+        view = lockout_protect(**{"scope": "s", "max": 2, "patience": 0, **arguments})(target)
+        view = async_to_sync(view) if request.param == "async" else view
+        return lambda form=FORM, **meta: view(request_for(form, **meta))
+
+    return protect
+
+
+# Events
+
+
+def test_course_of_a_lock(protect, told, lines, verified, time_machine):
+    """A failure is INFO, a lock WARNING, a refusal DEBUG; each sends its signal, with one frozen detail."""
+    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+    guess = protect(lockout=60)
+    for form in (FORM, FORM, FORM, RIGHT):
+        guess(form)
+    assert len(verified) == 2
+    where = f"scope='s' address={HERE} username='bob'"
+    nobody = f"scope='s' address={HERE} username=None"
+    assert [
+        ("INFO", f"failed attempt 1 of 2: {where}"),
+        ("INFO", f"failed attempt 2 of 2: {where}"),
+        ("WARNING", f"locked out after 2 failures: {where}"),
+        ("DEBUG", f"attempt refused: {nobody}"),
+        ("DEBUG", f"attempt refused: {nobody}"),
+    ] == lines()
+    names = ["attempt_failed", "attempt_failed", "locked_out", "attempt_refused", "attempt_refused"]
+    assert names == [event.name for event in told]
+    open_, locked = (1, None, None), (2, 60, datetime(2030, 1, 1, 0, 1, tzinfo=UTC))
+    statuses = [event.detail.status for event in told]
+    assert [open_, locked, locked, locked, locked] == [(s.failures, s.retry_after, s.until) for s in statuses]
+    assert [status.locked for status in statuses] == [False, True, True, True, True]
+    assert {("s", 2)} == {(status.scope, status.maximum) for status in statuses}
+    assert [event.detail.username for event in told] == ["bob", "bob", "bob", None, None]
+    assert {(HERE, True, False)} == {(e.detail.address, e.detail.enforced, e.detail.ceiling) for e in told}
+    assert {HERE} == {event.request.META["REMOTE_ADDR"] for event in told}
+    assert {"s"} == {event.sender.scope for event in told}
+
+
+def test_lock_is_told_once(protect, told):
+    """However many guesses meet it."""
+    guess = protect(max=1, methods=())
+    for _ in range(10):
+        guess()
+    assert [event.name for event in told].count("locked_out") == 1
+    assert [event.name for event in told].count("attempt_refused") == 9
+    assert {"bob"} == {event.detail.username for event in told}
+
+
+def test_ceiling_is_told_as_such(protect, told, lines, verified):
+    """The lock of the address alone says so; the failures are the client's own."""
+    guess = protect(key="ip+ua", max=1, ceiling=2)
+    for number in range(3):
+        guess(HTTP_USER_AGENT=f"{number}")
+    assert len(verified) == 2
+    events = [(event.name, event.detail.ceiling, event.detail.status.maximum) for event in told]
+    assert [*events[:3], *sorted(events[3:5], key=lambda event: not event[1]), events[5]] == [
+        ("attempt_failed", False, 1),
+        ("locked_out", False, 1),
+        ("attempt_failed", False, 1),
+        ("locked_out", True, 2),
+        ("locked_out", False, 1),
+        ("attempt_refused", True, 2),
+    ]
+    assert ("WARNING", f"locked out after 2 failures (ceiling): scope='s' address={HERE} username='bob'") in lines()
+    assert ("DEBUG", f"attempt refused (ceiling): scope='s' address={HERE} username=None") in lines()
+
+
+def test_without_enforcement(protect, told, verified):
+    """Everything is told as it would be, and nobody is refused."""
+    guess = protect(enforce=False)
+    assert [guess(form).status_code for form in (FORM, FORM, FORM, RIGHT)] == [401, 401, 401, 200]
+    assert len(verified) == 4
+    names = [event.name for event in told]
+    assert names[:4] == ["attempt_failed", "attempt_failed", "locked_out", "attempt_refused"]
+    assert {False} == {event.detail.enforced for event in told}
+
+
+@pytest.mark.parametrize("reset", ["reset", "areset"])
+def test_reset_is_told(reset, told, lines):
+    """With the status that it left."""
+    policy, request = LockoutPolicy(scope="s", max=1), request_for()
+    with policy.attempt(request, "eve"):
+        pass
+    call = getattr(policy, reset)
+    (async_to_sync(call) if reset == "areset" else call)(request, "bob")
+    assert ("INFO", f"reset: scope='s' address={HERE} username='bob'") == lines()[-1]
+    event = told[-1]
+    assert ("lockout_reset", request, "bob") == (event.name, event.request, event.detail.username)
+    assert LockoutStatus("s", False, 0, 1) == event.detail.status
+
+
+def test_attempt_is_told(told, lines):
+    """Guesses that are verified by other means, too; success says nothing."""
+    policy = LockoutPolicy(scope="s", max=2)
+    with policy.attempt(request_for(), "bob") as attempt:
+        attempt.succeed()
+    assert (told, lines()) == ([], [])
+    with policy.attempt(request_for(), 5):
+        pass
+    assert ("INFO", f"failed attempt 1 of 2: scope='s' address={HERE} username='5'") == lines()[-1]
+    assert told[-1].detail.username == "5"
+
+
+@pytest.mark.parametrize(
+    ("username", "shown"),
+    [
+        ("bob\r\nforged: line", r"'bob\r\nforged: line'"),
+        ("a' b=\"c", r"""'a\' b="c'"""),
+        ("\x00\x1b[31m\x7f\x9b", r"'\x00\x1b[31m\x7f\x9b'"),
+        ("bøb\u2028\u202e", r"'b\xf8b\u2028\u202e'"),
+        ("\ud800", r"'\ud800'"),
+        ("%s%(x)s", "'%s%(x)s'"),
+        ("x" * 1_000_000, f"'{'x' * 80}'"),
+    ],
+)
+def test_user_name_is_escaped_and_cut(username, shown, told, lines):
+    """No line can be forged; a receiver gets the name as it was sent."""
+    with LockoutPolicy(scope="s").attempt(request_for(), username):
+        pass
+    assert [("INFO", f"failed attempt 1 of 5: scope='s' address={HERE} username={shown}")] == lines()
+    assert username == told[0].detail.username
+
+
+def test_scope_is_escaped(lines):
+    """A scope is ASCII in the log."""
+    with LockoutPolicy(scope="Grüße").attempt(request_for()):
+        pass
+    assert r"scope='Gr\xfc\xdfe'" in lines()[0][1]
+
+
+def test_quiet_log_is_quiet(protect, caplog, told):
+    """Levels that are off cost no message; signals are sent all the same."""
+    caplog.set_level(logging.CRITICAL, "lockout_decorators")
+    guess = protect(max=1)
+    for _ in range(2):
+        guess()
+    assert caplog.records == []
+    assert [event.name for event in told] == ["attempt_failed", "locked_out", "attempt_refused"]
+
+
+def test_nobody_need_listen(protect, verified):
+    """Without receivers and without enabled levels all works."""
+    guess = protect()
+    assert [guess(form).status_code for form in (FORM, FORM, RIGHT)] == [401, 401, 429]
+    assert len(verified) == 2
+
+
+@pytest.mark.parametrize("broken", [RuntimeError, LockedOut, KeyError])
+def test_receiver_that_raises_disturbs_nothing(broken, protect, verified, outage, caplog):
+    """Neither the count, nor the answer, nor the other receivers."""
+
+    def raising(**kwargs):
+        raise broken(LockoutStatus("s", True, 1, 1))
+
+    for name in NAMES:
+        getattr(signals, name).connect(raising)
+    try:
+        guess = protect()
+        assert [guess(form).status_code for form in (FORM, FORM, FORM, RIGHT)] == [401, 401, 429, 429]
+        outage()
+        assert guess(RIGHT).status_code == 503
+    finally:
+        for name in NAMES:
+            getattr(signals, name).disconnect(raising)
+    assert len(verified) == 2
+
+
+def test_asynchronous_receivers_are_served(protect):
+    """A receiver may be a coroutine function."""
+    seen = []
+
+    async def receive(detail, **kwargs):
+        seen.append(detail.username)
+
+    signals.attempt_failed.connect(receive)
+    try:
+        protect()()
+    finally:
+        signals.attempt_failed.disconnect(receive)
+    assert seen == ["bob"]
+
+
+def test_receiver_may_listen_to_one_policy(verified):
+    """By the policy as sender, be it that of a view."""
+    seen, views = [], [lockout_protect(scope=scope)(check) for scope in ("one", "other")]
+
+    def receive(sender, **kwargs):
+        seen.append(sender)
+
+    signals.attempt_failed.connect(receive, sender=views[0].lockout_policy)
+    for view in views:
+        view(request_for())
+    signals.attempt_failed.disconnect(receive, sender=views[0].lockout_policy)
+    assert [policy.scope for policy in seen] == ["one"]
+    assert len(verified) == 2
+
+
+def test_details_are_frozen():
+    """Facts are handed out, not state."""
+    status = LockoutStatus("s", False, 0, 1)
+    for fact in (status, signals.AttemptDetail(status, HERE), signals.StoreDetail("s", "a", OSError(), False)):
+        assert is_dataclass(fact) and not hasattr(fact, "__dict__")
+        for field in fields(fact):
+            with pytest.raises(FrozenInstanceError):
+                setattr(fact, field.name, None)
+
+
+def test_signals_are_five():
+    """Each is documented by name."""
+    assert set(NAMES) == {name for name, value in vars(signals).items() if isinstance(value, Signal)}
+
+
+# Outages
+
+
+def test_outage_lets_no_guess_pass(protect, outage, told, lines, verified):
+    """Closed: 503 with Retry-After, logged and signalled once per request; and it recovers by itself."""
+    guess = protect()
+    outage()
+    for number in range(1, 4):
+        answer = guess(RIGHT)
+        assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "30", "no-store")
+        assert number == len(told) == len(lines())
+    assert verified == []
+    for level, line in lines():
+        assert level == "ERROR"
+        assert line.startswith("cache 'default' failed, attempts are refused: scope='s' error=ConnectionError(")
+        assert line.isprintable() and "forged" in line
+    event = told[0]
+    assert (event.name, event.sender.scope, event.request.META["REMOTE_ADDR"]) == ("store_failed", "s", HERE)
+    assert (event.detail.scope, event.detail.alias, event.detail.fail_open) == ("s", "default", False)
+    assert isinstance(event.detail.error, ConnectionError)
+    outage(lambda number: False)
+    assert [guess(form).status_code for form in (RIGHT, FORM, FORM, RIGHT)] == [200, 401, 401, 429]
+    assert len(verified) == 3
+
+
+@pytest.mark.parametrize("arguments", [{"methods": ()}, {"key": "ip+username"}, {"key": "username"}])
+def test_outage_at_the_claim(arguments, protect, outage, told, lines, verified):
+    """Where there is no early look it is the claim that fails: the same answer."""
+    guess = protect(**arguments)
+    outage()
+    assert ((answer := guess(RIGHT)).status_code, answer["Retry-After"]) == (503, "30")
+    assert ([event.name for event in told], [level for level, _ in lines()]) == (["store_failed"], ["ERROR"])
+    assert verified == []
+
+
+@pytest.mark.parametrize("arguments", [{}, {"methods": ()}, {"key": "ip+ua"}, {"key": "username"}])
+def test_outage_fails_open_if_told_so(arguments, protect, outage, told, lines, verified, settings):
+    """LOCKOUT_FAIL_OPEN: guesses pass unguarded, told just as loudly, once per request."""
+    settings.LOCKOUT_FAIL_OPEN = True
+    guess = protect(**arguments)
+    outage()
+    assert [guess(form).status_code for form in (FORM, FORM, FORM, RIGHT)] == [401, 401, 401, 200]
+    assert 4 == len(verified) == len(told) == len(lines())
+    assert {("ERROR", True)} == {(level, "attempts go ahead unguarded" in line) for level, line in lines()}
+    assert {("store_failed", True)} == {(event.name, event.detail.fail_open) for event in told}
+
+
+def test_outage_without_enforcement(protect, outage, told, lines, verified):
+    """Nobody is refused under enforce=False, whatever happens."""
+    guess = protect(enforce=False)
+    outage()
+    assert [guess(form).status_code for form in (FORM, FORM, FORM, RIGHT)] == [401, 401, 401, 200]
+    assert 4 == len(verified) == len(told)
+    assert {True} == {event.detail.fail_open for event in told}
+
+
+@pytest.mark.parametrize("key", ["ip", "ip+ua", "username"])
+@pytest.mark.parametrize("number", range(1, 12))
+def test_outage_at_any_call(number, key, protect, outage, told, lines, verified):
+    """Whichever call of the cache fails: no 500, no guess without a slot, told once; a good login stays one."""
+    guess = protect(key=key)
+    for form in (FORM, RIGHT):
+        cache.clear()
+        for list_ in (told, verified):
+            list_.clear()
+        before = len([line for line in lines() if line[0] == "ERROR"])
+        outage(lambda call: call == number)
+        answer = guess(form)
+        failed = FailingCache.calls >= number
+        outages = [event for event in told if event.name == "store_failed"]
+        errors = [line for line in lines() if line[0] == "ERROR"][before:]
+        assert int(failed) == len(outages) == len(errors)
+        outage(lambda call: False)
+        if answer.status_code == 503:
+            assert failed and verified == []
+        else:
+            assert (200 if form is RIGHT else 401) == answer.status_code
+            assert len(verified) == 1
+
+
+@pytest.mark.parametrize("key", ["ip", "ip+ua"])
+def test_good_login_signs_in_though_its_slot_cannot_be_given_back(key, protect, outage, told, lines, verified):
+    """The outage is told; the slot stays taken until the window ends."""
+    guess = protect(key=key)
+    outage(lambda number: False, ("delete_many",))
+    assert guess(RIGHT).status_code == 200
+    assert [(event.name, len(lines())) for event in told] == [("store_failed", 1)]
+    outage(lambda number: False)
+    assert [guess(form).status_code for form in (FORM, RIGHT)] == [401, 429]
+    assert len(verified) == 2
+
+
+def test_failure_that_cannot_be_marked_keeps_its_slot(protect, outage, told, verified):
+    """An undecided slot is no free guess: only `max` are verified while nothing can be written."""
+    guess = protect()
+    outage(lambda number: False, ("set",))
+    assert [guess(form).status_code for form in (FORM, FORM, FORM, RIGHT)] == [401, 401, 429, 429]
+    assert len(verified) == 2
+    assert [event.name for event in told] == ["store_failed", "store_failed", "attempt_refused", "attempt_refused"]
+
+
+def test_read_only_cache_lets_no_guess_pass(protect, outage, verified):
+    """What can't be claimed isn't verified."""
+    guess = protect()
+    outage(lambda number: False, ("add", "set"))
+    assert [guess(form).status_code for form in (FORM, RIGHT)] == [503, 503]
+    assert verified == []
+
+
+@pytest.mark.parametrize("call", ["status", "reset", "astatus", "areset"])
+def test_hand_made_calls_raise(call, outage):
+    """Who asks for a status or a reset is told that there is none."""
+    policy = LockoutPolicy(scope="s")
+    outage()
+    function = getattr(policy, call)
+    with pytest.raises(StoreError, match="cache 'default': ConnectionError: no ") as caught:
+        (async_to_sync(function) if call.startswith("a") else function)(request_for())
+    assert ("default", ConnectionError) == (caught.value.alias, type(caught.value.error))
+
+
+@pytest.mark.parametrize("fail_open", [False, True])
+def test_outage_in_a_block(fail_open, outage, told, settings):
+    """`attempt()` raises StoreUnavailable, or goes ahead where it is told to fail open."""
+    settings.LOCKOUT_FAIL_OPEN = fail_open
+    policy = LockoutPolicy(scope="s")
+    outage()
+    if fail_open:
+        with policy.attempt(request_for()) as attempt:
+            attempt.succeed()
+    else:
+        with pytest.raises(StoreUnavailable) as caught:
+            policy.attempt(request_for()).__enter__()
+        assert (
+            caught.value.status.retry_after,
+            caught.value.status.locked,
+            caught.value.status_code,
+        ) == (30, False, 503)
+    assert [("store_failed", fail_open)] == [(event.name, event.detail.fail_open) for event in told]
+
+
+def test_failure_seen_in_the_response_meets_an_outage(outage, told, verified):
+    """The answer of the view stands; the outage is told."""
+    view = lockout_protect(scope="s", failure=lambda request, response: True)(lambda request: HttpResponse(status=401))
+    outage(lambda number: number > 1)
+    assert view(request_for()).status_code == 401
+    assert [event.name for event in told] == ["store_failed"]
+
+
+# What is raised
+
+
+@pytest.mark.parametrize("kind", [LockedOut, StoreUnavailable])
+@pytest.mark.parametrize("flavour", [lambda kind: kind, flavoured])
+@pytest.mark.parametrize("retry_after", [None, 1, 60])
+def test_exceptions_travel(kind, flavour, retry_after):
+    """They pickle, print and carry the status; inside DRF they are Throttled as well."""
+    status = LockoutStatus("s", True, 2, 2, retry_after, datetime.now(UTC) + timedelta(seconds=60))
+    raised = flavour(kind)(status)
+    again = pickle.loads(pickle.dumps(raised))
+    assert (type(raised), status, status) == (type(again), raised.status, again.status)
+    assert isinstance(raised, LockedOut)
+    assert (429 if kind is LockedOut else 503) == raised.status_code
+    wait = "" if retry_after is None else f" Retry after {retry_after} s."
+    assert f"{kind.message}{wait}" == str(raised) == str(again)
+    assert kind.__name__ in repr(raised) or kind.__name__ == type(raised).__name__
+
+
+def test_flavour_without_drf(monkeypatch):
+    """Where the project doesn't use DRF nothing of it is there."""
+    monkeypatch.delitem(sys.modules, "rest_framework.views")
+    assert (LockedOut, StoreUnavailable) == (flavoured(LockedOut), flavoured(StoreUnavailable))
+
+
+def test_store_error_names_cache_and_cause():
+    """And nothing that was stored."""
+    error = StoreError("default", OSError("down"))
+    assert str(error) == "cache 'default': OSError: down"
+
+
+# Passwords
+
+SECRET = "hunter2-the-secret"
+
+
+class Guarded(BaseBackend):
+    """Hides its own variables, as Django's do, and raises."""
+
+    @sensitive_variables()
+    def authenticate(self, request, username=None, password=None):
+        raise RuntimeError("the directory is down")
+
+    @sensitive_variables()
+    async def aauthenticate(self, request, username=None, password=None):
+        raise RuntimeError("the directory is down")
+
+
+@sensitive_post_parameters("password")
+def careful(request):
+    return HttpResponse(str(authenticate(request, username="bob", password=request.POST["password"])))
+
+
+async def acareful(request):
+    await aauthenticate(request, username="bob", password=request.POST["password"])
+
+
+@sensitive_post_parameters("password")
+def careful_but_broken(request):
+    authenticate(request, username="bob", password=request.POST["password"])
+    raise RuntimeError("the view is broken")
+
+
+async def acareful_but_broken(request):
+    await acareful(request)
+    raise RuntimeError("the view is broken")
+
+
+def caught(view, request):
+    """The report that Django makes of what `view` raises, as text and as HTML."""
+    request.sensitive_post_parameters = "__ALL__"
+    called = async_to_sync(view) if view.__name__.startswith("acareful") else view
+    with pytest.raises(RuntimeError) as raised:
+        called(request)
+    reporter = ExceptionReporter(request, raised.type, raised.value, raised.tb)
+    return reporter.get_traceback_text() + reporter.get_traceback_html()
+
+
+def raising(*args):
+    raise RuntimeError("a callable of the project")
+
+
+@pytest.mark.parametrize("views", [(careful, careful_but_broken), (acareful, acareful_but_broken)])
+@pytest.mark.parametrize(
+    "where", ["backend", "view", "cache, early", "cache, late", "username", "key", "refused", "receiver"]
+)
+def test_error_reports_show_no_password(where, views, settings, monkeypatch, outage, verified):
+    """Whoever raises, the frames of this package don't show what was tried."""
+    arguments = {"scope": "s", "methods": ()}
+    if where == "backend":
+        settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Guarded"]
+    elif where in ("username", "key"):
+        arguments[where] = raising
+    elif where == "refused":
+        monkeypatch.setattr("lockout_decorators.runners._refuse", raising)
+        with LockoutPolicy(scope="s", max=1).attempt(request_for(), "bob"):
+            pass
+        arguments["max"] = 1
+    elif where == "receiver":
+        monkeypatch.setattr("lockout_decorators.counting.Report.failed", raising)
+    elif where == "cache, early":
+        monkeypatch.setattr("lockout_decorators.counting.report_outage", raising)
+        arguments["methods"] = None
+        outage()
+    elif where == "cache, late":
+        monkeypatch.setattr("lockout_decorators.counting.report_outage", raising)
+        outage(lambda number: number > 1)
+    view = lockout_protect(**arguments)(views[where == "view"])
+    report = caught(view, request_for({"username": "bob", "password": SECRET}))
+    assert "RuntimeError" in report and "lockout_decorators" in report
+    assert SECRET not in report
+
+
+def test_report_would_show_it_otherwise():
+    """The test above can fail: a careless view's own frame is shown."""
+
+    def careless(request):
+        password = request.POST["password"]
+        raise RuntimeError(len(password))
+
+    report = caught(lockout_protect(scope="s")(careless), request_for({"password": SECRET}))
+    assert SECRET in report
+
+
+@pytest.mark.parametrize("view", [check, acheck])
+def test_log_and_signals_show_no_password(view, told, lines, outage, verified):
+    """Failures, locks, refusals and outages; nothing that is handed out holds it."""
+    view = lockout_protect(scope="s", max=2, methods=())(view)
+    guess = async_to_sync(view) if view.__name__ == "acheck" else view
+    for _ in range(3):
+        guess(request_for({"username": "bob", "password": SECRET}))
+    outage()
+    guess(request_for({"username": "bob", "password": SECRET}))
+    assert {"attempt_failed", "locked_out", "attempt_refused", "store_failed"} == {event.name for event in told}
+    assert len(verified) == 2
+    for text in (*map(repr, lines()), *(f"{event.detail!r} {event.detail}" for event in told)):
+        assert SECRET not in text
+
+
+def test_reprs_show_no_password():
+    """Policies, blocks, attempts and calls."""
+    policy, seen = LockoutPolicy(scope="s"), []
+    with policy.observe(request := request_for()) as block:
+        authenticate(request, username="bob", password=SECRET)
+        seen += [policy, block, vars(block), block._attempts, vars(block._attempts), *block._attempts.made]
+        seen += [Call({"username": "bob", "password": SECRET}, "backend"), vars(block._comparison)]
+    assert len(block._attempts.made) == 1
+    assert SECRET not in " ".join(f"{value!r} {value}" for value in seen)
+    assert re.fullmatch("<Call of backend>", repr(seen[-2]))
+
+
+def test_exceptions_show_no_password(verified):
+    """Neither in their text, nor in their arguments, nor in their causes."""
+    policy = LockoutPolicy(scope="s", max=1, methods=())
+    with policy.observe(request := request_for()):
+        authenticate(request, username="bob", password=SECRET)
+    with pytest.raises(LockedOut) as raised, policy.observe(request):
+        authenticate(request, username="bob", password=SECRET)
+    error = raised.value
+    while error is not None:
+        assert SECRET not in f"{error!r} {error} {error.args} {vars(error)}"
+        error = error.__cause__ or error.__context__
+    assert len(verified) == 1
+    assert CountingBackend.verified[0] == ("bob", SECRET)
