@@ -12,8 +12,8 @@ from .authentication import Call
 from .conf import conf
 from .counting import Attempt, Attempts
 from .exceptions import LockedOut
-from .identities import Comparison, account, account_field, is_blank
-from .keys import tag
+from .identities import Comparison, account_in, is_blank
+from .keys import NOBODY, Account, account_named
 from .store import Do, Work, arun, run
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class Block:
         self.response: Any = None
         self._attempts = Attempts(policy, request)
         self._held: Attempt | None = None
-        self._unasked: list[Any] = []
+        self._unasked: list[Account] = []
+        self._accounts: dict[Call, Account] = {}
         self._comparison = Comparison()
 
     @property
@@ -94,7 +95,7 @@ class Block:
         if policy.exempt and (yield Do(partial(policy.exempt, self.request))):
             return
         if self.eager:
-            self._held = yield from self._attempts.claim(self.username)
+            self._held = yield from self._attempts.claim(account_named(self.username))
         elif policy.looks_early(self.request):
             yield from self._attempts.look()
         self.open = True
@@ -118,11 +119,11 @@ class Block:
 
     def _settling(self) -> Work[None]:
         if self._judges and (yield Do(partial(self.policy.is_failure, self.request, self.response))):
-            self._unasked.append(None)
+            self._unasked.append(NOBODY)
         for attempt in self._attempts.made:
             yield from self._attempts.settle(attempt)
-        for named in self._unasked:
-            yield from self._attempts.count(named)
+        for account in self._unasked:
+            yield from self._attempts.count(account)
 
     # What the hook into django.contrib.auth asks of an open block
 
@@ -130,14 +131,15 @@ class Block:
         """Before a backend sees credentials: the attempt they belong to, with its slot. Raises LockedOut."""
         if is_blank(call.credentials):
             return None
-        named, field = self._account(call), account_field(call.credentials, self.policy.username)
-        secrets, values = self._comparison.digest(call.credentials, field), self._comparison.digest(call.credentials)
-        belongs = partial(Attempt.takes, secrets=secrets, values=values, backend=call.backend, limit=self.policy.calls)
+        field, value = account_in(call.credentials, self.policy.username, self.request)
+        account = self._accounts[call] = account_named(value)
+        secrets, named = self._comparison.digest(call.credentials, field), (field, call.credentials.get(field or ""))
+        belongs = partial(Attempt.takes, secrets=secrets, named=named, backend=call.backend, limit=self.policy.calls)
         attempt = next((attempt for attempt in self._attempts.made if belongs(attempt)), None)
         if attempt is None:
-            attempt = yield from self._attempts.claim(named)
+            attempt = yield from self._attempts.claim(account)
             belongs(attempt)
-        attempt.tags.add(tag(named))
+        attempt.tags.add(account.tag)
         return attempt
 
     def withdraw(self, attempt: Attempt, call: Call) -> Work[None]:
@@ -149,14 +151,11 @@ class Block:
     def succeed_at(self, attempt: Attempt, call: Call) -> Work[None]:
         """Settle at once: a slot is for the verification, not for the rest of the view."""
         if self.open and not attempt.settled:
-            attempt.verdict, attempt.tags = True, {tag(self._account(call))}
+            attempt.verdict, attempt.tags = True, {self._accounts[call].tag}
             yield from self._attempts.settle(attempt)
 
     def fail_at(self, attempt: Attempt | None, call: Call) -> None:
         """Take note; a failure of no known guess is counted on leaving."""
         self._judge(attempt, False)
         if attempt is None:
-            self._unasked.append(self._account(call))
-
-    def _account(self, call: Call) -> Any:
-        return account(call.credentials, self.policy.username, self.request)
+            self._unasked.append(account_named(account_in(call.credentials, self.policy.username, self.request)[1]))

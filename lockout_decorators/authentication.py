@@ -168,6 +168,7 @@ auth.load_backend = _observing(auth.load_backend)
 
 
 @receiver(user_login_failed, dispatch_uid="lockout_decorators")
+@sensitive_variables()
 def _failed(sender: Any, credentials: Mapping[str, Any], request: Any = None, **kwargs: Any) -> None:
     """Take the word for a failure. No I/O: the block settles it later.
 

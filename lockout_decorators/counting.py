@@ -11,7 +11,7 @@ from .drf import flavoured
 from .entries import Claim, Reading, Refused, View
 from .exceptions import LockedOut, LockoutStatus, StoreError, StoreUnavailable
 from .identities import fold, text_of
-from .keys import client_keys, tag
+from .keys import NOBODY, Account, account_named, client_keys
 from .reports import Report, report_outage, status_of
 from .slots import SilentStoreError, Slots, refusal
 from .store import Do, Store, Work
@@ -31,22 +31,22 @@ class Attempt:
     tags: set[str]
     claim: Claim | None = None
     secrets: bytes = b""
-    calls: list[tuple[bytes, set[str]]] = field(default_factory=list)
+    calls: list[tuple[Any, set[str]]] = field(default_factory=list)
     verdict: bool | None = None
     settled: bool = False
 
-    def takes(self, secrets: bytes, values: bytes, backend: str, limit: int) -> bool:
+    def takes(self, secrets: bytes, named: Any, backend: str, limit: int) -> bool:
         """Whether a call belongs to this guess: the same secrets, and not more than `limit` calls.
 
-        Other values beside the secrets, or a backend that was asked before, make it a further call.
+        Another account, or a backend that was asked before, makes it a further call.
         """
         if self.settled or self.secrets not in (b"", secrets):
             return False
         self.secrets = secrets
-        if self.calls and self.calls[-1][0] == values and backend not in self.calls[-1][1]:
+        if self.calls and self.calls[-1][0] == named and backend not in self.calls[-1][1]:
             self.calls[-1][1].add(backend)
         elif len(self.calls) < limit:
-            self.calls.append((values, {backend}))
+            self.calls.append((named, {backend}))
         else:
             return False
         return True
@@ -84,7 +84,7 @@ class Attempts:
 
     def look(self) -> Work[None]:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
-        attempt = yield from self._attempt(None)
+        attempt = yield from self._attempt(NOBODY)
         try:
             reading = yield from self._store.through(attempt.slots.look())
         except StoreError as error:
@@ -95,14 +95,14 @@ class Attempts:
             if refused := refusal(reading):
                 yield from self._refuse(attempt, refused)
 
-    def claim(self, named: Any) -> Work[Attempt]:
-        """A new guess at the account that `named` names, with its slot. Raises LockedOut."""
+    def claim(self, account: Account) -> Work[Attempt]:
+        """A new guess at `account`, with its slot. Raises LockedOut."""
         if self.refused:
             raise type(self.refused)(self.refused.status)
         for attempt in self.made:
             if attempt.verdict is False:
                 yield from self.settle(attempt)
-        attempt, result = yield from self._take(named, self.policy.patience if self.policy.enforce else 0)
+        attempt, result = yield from self._take(account, self.policy.patience if self.policy.enforce else 0)
         if isinstance(result, Refused):
             yield from self._refuse(attempt, result)
         elif result is None:
@@ -110,9 +110,9 @@ class Attempts:
         self.made.append(attempt)
         return attempt
 
-    def count(self, named: Any) -> Work[None]:
+    def count(self, account: Account) -> Work[None]:
         """A failure that nobody asked about beforehand: counted if a slot is left."""
-        attempt, result = yield from self._take(named, patience=0)
+        attempt, result = yield from self._take(account, patience=0)
         if isinstance(result, Refused):
             yield Do(partial(attempt.report.locked, result.fallen))
         yield from self.settle(attempt)
@@ -134,22 +134,22 @@ class Attempts:
         except StoreError as error:
             yield from self._fail_store(error)
 
-    def status(self, named: Any) -> Work[LockoutStatus]:
+    def status(self, username: Any) -> Work[LockoutStatus]:
         """How the client stands. Raises StoreError."""
-        attempt = yield from self._attempt(named)
+        attempt = yield from self._attempt(account_named(username))
         views = yield from self._store.through(attempt.slots.status())
         locked = refusal(Reading(0, list(views)))
         return status_of(self.policy.scope, locked.view if locked else views[-1])
 
-    def reset(self, named: Any) -> Work[None]:
+    def reset(self, username: Any) -> Work[None]:
         """Forget the client. Raises StoreError."""
-        attempt = yield from self._attempt(named)
+        attempt = yield from self._attempt(account_named(username))
         yield from self._store.through(attempt.slots.reset())
         yield Do(partial(attempt.report.reset, View(attempt.slots.counters[-1])))
 
-    def _take(self, named: Any, patience: float) -> Work[tuple[Attempt, Claim | Refused | None]]:
+    def _take(self, account: Account, patience: float) -> Work[tuple[Attempt, Claim | Refused | None]]:
         """Try to get a slot; None if the store is down."""
-        attempt, result = (yield from self._attempt(named)), None
+        attempt, result = (yield from self._attempt(account)), None
         early, self._early = self._early, None
         reading = early[1] if early and early[0] is attempt.slots else None
         if not self.outage:
@@ -162,14 +162,14 @@ class Attempts:
             self._own |= result.occupancies
         return attempt, result
 
-    def _attempt(self, named: Any) -> Work[Attempt]:
+    def _attempt(self, account: Account) -> Work[Attempt]:
         policy = self.policy
         if self._client is None or policy.key.needs_identity:
-            address, digests = yield Do(partial(client_keys, policy, self.request, fold(named)))
+            address, digests = yield Do(partial(client_keys, policy, self.request, fold(account.value)))
             self._client = address, Slots(policy.counters(digests))
         address, slots = self._client
-        username = None if named is None else text_of(named)
-        return Attempt(slots, Report(policy, self.request, address, username, slots.counters[-1].key), {tag(named)})
+        username = None if account.value is None else text_of(account.value)
+        return Attempt(slots, Report(policy, self.request, address, username, slots.counters[-1].key), {account.tag})
 
     def _refuse(self, attempt: Attempt, refused: Refused) -> Work[None]:
         yield Do(partial(attempt.report.refused, refused.view, refused.fallen))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 Steps = Generator["Operation", Any, T]
 
-PIECE = 16  # slots read at first; each further piece doubles what is known
+PIECE = 8  # slots read at first; each further piece doubles what is known
 
 
 def is_head(key: str) -> bool:
@@ -102,7 +102,7 @@ class View:
     @property
     def until(self) -> float | None:
         """The end of the lock by the clock of the host that wrote it; None for a lock without end."""
-        end = (self.head or "").partition(" ")[2]
+        end = self.head.partition(" ")[2] if self.head and self.locked else ""
         return float(end) if end else None
 
     @property

@@ -4,6 +4,7 @@ import hmac
 import secrets
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -14,21 +15,19 @@ UsernameFunction = Callable[[HttpRequest, Mapping[str, Any]], Any]
 
 LENGTH = 256  # characters of a folded user name; decomposed, it may be four times as long
 INVISIBLE = ("Mn", "Me", "Cf", "Cc")
-
-
-def account_field(credentials: Mapping[str, Any], username: str | UsernameFunction | None) -> str | None:
-    """The name of the credential that names the account, if there is one."""
-    names = (username,) if isinstance(username, str) else (get_user_model().USERNAME_FIELD, "username", "email")
-    return next((name for name in names if name in credentials), None)
+LIGATURES = {"\N{LATIN SMALL LETTER AE}": "ae", "\N{LATIN SMALL LIGATURE OE}": "oe"}  # casefolded
 
 
 @sensitive_variables()
-def account(credentials: Mapping[str, Any], username: str | UsernameFunction | None, request: HttpRequest) -> Any:
-    """The exact value that names the account; None if nothing does."""
+def account_in(
+    credentials: Mapping[str, Any], username: str | UsernameFunction | None, request: HttpRequest
+) -> tuple[str | None, Any]:
+    """The name of the credential that names the account, and the exact value that does; None where nothing does."""
+    names = (username,) if isinstance(username, str) else (get_user_model().USERNAME_FIELD, "username", "email")
+    field = next((name for name in names if name in credentials), None)
     if callable(username):
-        return username(request, credentials)
-    field = account_field(credentials, username)
-    return None if field is None else credentials[field]
+        return field, username(request, credentials)
+    return field, None if field is None else credentials[field]
 
 
 def text_of(value: Any) -> str:
@@ -42,12 +41,13 @@ def text_of(value: Any) -> str:
 def fold(value: Any) -> str | None:
     """The identity: `value` folded as far as any backend or collation might, so that variants are counted as one.
 
-    Cut to 1024 characters; NFKD without marks, format and control characters; casefolded; dotless i; stripped; cut to
-    256. None if nothing is left.
+    Cut to 1024 characters; NFKD without marks, format and control characters; casefolded; o for a letter o with stroke;
+    dotless i; stripped; cut to 256. None if nothing is left.
     """
     if value is None:
         return None
     text = _bare(_bare(text_of(value)[: 4 * LENGTH]).casefold())  # bare first: casefolding makes letters of some marks
+    text = "".join(c if c.isascii() else _base(c) for c in text)
     return text.replace("\N{LATIN SMALL LETTER DOTLESS I}", "i").strip()[:LENGTH].strip() or None
 
 
@@ -56,7 +56,18 @@ def _bare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in INVISIBLE)
 
 
-@sensitive_variables("credentials")
+@lru_cache(maxsize=1024)
+def _base(letter: str) -> str:
+    """The letter that `letter` is, by its Unicode name, with something added."""
+    if letter in LIGATURES:
+        return LIGATURES[letter]
+    try:
+        return unicodedata.lookup(unicodedata.name(letter, "").partition(" WITH ")[0])
+    except KeyError:
+        return letter
+
+
+@sensitive_variables()
 def is_blank(credentials: Mapping[str, Any]) -> bool:
     """Whether there is nothing to verify."""
     return all(value is None or (isinstance(value, str | bytes) and not value) for value in credentials.values())

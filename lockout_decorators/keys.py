@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
@@ -48,7 +48,9 @@ class Key:
         parts = tuple(value.split("+")) if isinstance(value, str) else ()
         unknown = [part for part in parts if part not in PARTS and not HEADER.fullmatch(part)]
         if not parts or unknown or len(set(parts)) < len(parts):
-            raise ValueError(f'parts of {", ".join(PARTS)}, header:Name joined by "+" (such as "ip+ua"), or a plain callable')
+            raise ValueError(
+                f'parts of {", ".join(PARTS)}, header:Name joined by "+" (as in "ip+ua"), or a plain callable'
+            )
         return cls(parts)
 
     def __str__(self) -> str:
@@ -109,6 +111,20 @@ def client_keys(policy: "LockoutPolicy", request: HttpRequest, identity: str | N
     if policy.ceiling is None:
         return address, [digest(*spelled)]
     return address, [digest("ceiling", policy.scope, policy.variant, address), digest(*spelled)]
+
+
+class Account(NamedTuple):
+    """Who is tried: the exact value that names the account (None: nothing does), and its tag."""
+
+    value: Any
+    tag: str
+
+
+NOBODY = Account(None, "")
+
+
+def account_named(value: Any) -> Account:
+    return Account(value, tag(value))
 
 
 def tag(account: Any) -> str:

@@ -169,8 +169,8 @@ class Slots:
         fallen = []
         for view in [view for view in views if view.full]:
             again = View(view.counter, view.head)
-            yield from self._survey(Reading(self.clock(), [again]), _has_unfailed)
-            if (again.head, again.slots) == (view.head, view.slots):
+            yield from self._survey(reading := Reading(self.clock(), [again]), _has_unfailed)
+            if (again.head, again.slots) == (view.head, view.slots) and self._is_fresh(reading):
                 lockout, election = view.counter.lockout, view.entry("lock")
                 view.head = "locked" if lockout is None else f"locked {self.now() + lockout:.3f}"
                 yield Write({view.counter.key: view.head}, lockout)

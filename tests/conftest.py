@@ -3,6 +3,7 @@ from secrets import token_hex
 
 import pytest
 from django.core.cache import cache
+from django.utils import translation
 
 from lockout_decorators import registry, scopes
 from tests import servers
@@ -19,6 +20,7 @@ def clean():
     CountingBackend.verified.clear()
     CountingBackend.delay = 0.0
     yield
+    translation.deactivate()  # what a request's Accept-Language left behind
     cache.clear()
     registry.registered.clear()
     registry.registered.update(registered)

@@ -55,7 +55,6 @@ REFUSED = {
 }
 
 
-
 async def coroutine_function(*args):
     """Its result is true, whatever it would say."""
 

@@ -472,23 +472,23 @@ def test_a_success_forgives_what_the_judged_tag_names():
 def test_a_success_reads_on_until_a_piece_without_an_entry():
     """What the claim had no need to read is read for forgiving, the head with it."""
     hands = Hands(max=1000)
-    found = failures(*["eve"] * 15, "bob") | {"K.g.47": "f47 failed bob"}
+    found = failures(*["eve"] * 7, "bob") | {"K.g.23": "f23 failed bob"}
     hands.play(
-        hands.slots.succeed(hands.knowing(failures(*["eve"] * 15), number=15), "bob"),
-        (piece(16, 48), OPEN | found),
-        (piece(48, 112), OPEN),
-        (Add("K.g.f47", "forgiven", KEPT), True),
-        (Delete(("K.g.15", "K.g.47")), None),
+        hands.slots.succeed(hands.knowing(failures(*["eve"] * 7), number=7), "bob"),
+        (piece(8, 24), OPEN | found),
+        (piece(24, 56), OPEN),
+        (Add("K.g.f23", "forgiven", KEPT), True),
+        (Delete(("K.g.7", "K.g.23")), None),
     )
 
 
 @pytest.mark.parametrize("found", [{}, {"K": "window h"}, {"K": LOCK}], ids=["ended", "another", "locked"])
 def test_a_success_that_meets_another_head_forgives_nothing(found):
     """Heads are read again with the rest: the failures of a window that is over are left alone."""
-    hands = Hands(max=17)
-    script = [(piece(16, 17), found)]
+    hands = Hands(max=9)
+    script = [(piece(8, 9), found)]
     if found == {"K": "window h"}:
-        script.append((piece(0, 16, generation="h"), found))
+        script.append((piece(0, 8, generation="h"), found))
     claim = hands.knowing(failures("bob"), number=1)
     hands.play(hands.slots.succeed(claim, "bob"), *script, (Delete(("K.g.1",)), None))
 
@@ -629,6 +629,18 @@ def test_a_second_look_that_differs_prevents_the_lock(again):
         (Write({"K.g.1": "own failed bob"}, KEPT), None),
         (piece(0, 2), OPEN | failures("eve", "bob")),
         (piece(0, 2), again),
+    )
+    assert fallen == ()
+
+
+def test_a_second_look_that_grew_old_prevents_the_lock():
+    """Rule 10: meanwhile a peer's lock may have come and gone; the next claimer finds what is still due."""
+    hands = Hands(max=1)
+    _, fallen = hands.play(
+        hands.slots.fail(hands.held(), "bob"),
+        (Write({"K.g.0": "own failed bob"}, KEPT), None),
+        (piece(0, 1), OPEN | failures("bob")),
+        (piece(0, 1), OPEN | failures("bob"), FRESH + 1),
     )
     assert fallen == ()
 
@@ -888,7 +900,7 @@ def test_a_ceiling_costs_at_most_two_round_trips_more(right, trips, record, max)
 
 @pytest.mark.parametrize(
     ("failed", "ends"),
-    [(0, [16]), (3, [16]), (16, [16, 48]), (112, [16, 48, 112, 240]), (999, [16, 48, 112, 240, 496, 1000])],
+    [(0, [8]), (3, [8]), (8, [8, 24]), (56, [8, 24, 56, 120]), (999, [8, 24, 56, 120, 248, 504, 1000])],
 )
 def test_slots_are_read_in_growing_pieces_up_to_the_first_free_one(failed, ends):
     """Rule 7: what a claim costs grows with the failures on record, slowly."""
@@ -904,12 +916,12 @@ def test_slots_are_read_in_growing_pieces_up_to_the_first_free_one(failed, ends)
 
 
 def test_the_failure_that_completes_a_thousand_costs_a_few_round_trips():
-    """Rule 7: the fullest of counters takes six pieces, each time it has to be read."""
+    """Rule 7: the fullest of counters takes seven pieces, each time it has to be read."""
     table = Table(OPEN, failures(*["eve"] * 999))
     claim = table.run(Hands(max=1000).slots.claim("bob"))
     table.asked.clear()
     table.run(Hands(max=1000).slots.fail(claim, "bob"))
-    assert [type(operation).__name__ for operation in table.asked] == ["Write", *["Read"] * 12, "Write", "Add"]
+    assert [type(operation).__name__ for operation in table.asked] == ["Write", *["Read"] * 14, "Write", "Add"]
     assert table["K"] == LOCK
 
 
@@ -928,7 +940,7 @@ def test_a_status_reads_all_slots_and_writes_nothing():
     """Behind a free slot there may be failures still."""
     hands = Hands(max=20)
     found = OPEN | {"K.g.1": "f1 failed bob", "K.g.19": "f19 failed eve"}
-    views = hands.play(hands.slots.status(), (Read(("K",)), OPEN), (piece(0, 16), found), (piece(16, 20), found))
+    views = hands.play(hands.slots.status(), (Read(("K",)), OPEN), (piece(0, 8), found), (piece(8, 20), found))
     assert views[0].failures == 2
 
 
