@@ -2,12 +2,44 @@
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, overload
 
 from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+
+from .exceptions import LockedOut
+from .identities import UsernameFunction
+from .keys import KeyFunction
 
 T = TypeVar("T")
+
+
+Duration = float | timedelta
+Failure = int | Iterable[int] | Callable[[HttpRequest, Any], bool | None]
+Username = str | UsernameFunction
+Response = str | Callable[[HttpRequest, LockedOut], Any]
+
+
+class PolicyArguments(TypedDict, total=False):
+    """The keyword arguments of `LockoutPolicy` and `lockout_protect`; see `LockoutPolicy`."""
+
+    key: str | KeyFunction
+    max: int
+    window: Duration
+    lockout: Duration | None
+    scope: str
+    cache: str
+    ceiling: int | None
+    username: Username | None
+    failure: Failure | None
+    credentials: Callable[[HttpRequest], bool] | None
+    calls: int
+    response: Response | None
+    methods: Iterable[str] | None
+    enforce: bool
+    exempt: Callable[[HttpRequest], bool] | None
+    patience: Duration
 
 
 class _Unset:

@@ -8,12 +8,12 @@ from django.http import HttpRequest
 
 from .conf import conf
 from .drf import flavoured
-from .entries import Claim, Reading, Refused, View
+from .entries import Claim, Reading, Refused, View, refusal
 from .exceptions import LockedOut, LockoutStatus, StoreError, StoreUnavailable
 from .identities import fold, text_of
 from .keys import NOBODY, Account, account_named, client_keys
 from .reports import Report, report_outage, status_of
-from .slots import SilentStoreError, Slots, refusal
+from .slots import SilentStoreError, Slots
 from .store import Do, Store, Work
 
 if TYPE_CHECKING:

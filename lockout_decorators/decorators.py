@@ -7,7 +7,8 @@ from typing import Any, TypeVar, Unpack
 import wrapt
 from django.http import HttpRequest
 
-from .policy import DERIVED, LockoutPolicy, PolicyArguments
+from .arguments import PolicyArguments
+from .policy import DERIVED, LockoutPolicy
 from .runners import call_view
 from .scopes import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
 

@@ -1,57 +1,11 @@
-"""What a store holds for a client, what a reading saw of it, and the operations that the slot protocol asks for.
+"""What a store holds for a client, and what a reading saw of it. Values and views only: no I/O, no clock, no Django."""
 
-Values and views only: no I/O, no clock, no Django.
-"""
-
-from collections.abc import Generator, Mapping, Set
+import math
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
-
-T = TypeVar("T")
-Steps = Generator["Operation", Any, T]
+from typing import NamedTuple
 
 PIECE = 8  # slots read at first; each further piece doubles what is known
-
-
-def is_head(key: str) -> bool:
-    """Whether `key` is a head's: the only keys that are used again after they have expired."""
-    return "." not in key.rpartition(":")[2]
-
-
-class Read(NamedTuple):
-    """Fetch; sent a mapping without the keys that are absent."""
-
-    keys: tuple[str, ...]
-
-
-class Add(NamedTuple):
-    """Store only if the key is absent; sent whether it was. `timeout` in seconds, None: for ever."""
-
-    key: str
-    value: str
-    timeout: float | None
-
-
-class Write(NamedTuple):
-    """Store in any case."""
-
-    entries: dict[str, str]
-    timeout: float | None
-
-
-class Delete(NamedTuple):
-    """Remove."""
-
-    keys: tuple[str, ...]
-
-
-class Sleep(NamedTuple):
-    """Wait."""
-
-    seconds: float
-
-
-Operation = Read | Add | Write | Delete | Sleep
 
 
 class Slot(NamedTuple):
@@ -132,6 +86,16 @@ class View:
         """No slot is free, but no lock is due: some guesses are still being verified."""
         return self.whole and not self.free and not self.full
 
+    @property
+    def unfailed(self) -> bool:
+        """What was read is enough to know that no lock is due."""
+        return any(slot is None or not slot.failed for slot in self.slots.values())
+
+    @property
+    def ends_free(self) -> bool:
+        """What was read is enough for forgiving: past a piece without any entry there is nothing on record."""
+        return bool(self.piece) and all(self.slots[number] is None for number in self.piece)
+
     def undecided(self, own: Set[str]) -> bool:
         """Whether a guess other than `own` may still give its slot back."""
         return any(slot and not slot.failed and slot.occupancy not in own for slot in self.slots.values())
@@ -205,3 +169,11 @@ class Refused:
 
     view: View
     fallen: tuple[View, ...] = ()
+
+
+def refusal(reading: Reading, fallen: tuple[View, ...] = ()) -> Refused | None:
+    """The lock among the views that ends last, if there is one."""
+    locked = [view for view in reading.views if view.locked]
+    if not locked:
+        return None
+    return Refused(max(locked, key=lambda view: math.inf if view.until is None else view.until), fallen)

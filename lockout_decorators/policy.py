@@ -1,55 +1,28 @@
 """LockoutPolicy: the rule, a frozen value, and the doors that lead to it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import timedelta
 from inspect import getattr_static
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
 from . import arguments as allowed
-from .arguments import UNSET, Argument
+from .arguments import UNSET, Argument, Response, Username
 from .attempts import Block
 from .conf import conf
 from .counting import Attempts
 from .entries import Counter
-from .exceptions import LockedOut, LockoutStatus
-from .keys import Key, KeyFunction
+from .exceptions import LockoutStatus
+from .keys import Key
 from .registry import register
 from .store import arun, run
-
-Duration = float | timedelta
-Failure = int | Iterable[int] | Callable[[HttpRequest, Any], bool | None]
-Username = str | Callable[[HttpRequest, Mapping[str, Any]], Any]
-Response = str | Callable[[HttpRequest, LockedOut], Any]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 IP, IP_UA = Key.parse("ip"), Key.parse("ip+ua")
 CEILING = 5  # times `max`, for keys that a client can change
 DERIVED = "(derived from the view)"  # the scope of a policy whose view is not known yet
-
-
-class PolicyArguments(TypedDict, total=False):
-    """The keyword arguments of `LockoutPolicy` and `lockout_protect`; see `LockoutPolicy`."""
-
-    key: str | KeyFunction
-    max: int
-    window: Duration
-    lockout: Duration | None
-    scope: str
-    cache: str
-    ceiling: int | None
-    username: Username | None
-    failure: Failure | None
-    credentials: Callable[[HttpRequest], bool] | None
-    calls: int
-    response: Response | None
-    methods: Iterable[str] | None
-    enforce: bool
-    exempt: Callable[[HttpRequest], bool] | None
-    patience: Duration
 
 
 @dataclass(frozen=True, kw_only=True)

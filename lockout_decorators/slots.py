@@ -10,14 +10,14 @@ Nothing here does I/O or imports Django: the methods of `Slots` are generators t
 results and return a verdict (as in httpx's auth flow, or h11). Whoever drives them decides about threads and tasks.
 """
 
-import math
 import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from .entries import Add, Claim, Counter, Delete, Held, Read, Reading, Refused, Sleep, Slot, Steps, View, Write
+from .entries import Claim, Counter, Held, Reading, Refused, Slot, View, refusal
+from .operations import Add, Delete, Read, Sleep, Steps, Write
 
 MARGIN = 60.0  # seconds by which slots outlive their head
 FRESH = MARGIN / 2  # seconds for which a reading may be acted upon
@@ -79,7 +79,7 @@ class Slots:
         """Free the guess's own slot, and the failed slots of the same tag, each only by whoever wins its occupancy."""
         keys = list(claim.keys)
         if tag and self._is_fresh(claim.reading):
-            yield from self._survey(claim.reading, _ends_free)
+            yield from self._survey(claim.reading, lambda view: view.ends_free)
             for view in claim.reading.views:
                 for number, slot in view.slots.items():
                     proven = slot if slot and slot.failed and slot.tag == tag else None
@@ -95,7 +95,7 @@ class Slots:
         failed = {held.key: str(Slot(held.slot.occupancy, True, tag)) for held in claim.held}
         yield Write(failed, max(held.counter.window for held in claim.held) + MARGIN)
         views = [View(held.counter, f"window {held.generation}") for held in claim.held]
-        yield from self._survey(Reading(self.clock(), views), _has_unfailed)
+        yield from self._survey(Reading(self.clock(), views), lambda view: view.unfailed)
         return views, (yield from self._lock(views))
 
     def release(self, claim: Claim) -> Steps[None]:
@@ -109,7 +109,7 @@ class Slots:
     def status(self) -> Steps[Sequence[View]]:
         """Read all that is on record; writes nothing."""
         reading = yield from self.look()
-        yield from self._survey(reading, _never)
+        yield from self._survey(reading, lambda view: False)
         return reading.views
 
     def _is_fresh(self, reading: Reading) -> bool:
@@ -122,7 +122,7 @@ class Slots:
         """
         if any(view.locked for view in reading.views):
             return ()
-        yield from self._survey(reading, _has_free)
+        yield from self._survey(reading, lambda view: view.free)
         fallen = yield from self._lock(reading.views)
         if all(view.head is None or view.free for view in reading.views):
             for view in [view for view in reading.views if view.head is None]:
@@ -131,7 +131,7 @@ class Slots:
                     view.open(head)
         return fallen
 
-    def _survey(self, reading: Reading, enough: Callable[[View], bool]) -> Steps[None]:
+    def _survey(self, reading: Reading, enough: Callable[[View], object]) -> Steps[None]:
         """Read the slots of open windows piece by piece, and all heads with them, until there is `enough`."""
         views = reading.views
         heads = tuple(view.counter.key for view in views)
@@ -169,7 +169,7 @@ class Slots:
         fallen = []
         for view in [view for view in views if view.full]:
             again = View(view.counter, view.head)
-            yield from self._survey(reading := Reading(self.clock(), [again]), _has_unfailed)
+            yield from self._survey(reading := Reading(self.clock(), [again]), lambda view: view.unfailed)
             if (again.head, again.slots) == (view.head, view.slots) and self._is_fresh(reading):
                 lockout, election = view.counter.lockout, view.entry("lock")
                 view.head = "locked" if lockout is None else f"locked {self.now() + lockout:.3f}"
@@ -184,30 +184,3 @@ class Slots:
         yield Add(key, value, self.counters[0].window + MARGIN)
         if (yield Read((key,))).get(key) != value:
             raise SilentStoreError(f"{key} could not be written and read back")
-
-
-def refusal(reading: Reading, fallen: tuple[View, ...] = ()) -> Refused | None:
-    """The lock among the views that ends last, if there is one."""
-    locked = [view for view in reading.views if view.locked]
-    if not locked:
-        return None
-    return Refused(max(locked, key=lambda view: math.inf if view.until is None else view.until), fallen)
-
-
-def _has_free(view: View) -> bool:
-    """Enough for a claim."""
-    return bool(view.free)
-
-
-def _has_unfailed(view: View) -> bool:
-    """Enough to know that no lock is due."""
-    return any(slot is None or not slot.failed for slot in view.slots.values())
-
-
-def _ends_free(view: View) -> bool:
-    """Enough for forgiving: past a piece without any entry there is nothing on record."""
-    return bool(view.piece) and all(view.slots[number] is None for number in view.piece)
-
-
-def _never(view: View) -> bool:
-    return False

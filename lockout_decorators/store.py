@@ -22,8 +22,8 @@ from django.core.files import locks
 from django.db import connections, router
 from django.utils import timezone
 
-from .entries import Add, Delete, Operation, Read, Sleep, Steps, Write, is_head
 from .exceptions import StoreError
+from .operations import Add, Delete, Operation, Read, Sleep, Steps, Write, is_head
 
 T = TypeVar("T")
 

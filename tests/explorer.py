@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from lockout_decorators.entries import Add, Claim, Counter, Delete, Read, Refused, Sleep, Steps, Write
+from lockout_decorators.entries import Claim, Counter, Refused
+from lockout_decorators.operations import Add, Delete, Read, Sleep, Steps, Write
 from lockout_decorators.slots import MARGIN, SilentStoreError, Slots
 
 WINDOW, LOCKOUT = 300, 600

@@ -10,8 +10,8 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutStatus, signals
+from lockout_decorators.arguments import PolicyArguments
 from lockout_decorators.conf import conf
-from lockout_decorators.policy import PolicyArguments
 from tests.doors import FORM, RIGHT
 
 ROOT = Path(__file__).parent.parent

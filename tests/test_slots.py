@@ -5,23 +5,9 @@ from itertools import count
 import pytest
 
 from lockout_decorators import slots as protocol
-from lockout_decorators.entries import (
-    PIECE,
-    Add,
-    Claim,
-    Counter,
-    Delete,
-    Held,
-    Read,
-    Reading,
-    Refused,
-    Sleep,
-    Slot,
-    View,
-    Write,
-    is_head,
-)
-from lockout_decorators.slots import FRESH, MARGIN, PAUSES, SilentStoreError, Slots, refusal
+from lockout_decorators.entries import PIECE, Claim, Counter, Held, Reading, Refused, Slot, View, refusal
+from lockout_decorators.operations import Add, Delete, Read, Sleep, Write, is_head
+from lockout_decorators.slots import FRESH, MARGIN, PAUSES, SilentStoreError, Slots
 
 WINDOW, LOCKOUT = 300, 600
 KEPT = WINDOW + MARGIN  # how long a slot lives

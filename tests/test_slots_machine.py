@@ -11,7 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lockout_decorators.entries import Add, Claim, Counter, Delete, Read, Refused, Sleep, Write
+from lockout_decorators.entries import Claim, Counter, Refused
+from lockout_decorators.operations import Add, Delete, Read, Sleep, Write
 from lockout_decorators.slots import Slots
 
 WINDOW, LOCKOUT = 300, 600

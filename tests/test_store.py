@@ -24,8 +24,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from lockout_decorators import LockedOut, LockoutPolicy
-from lockout_decorators.entries import Add, Claim, Counter, Delete, Read, Sleep, Write
+from lockout_decorators.entries import Claim, Counter
 from lockout_decorators.exceptions import StoreError, StoreUnavailable
+from lockout_decorators.operations import Add, Delete, Read, Sleep, Write
 from lockout_decorators.slots import LOST, MARGIN, SilentStoreError, Slots
 from lockout_decorators.store import Do, Store, _locked_files, arun, run, seconds
 from tests.servers import DATABASE, hang_up, stores
