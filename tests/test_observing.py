@@ -644,3 +644,35 @@ class TestTheSamePolicyTwice:
         with policy.observe(request_), policy.observe(other := rf.post("/", REMOTE_ADDR="192.0.2.1")):
             authenticate(other, username="bob", password="wrong")
         assert failures(policy, other) == 1
+
+
+@pytest.mark.parametrize("key", ["ip", "ip+username", "username", lambda request, identity: f"shop {identity}"])
+def test_a_verdict_in_the_response_is_refused_early_by_any_key(key, request_):
+    """Nobody knows a user name there: the address takes its place, and a callable is given None."""
+    policy = LockoutPolicy(scope="api", key=key, max=2, failure=lambda request, response: response.status_code == 401)
+    for _ in range(2):
+        with policy.observe(request_) as block:
+            block.response = HttpResponse(status=401)
+    with pytest.raises(LockedOut), policy.observe(request_):
+        pytest.fail("a third token was looked at")
+
+
+async def test_a_settlement_survives_a_second_cancellation(policy, request_):
+    """A client that hangs up while its failure is being marked has guessed all the same."""
+    marking = asyncio.Event()
+
+    async def view():
+        async with policy.observe(request_):
+            await aauthenticate(request_, username="bob", password="wrong")
+            marking.set()
+
+    task = asyncio.create_task(view())
+    await marking.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for _ in range(100):
+        if (await policy.astatus(request_)).failures:
+            break
+        await asyncio.sleep(0.01)
+    assert (await policy.astatus(request_)).failures == 1
