@@ -99,10 +99,11 @@ def _caches(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
                 id="lockout_decorators.E004",
             )
         else:
-            yield from _cache(alias, cache, [policy for policy in policies if policy.cache == alias])
+            yield from _cache(alias, cache)
+            yield from _size(alias, cache, [policy for policy in policies if policy.cache == alias])
 
 
-def _cache(alias: str, cache: Facts, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+def _cache(alias: str, cache: Facts) -> Iterator[CheckMessage]:
     if cache.forgets:
         yield Error(
             f"The cache {alias!r} is a DummyCache: nothing would ever be counted.",
@@ -128,6 +129,9 @@ def _cache(alias: str, cache: Facts, policies: Sequence[LockoutPolicy]) -> Itera
             hint="List the primary alone in LOCATION.",
             id="lockout_decorators.W005",
         )
+
+
+def _size(alias: str, cache: Facts, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
     needed = ADDRESSES * max(3 * max(policy.limits) + 3 for policy in policies)
     if cache.max_entries is not None and cache.max_entries < needed:
         yield Warning(
