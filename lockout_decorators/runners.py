@@ -18,7 +18,8 @@ from .responses import aanswer, answer, marked
 def call_view(policy: LockoutPolicy, view: Any, owner: Any, method: str, args: Any, kwargs: Any) -> Any:
     """What `view` answers, or for an async view a coroutine; `owner` is the object that it is a `method` of."""
     request = _request_of(view, args, kwargs)
-    refuse = partial(_refuse, policy, request, partial(drf.view_of, view, owner, request, args[1:], kwargs))
+    captured = {name: value for name, value in kwargs.items() if name != "request"}
+    refuse = partial(_refuse, policy, request, partial(drf.view_of, view, owner, request, args[1:], captured))
     runner = _arun if _is_async(view, owner, method) else _run
     return runner(policy.observe(request), partial(view, *args, **kwargs), refuse)
 

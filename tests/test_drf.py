@@ -376,3 +376,19 @@ def test_request_of_drf_without_a_view_is_answered_plainly(rf, verified):
     assert [answer.status_code for answer in answers] == [401, 429]
     assert answers[1].content.startswith(b"Too many failed attempts.")
     assert len(verified) == 1
+
+
+@pytest.mark.parametrize("spelling", [lambda view: view, lambda view: view.cls.as_view()], ids=["outside", "class"])
+def test_request_by_keyword_is_answered_by_the_view(rf, spelling):
+    """Early, with nothing but the request's name in the way."""
+
+    @lockout_protect(key="ip", max=1, scope="keyword")
+    class Door(PlainAPI):
+        def post(self, request):
+            raise NotImplementedError
+
+    view = spelling(lockout_protect(Door.lockout_policy)(Door.as_view()))
+    with Door.lockout_policy.attempt(rf.post("/")):
+        pass
+    response = view(request=rf.post("/"))
+    assert (response.status_code, "detail" in response.data) == (429, True)
