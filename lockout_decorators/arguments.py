@@ -13,6 +13,7 @@ from .identities import UsernameFunction
 from .keys import KeyFunction
 
 T = TypeVar("T")
+Given = TypeVar("Given")
 
 
 Duration = float | timedelta
@@ -50,7 +51,7 @@ class _Unset:
 UNSET: Final[Any] = _Unset()
 
 
-class Argument(Generic[T]):
+class Argument(Generic[Given, T]):
     """A validated attribute of a frozen policy. What was given, or a constant `default`, lies in the policy itself;
     otherwise `ask` is asked, with the policy, each time: that is how settings are read at the moment of use.
 
@@ -86,7 +87,7 @@ class Argument(Generic[T]):
 
     if TYPE_CHECKING:  # what the constructor takes is more than what the attribute gives
 
-        def __set__(self, policy: object, value: Any) -> None: ...
+        def __set__(self, policy: object, value: Given) -> None: ...
 
     def settle(self, values: dict[str, Any]) -> None:
         """Check what was given, or put the constant default there; raises ValueError."""

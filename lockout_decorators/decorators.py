@@ -30,7 +30,8 @@ def lockout_protect(
         raise TypeError(f"lockout_protect needs parentheses: write @lockout_protect() above {policy!r}.")
     if policy is not None and arguments:
         raise TypeError(f"lockout_protect takes a policy or arguments, not both: {', '.join(arguments)}.")
-    return _Protection(policy or LockoutPolicy(**{"scope": DERIVED, **arguments})).decorate
+    arguments.setdefault("scope", DERIVED)
+    return _Protection(policy or LockoutPolicy(**arguments)).decorate
 
 
 class _Protection:

@@ -1,6 +1,6 @@
 """LockoutPolicy: the rule, a frozen value, and the doors that lead to it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from inspect import getattr_static
 from typing import Any, ClassVar, Self
@@ -9,13 +9,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
 from . import arguments as allowed
-from .arguments import UNSET, Argument, Response, Username
+from .arguments import UNSET, Argument, Duration, Failure, Response, Username
 from .attempts import Block
 from .conf import conf
 from .counting import Attempts
 from .entries import Counter
 from .exceptions import LockoutStatus
-from .keys import Key
+from .keys import Key, KeyFunction
 from .registry import register
 from .store import arun, run
 
@@ -58,30 +58,30 @@ class LockoutPolicy:
 
     derived: ClassVar[bool] = False  # whether the scope was
 
-    key: Argument[Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
-    max: Argument[int] = Argument(
+    key: Argument[str | KeyFunction, Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
+    max: Argument[int, int] = Argument(
         allowed.whole(1, 1000), ask=lambda policy: conf.max_attempts, setting="LOCKOUT_MAX_ATTEMPTS"
     )
-    window: Argument[float] = Argument(
+    window: Argument[Duration, float] = Argument(
         allowed.duration(1), ask=lambda policy: conf.enforcement_window, setting="LOCKOUT_ENFORCEMENT_WINDOW"
     )
-    lockout: Argument[float | None] = Argument(
+    lockout: Argument[Duration | None, float | None] = Argument(
         allowed.optional(allowed.duration(1), "None for ever"), ask=lambda policy: conf.time, setting="LOCKOUT_TIME"
     )
-    scope: Argument[str] = Argument(allowed.name, UNSET)
-    cache: Argument[str] = Argument(allowed.name, ask=lambda policy: conf.cache, setting="LOCKOUT_CACHE")
-    ceiling: Argument[int | None] = Argument(
+    scope: Argument[str, str] = Argument(allowed.name, UNSET)
+    cache: Argument[str, str] = Argument(allowed.name, ask=lambda policy: conf.cache, setting="LOCKOUT_CACHE")
+    ceiling: Argument[int | None, int | None] = Argument(
         allowed.optional(allowed.whole(1, 1000)), ask=lambda policy: CEILING if policy.key.changeable else None
     )
-    username: Argument[Username | None] = Argument(allowed.optional(allowed.name_or_function))
-    failure: Argument[Any] = Argument(allowed.optional(allowed.failure))
-    credentials: Argument[Any] = Argument(allowed.optional(allowed.function))
-    calls: Argument[int] = Argument(allowed.whole(1, 10), 2)
-    response: Argument[Response | None] = Argument(allowed.optional(allowed.template_or_function))
-    methods: Argument[frozenset[str] | None] = Argument(allowed.optional(allowed.methods))
-    enforce: Argument[bool] = Argument(allowed.flag, True)
-    exempt: Argument[Any] = Argument(allowed.optional(allowed.function))
-    patience: Argument[float] = Argument(allowed.duration(0), 5)
+    username: Argument[Username | None, Username | None] = Argument(allowed.optional(allowed.name_or_function))
+    failure: Argument[Failure | None, Any] = Argument(allowed.optional(allowed.failure))
+    credentials: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
+    calls: Argument[int, int] = Argument(allowed.whole(1, 10), 2)
+    response: Argument[Response | None, Response | None] = Argument(allowed.optional(allowed.template_or_function))
+    methods: Argument[Iterable[str] | None, frozenset[str] | None] = Argument(allowed.optional(allowed.methods))
+    enforce: Argument[bool, bool] = Argument(allowed.flag, True)
+    exempt: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
+    patience: Argument[Duration, float] = Argument(allowed.duration(0), 5)
 
     def __post_init__(self) -> None:
         if self.scope is UNSET:

@@ -126,3 +126,9 @@ def status_attributes(status: LockoutStatus) -> None:
     assert_type(status.retry_after, int | None)
     assert_type(status.until, datetime | None)
     status.locked = False  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def arguments_of_a_policy_are_checked() -> None:
+    LockoutPolicy(scope="a", key=lambda request, identity: "x", window=timedelta(minutes=1), failure=[401, 403])
+    LockoutPolicy(scope="a", max="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    LockoutPolicy(scope="a", lockout="an hour")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
