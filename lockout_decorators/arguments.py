@@ -66,7 +66,9 @@ class Argument(Generic[Given, T]):
         setting: str = "",
     ) -> None:
         self.check: Callable[[Any], T] = check
-        self.default, self.ask, self.setting = default, ask, setting
+        self.default: object = default
+        self.ask: Callable[[Any], object] | None = ask
+        self.setting: str = setting
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
