@@ -385,7 +385,7 @@ def test_request_by_keyword_is_answered_by_the_view(rf, spelling):
     @lockout_protect(key="ip", max=1, scope="keyword")
     class Door(PlainAPI):
         def post(self, request):
-            raise NotImplementedError
+            """Not reached: the client is locked."""
 
     view = spelling(lockout_protect(Door.lockout_policy)(Door.as_view()))
     with Door.lockout_policy.attempt(rf.post("/")):

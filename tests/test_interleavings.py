@@ -58,7 +58,7 @@ def rules_at_the_end(world: World) -> None:
         failures = sum(1 for slot, _ in world.marked if slot.startswith(f"{counter.key}."))
         if failures == counter.max:
             assert (world.get(counter.key) or "").startswith("locked"), "rule 3: full, and no lock"
-    if not scenario.seeded and scenario.plans == (BOB,) * len(scenario.plans):
+    if not scenario.seeded and all(plan in (BOB, EVE) for plan in scenario.plans):
         assert world.verified == min(len(ends), *(counter.max for counter in scenario.counters)), "an early lock"
 
 
