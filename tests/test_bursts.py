@@ -14,7 +14,7 @@ from tests import guessers
 from tests.guessers import SCOPE, Job
 from tests.servers import stores
 
-ROUNDS = 10 if os.environ.get("CI") else 3  # of each kind; at home a sample has to do
+ROUNDS = 10 if os.environ.get("CI") else 2  # of each kind; at home a sample has to do
 MAX = 5
 WRONG = [("bob", f"wrong{number}") for number in range(guessers.PROCESSES * guessers.THREADS)]
 HONEST = 40
