@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from .arguments import PolicyArguments
 from .policy import DERIVED, LockoutPolicy
-from .runners import call_view
+from .runners import call_view, is_async
 from .scopes import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -72,11 +72,16 @@ class _Protection:
         return cls
 
     def protect(self, view: Any, policy: LockoutPolicy) -> Any:
+        known_async = is_async(view)
+
         def guard(view: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             owner = instance if instance is not None else getattr(unwrapped(view), "__self__", None)
+            if owner is None:
+                return call_view(policy, view, None, known_async, args, kwargs)
             method = getattr(unwrapped(view), "__name__", "")
-            rule = policy if owner is None else self.policy_in(type(owner), method)
-            return call_view(rule, view, owner, method, args, kwargs)
+            # `dispatch` is no coroutine function, but returns what the async handlers return.
+            awaits = known_async or (method == "dispatch" and getattr(owner, "view_is_async", False))
+            return call_view(self.policy_in(type(owner), method), view, owner, awaits, args, kwargs)
 
         return _Protected(view, guard, policy, self.policy_in)
 

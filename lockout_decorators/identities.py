@@ -88,7 +88,6 @@ class Comparison:
         spelled = [(name, self._spell(credentials[name])) for name in sorted(credentials) if name != without]
         return hmac.digest(self._key, ascii(spelled).encode(), "sha256")
 
-    @sensitive_variables()
     def _spell(self, value: Any) -> str:
         if isinstance(value, int):
             return hex(value)  # of any length, unlike decimal digits

@@ -15,12 +15,12 @@ from .policy import LockoutPolicy
 from .responses import aanswer, answer, marked
 
 
-def call_view(policy: LockoutPolicy, view: Any, owner: Any, method: str, args: Any, kwargs: Any) -> Any:
-    """What `view` answers, or for an async view a coroutine; `owner` is the object that it is a `method` of."""
+def call_view(policy: LockoutPolicy, view: Any, owner: Any, is_async: bool, args: Any, kwargs: Any) -> Any:
+    """What `view` answers, or for an async view a coroutine; `owner` is the object that it is a method of."""
     request = _request_of(view, args, kwargs)
     captured = {name: value for name, value in kwargs.items() if name != "request"}
     refuse = partial(_refuse, policy, request, partial(drf.view_of, view, owner, request, args[1:], captured))
-    runner = _arun if _is_async(view, owner, method) else _run
+    runner = _arun if is_async else _run
     return runner(policy.observe(request), partial(view, *args, **kwargs), refuse)
 
 
@@ -34,10 +34,8 @@ def _request_of(view: Any, args: Any, kwargs: Any) -> Any:
     return request
 
 
-def _is_async(view: Any, owner: Any, method: str) -> bool:
-    """A class-based view's `dispatch` is no coroutine function, but returns what its async handlers return."""
-    if method == "dispatch" and getattr(owner, "view_is_async", False):
-        return True
+def is_async(view: Any) -> bool:
+    """Whether `view` answers with a coroutine."""
     return iscoroutinefunction(view) or iscoroutinefunction(getattr(view, "__call__", None))  # noqa: B004
 
 
