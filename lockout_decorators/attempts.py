@@ -1,7 +1,7 @@
 """The context manager that everything rests on: it opens, decides and settles. One brain, with sync and async doors."""
 
 import asyncio
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +14,7 @@ from .counting import Attempt, Attempts
 from .exceptions import LockedOut
 from .identities import Comparison, account_in, is_blank
 from .keys import NOBODY, Account, account_named
-from .store import Do, Work, arun, run
+from .store import Work, arun, run
 
 if TYPE_CHECKING:
     from .policy import LockoutPolicy
@@ -45,7 +45,10 @@ class Block:
         self._held: Attempt | None = None
         self._unasked: list[Account] = []
         self._accounts: dict[Call, Account] = {}
-        self._comparison = Comparison()
+
+    @cached_property
+    def _comparison(self) -> Comparison:
+        return Comparison()
 
     @property
     def refused(self) -> LockedOut | None:
@@ -92,7 +95,7 @@ class Block:
         policy = self.policy
         if not conf.enabled or (not self.eager and authentication.peers(self, self.request)):
             return
-        if policy.exempt and (yield Do(partial(policy.exempt, self.request))):
+        if policy.exempt and (yield partial(policy.exempt, self.request)):
             return
         if self.eager:
             self._held = yield from self._attempts.claim(account_named(self.username))
@@ -118,7 +121,7 @@ class Block:
         return self.policy.failure is not None and self.response is not None and not self.guessed
 
     def _settling(self) -> Work[None]:
-        if self._judges and (yield Do(partial(self.policy.is_failure, self.request, self.response))):
+        if self._judges and (yield partial(self.policy.is_failure, self.request, self.response)):
             self._unasked.append(NOBODY)
         for attempt in self._attempts.made:
             yield from self._attempts.settle(attempt)

@@ -4,9 +4,11 @@
 `authenticate` before this module was imported. It hands out observed backends only while a block is open.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from functools import partial, update_wrapper
+from functools import lru_cache, partial, update_wrapper
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import wrapt
@@ -54,13 +56,16 @@ _asked: ContextVar[tuple[tuple[Block, Any], ...]] = ContextVar("lockout_decorato
 def enter(block: Block, request: Any) -> None:
     """From now on `block` watches this thread or task, and failures that are signalled with `request`."""
     _open.set((*_open.get(), block))
-    _home(request)[BLOCKS] = (*_blocks_of(request), block)
+    home = _home(request)
+    home[BLOCKS] = (*home.get(BLOCKS, ()), block)
 
 
 def leave(block: Block, request: Any) -> None:
-    _open.set(tuple(other for other in _open.get() if other is not block))
-    _asked.set(tuple(pair for pair in _asked.get() if pair[0] is not block))
-    _home(request)[BLOCKS] = tuple(other for other in _blocks_of(request) if other is not block)
+    _open.set(tuple([other for other in _open.get() if other is not block]))
+    if asked := _asked.get():
+        _asked.set(tuple([pair for pair in asked if pair[0] is not block]))
+    home = _home(request)
+    home[BLOCKS] = tuple([other for other in home.get(BLOCKS, ()) if other is not block])
 
 
 def peers(block: Block, request: Any) -> list[Block]:
@@ -97,23 +102,31 @@ class ObservedBackend(Proxy):
     def __init__(self, backend: Any, blocks: Sequence[Block]) -> None:
         super().__init__(backend)
         self._self_blocks = blocks
-        self._self_doors: dict[Any, Callable[..., Any]] = {}
+        self._self_doors: dict[str, Callable[..., Any]] = {}
 
     @property
     def authenticate(self) -> Callable[..., Any]:
-        return self._self_observed(_observe, self.__wrapped__.authenticate)
+        return self._self_doors.get("authenticate") or self._self_observed("authenticate", _observe)
 
     @property
     def aauthenticate(self) -> Callable[..., Any]:
-        return self._self_observed(_aobserve, self.__wrapped__.aauthenticate)
+        return self._self_doors.get("aauthenticate") or self._self_observed("aauthenticate", _aobserve)
 
-    def _self_observed(self, observe: Callable[..., Any], authenticate: Callable[..., Any]) -> Callable[..., Any]:
-        """`authenticate` with a look at it; made once, though Django takes it twice: for its signature, and to call."""
-        if observe not in self._self_doors:
-            name = f"{type(self.__wrapped__).__module__}.{type(self.__wrapped__).__qualname__}"
-            made = update_wrapper(partial(observe, authenticate, name, self._self_blocks), authenticate)
-            self._self_doors[observe] = made
-        return self._self_doors[observe]
+    def _self_observed(self, name: str, observe: Callable[..., Any]) -> Callable[..., Any]:
+        """The method with a look at it; made once, though Django takes it twice: for its signature, and to call."""
+        method, kind = getattr(self.__wrapped__, name), type(self.__wrapped__)
+        door: Any = partial(observe, method, f"{kind.__module__}.{kind.__qualname__}", self._self_blocks)
+        door = self._self_doors[name] = update_wrapper(door, method)
+        if isinstance(method, MethodType):
+            door.__signature__ = _signature(method.__func__)
+        return door  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=64)
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a method by its function: to find it out takes as long as all else that Django does here."""
+    signature = getattr(auth, "signature", inspect.signature)  # Django has its own, which spares late annotations
+    return signature(MethodType(function, object()))
 
 
 @sensitive_variables()

@@ -1,7 +1,7 @@
 """Claims, refuses and settles: what the attempts of one block do to the store, and what is told of it."""
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
@@ -14,7 +14,7 @@ from .identities import fold, text_of
 from .keys import NOBODY, Account, account_named, client_keys
 from .reports import Report, report_outage, status_of
 from .slots import SilentStoreError, Slots
-from .store import Do, Store, Work
+from .store import Store, Work
 
 if TYPE_CHECKING:
     from .policy import LockoutPolicy
@@ -27,7 +27,8 @@ class Attempt:
     """One guess: who is counted, the slots it holds, the calls that verify it, and the verdict."""
 
     slots: Slots
-    report: Report
+    address: str
+    account: Account
     tags: set[str]
     claim: Claim | None = None
     secrets: bytes = b""
@@ -77,23 +78,26 @@ class Attempts:
         self.made: list[Attempt] = []
         self.refused: LockedOut | None = None
         self.outage: bool = False
-        self._store = Store(policy.cache)
         self._client: tuple[str, Slots] | None = None
         self._early: tuple[Slots, Reading] | None = None
         self._own: set[str] = set()  # grows while other guesses of this request wait
 
+    @cached_property
+    def _store(self) -> Store:
+        return Store(self.policy.cache)
+
     def look(self) -> Work[None]:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
-        attempt = yield from self._attempt(NOBODY)
+        _, slots = yield from self._who(NOBODY)
         try:
-            reading = yield from self._store.through(attempt.slots.look())
+            reading = yield from self._store.through(slots.look())
         except StoreError as error:
             yield from self._fail_store(error)
             self._refuse_without_store()
         else:
-            self._early = attempt.slots, reading
+            self._early = slots, reading
             if refused := refusal(reading):
-                yield from self._refuse(attempt, refused)
+                yield from self._refuse((yield from self._attempt(NOBODY)), refused)
 
     def claim(self, account: Account) -> Work[Attempt]:
         """A new guess at `account`, with its slot. Raises LockedOut."""
@@ -114,7 +118,7 @@ class Attempts:
         """A failure that nobody asked about beforehand: counted if a slot is left."""
         attempt, result = yield from self._take(account, patience=0)
         if isinstance(result, Refused):
-            yield Do(partial(attempt.report.locked, result.fallen))
+            yield partial(self._report(attempt).locked, result.fallen)
         yield from self.settle(attempt)
 
     def settle(self, attempt: Attempt) -> Work[None]:
@@ -130,7 +134,7 @@ class Attempts:
                 yield from self._store.through(slots.succeed(claim, attempt.tag))
             else:
                 views, fallen = yield from self._store.through(slots.fail(claim, attempt.tag))
-                yield Do(partial(attempt.report.failed, views[-1], fallen))
+                yield partial(self._report(attempt).failed, views[-1], fallen)
         except StoreError as error:
             yield from self._fail_store(error)
 
@@ -145,7 +149,7 @@ class Attempts:
         """Forget the client. Raises StoreError."""
         attempt = yield from self._attempt(account_named(username))
         yield from self._store.through(attempt.slots.reset())
-        yield Do(partial(attempt.report.reset, View(attempt.slots.counters[-1])))
+        yield partial(self._report(attempt).reset, View(attempt.slots.counters[-1]))
 
     def _take(self, account: Account, patience: float) -> Work[tuple[Attempt, Claim | Refused | None]]:
         """Try to get a slot; None if the store is down."""
@@ -163,23 +167,29 @@ class Attempts:
         return attempt, result
 
     def _attempt(self, account: Account) -> Work[Attempt]:
-        policy = self.policy
-        if self._client is None or policy.key.needs_identity:
-            address, digests = yield Do(partial(client_keys, policy, self.request, fold(account.value)))
-            self._client = address, Slots(policy.counters(digests))
-        address, slots = self._client
-        username = None if account.value is None else text_of(account.value)
-        return Attempt(slots, Report(policy, self.request, address, username, slots.counters[-1].key), {account.tag})
+        address, slots = yield from self._who(account)
+        return Attempt(slots, address, account, {account.tag})
+
+    def _report(self, attempt: Attempt) -> Report:
+        username = None if attempt.account.value is None else text_of(attempt.account.value)
+        return Report(self.policy, self.request, attempt.address, username, attempt.slots.counters[-1].key)
+
+    def _who(self, account: Account) -> Work[tuple[str, Slots]]:
+        """The client's address and slots; asked once, unless the key depends on the account."""
+        if self._client is None or self.policy.key.needs_identity:
+            address, digests = yield partial(client_keys, self.policy, self.request, fold(account.value))
+            self._client = address, Slots(self.policy.counters(digests))
+        return self._client
 
     def _refuse(self, attempt: Attempt, refused: Refused) -> Work[None]:
-        yield Do(partial(attempt.report.refused, refused.view, refused.fallen))
+        yield partial(self._report(attempt).refused, refused.view, refused.fallen)
         if self.policy.enforce:
             self.refused = flavoured(LockedOut)(status_of(self.policy.scope, refused.view))
             raise self.refused
 
     def _fail_store(self, error: Exception) -> Work[None]:
         self.outage = True
-        yield Do(partial(report_outage, self.policy, self.request, error))
+        yield partial(report_outage, self.policy, self.request, error)
 
     def _refuse_without_store(self) -> None:
         if self.policy.enforce and not conf.fail_open:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 PIECE = 8  # slots read at first; each further piece doubles what is known
@@ -26,8 +26,7 @@ class Slot(NamedTuple):
         return f"{self.occupancy} {'failed' if self.failed else 'undecided'} {self.tag}"
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(NamedTuple):
     """One client under one policy: the key of its head, its number of slots, and seconds."""
 
     key: str
@@ -40,29 +39,33 @@ class Counter:
         return f"{self.key}.{generation}.{name}"
 
 
-@dataclass(slots=True, eq=False)
 class View:
-    """What was seen of a counter: the head, and the slots read so far (None: free)."""
+    """What was seen of a counter: the head, and the slots read so far (None: free).
 
-    counter: Counter
-    head: str | None = None
-    slots: dict[int, Slot | None] = field(default_factory=dict)
-    piece: range = range(0)
+    Attributes:
+        locked: Whether the head is a lock.
+        generation: The generation of the open window; empty without one.
+    """
 
-    @property
-    def locked(self) -> bool:
-        return self.head is not None and self.head.startswith("locked")
+    __slots__ = ("counter", "generation", "head", "locked", "piece", "slots")
+
+    def __init__(self, counter: Counter, head: str | None = None) -> None:
+        self.counter: Counter = counter
+        self.turn(head)
+
+    def turn(self, head: str | None) -> None:
+        """Another head: of what lies under it nothing is known."""
+        self.head: str | None = head
+        self.locked: bool = head is not None and head.startswith("locked")
+        self.generation: str = "" if head is None or self.locked else head.rpartition(" ")[2]
+        self.slots: dict[int, Slot | None] = {}
+        self.piece: range = range(0)
 
     @property
     def until(self) -> float | None:
         """The end of the lock by the clock of the host that wrote it; None for a lock without end."""
         end = self.head.partition(" ")[2] if self.head and self.locked else ""
         return float(end) if end else None
-
-    @property
-    def generation(self) -> str | None:
-        """The generation of the open window."""
-        return None if self.head is None or self.locked else self.head.rpartition(" ")[2]
 
     @property
     def whole(self) -> bool:
@@ -79,7 +82,7 @@ class View:
     @property
     def full(self) -> bool:
         """A lock is due."""
-        return self.generation is not None and self.failures == self.counter.max
+        return bool(self.generation) and self.failures == self.counter.max
 
     @property
     def busy(self) -> bool:
@@ -101,7 +104,7 @@ class View:
         return any(slot and not slot.failed and slot.occupancy not in own for slot in self.slots.values())
 
     def entry(self, name: object) -> str:
-        return self.counter.entry(str(self.generation), name)
+        return self.counter.entry(self.generation, name)
 
     def next_piece(self) -> range:
         """The slots to read next: more each time, so that even the fullest of counters takes a few round trips."""
@@ -110,17 +113,18 @@ class View:
 
     def open(self, head: str) -> None:
         """This guess has begun the generation: nothing is on record."""
-        self.head, self.piece = head, range(min(PIECE, self.counter.max))
+        self.turn(head)
+        self.piece = range(min(PIECE, self.counter.max))
         self.slots = dict.fromkeys(self.piece)
 
     def see(self, found: Mapping[str, str], piece: range) -> None:
         """Take in what was read: the head, and the slots of `piece` unless the head is another one now."""
         head = found.get(self.counter.key)
-        if head == self.head:
-            self.slots.update((number, Slot.parse(found.get(self.entry(number)))) for number in piece)
-            self.piece = piece or self.piece
-        else:
-            self.head, self.slots, self.piece = head, {}, range(0)
+        if head != self.head:
+            self.turn(head)
+        elif piece:
+            self.slots.update({number: Slot.parse(found.get(self.entry(number))) for number in piece})
+            self.piece = piece
 
 
 @dataclass(slots=True)
@@ -144,8 +148,7 @@ class Held(NamedTuple):
         return self.counter.entry(self.generation, self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A guess may be verified: it holds a slot of every counter."""
 
     reading: Reading
@@ -160,8 +163,7 @@ class Claim:
         return frozenset(held.slot.occupancy for held in self.held)
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """No guess: `view` is locked, or all its slots are held by guesses still being verified.
 
     `fallen` are the locks that this claim had to write and was elected to announce.

@@ -1,12 +1,13 @@
 """Who is tried: the credential that names the account, its folded form for counting, and the secrets beside it."""
 
-import hmac
-import secrets
+import os
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
@@ -23,11 +24,17 @@ def account_in(
     credentials: Mapping[str, Any], username: str | UsernameFunction | None, request: HttpRequest
 ) -> tuple[str | None, Any]:
     """The name of the credential that names the account, and the exact value that does; None where nothing does."""
-    names = (username,) if isinstance(username, str) else (get_user_model().USERNAME_FIELD, "username", "email")
+    usual = (_user_model(settings.AUTH_USER_MODEL).USERNAME_FIELD, "username", "email")
+    names = (username,) if isinstance(username, str) else usual
     field = next((name for name in names if name in credentials), None)
     if callable(username):
         return field, username(request, credentials)
     return field, None if field is None else credentials[field]
+
+
+@lru_cache(maxsize=4)
+def _user_model(name: str) -> Any:
+    return get_user_model()
 
 
 def text_of(value: Any) -> str:
@@ -80,13 +87,13 @@ class Comparison:
     """
 
     def __init__(self) -> None:
-        self._key = secrets.token_bytes(16)
+        self._key = os.urandom(16)
         self._objects: dict[int, object] = {}
 
     @sensitive_variables()
     def digest(self, credentials: Mapping[str, Any], without: str | None = None) -> bytes:
         spelled = [(name, self._spell(credentials[name])) for name in sorted(credentials) if name != without]
-        return hmac.digest(self._key, ascii(spelled).encode(), "sha256")
+        return sha256(self._key + ascii(spelled).encode()).digest()
 
     def _spell(self, value: Any) -> str:
         if isinstance(value, int):

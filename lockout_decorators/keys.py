@@ -94,13 +94,16 @@ def _value(part: str, request: HttpRequest, identity: str | None) -> str | None:
 
 def digest(*parts: str) -> str:
     """128 bits, in hexadecimal, of an HMAC-SHA256 of `parts`, each preceded by its length."""
-    framed = b"".join(b"%d:%b," % (len(part), part) for part in map(_encode, parts))
-    return hmac.digest(_key(settings.SECRET_KEY), framed, "sha256").hex()[:DIGEST]
+    framed = "".join([f"{len(part)}:{part}," for part in parts]).encode("utf-8", "surrogatepass")
+    mac = _mac(settings.SECRET_KEY).copy()
+    mac.update(framed)
+    return mac.hexdigest()[:DIGEST]
 
 
 @lru_cache(maxsize=4)
-def _key(secret: str | bytes) -> bytes:
-    return salted_hmac("lockout_decorators", "", secret=secret, algorithm="sha256").digest()
+def _mac(secret: str | bytes) -> hmac.HMAC:
+    key = salted_hmac("lockout_decorators", "", secret=secret, algorithm="sha256").digest()
+    return hmac.new(key, digestmod="sha256")
 
 
 def client_keys(policy: "LockoutPolicy", request: HttpRequest, identity: str | None) -> tuple[str, list[str]]:
@@ -130,7 +133,3 @@ def account_named(value: Any) -> Account:
 def tag(account: Any) -> str:
     """Recognises the exact value that named an account; empty where nothing did."""
     return digest("tag", type(account).__name__, text_of(account))[:16] if account not in (None, "") else ""
-
-
-def _encode(part: str) -> bytes:
-    return part.encode("utf-8", "surrogatepass")

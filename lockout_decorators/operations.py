@@ -25,12 +25,20 @@ class Add(NamedTuple):
     value: str
     timeout: float | None
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key,)
+
 
 class Write(NamedTuple):
     """Store in any case."""
 
     entries: dict[str, str]
     timeout: float | None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self.entries)
 
 
 class Delete(NamedTuple):
@@ -45,4 +53,5 @@ class Sleep(NamedTuple):
     seconds: float
 
 
-Operation = Read | Add | Write | Delete | Sleep
+Access = Read | Add | Write | Delete
+Operation = Access | Sleep

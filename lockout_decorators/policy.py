@@ -88,6 +88,8 @@ class LockoutPolicy:
             raise ValueError('LockoutPolicy: a policy made by hand names its scope: LockoutPolicy(scope="login").')
         for argument in fields(self):
             getattr_static(type(self), argument.name).settle(self.__dict__)
+        if "key" in self.__dict__:
+            self.__dict__.setdefault("ceiling", self.ceiling)
         if self.scope != DERIVED:
             register(self)
 
@@ -142,10 +144,8 @@ class LockoutPolicy:
                 'beforehand: write scope="..." to use it by hand.'
             )
         prefix, window, lockout = conf.cache_prefix, self.window, self.lockout
-        return tuple(
-            Counter(f"{prefix}:{digest}", limit, window, lockout)
-            for digest, limit in zip(digests, self.limits, strict=True)
-        )
+        pairs = zip(digests, self.limits, strict=True)
+        return tuple([Counter(f"{prefix}:{digest}", limit, window, lockout) for digest, limit in pairs])
 
     @property
     def variant(self) -> str:

@@ -36,7 +36,7 @@ def status_of(scope: str, view: View) -> LockoutStatus:
     return LockoutStatus(scope, view.locked, view.failures, view.counter.max, retry_after, until)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
     """Tells of one client. User names come from outside: they are cut and escaped before they reach the log.
 

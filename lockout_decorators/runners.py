@@ -1,10 +1,8 @@
 """Calls a view inside its block, and answers for those who are locked out: two thin runners."""
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from inspect import isawaitable
-from typing import Any
+from typing import Any, NamedTuple
 
 from asgiref.sync import iscoroutinefunction
 
@@ -15,23 +13,37 @@ from .policy import LockoutPolicy
 from .responses import aanswer, answer, marked
 
 
+class Visit(NamedTuple):
+    """A call of a view; `owner` is the object that it is a method of."""
+
+    policy: LockoutPolicy
+    view: Any
+    owner: Any
+    request: Any
+    args: Any
+    kwargs: Any
+
+    def refuse(self, how: Any, locked_out: Any, made: Any = None) -> Any:
+        """DRF's views answer by themselves, any other is answered for, unless the policy says what the answer is."""
+        if self.policy.response is not None:
+            return how(self.request, locked_out, self.policy.response)
+        if made is None and (view := self.find_view()) is not None:
+            with suppress(LockedOut):  # the project's exception handler may pass
+                made = drf.answer(view, self.request, locked_out)
+        return how(self.request, locked_out) if made is None else marked(made, locked_out)
+
+    def find_view(self) -> Any:
+        captured = {name: value for name, value in self.kwargs.items() if name != "request"}
+        return drf.view_of(self.view, self.owner, self.request, self.args[1:], captured)
+
+
 def call_view(policy: LockoutPolicy, view: Any, owner: Any, is_async: bool, args: Any, kwargs: Any) -> Any:
-    """What `view` answers, or for an async view a coroutine; `owner` is the object that it is a method of."""
-    request = _request_of(view, args, kwargs)
-    captured = {name: value for name, value in kwargs.items() if name != "request"}
-    refuse = partial(_refuse, policy, request, partial(drf.view_of, view, owner, request, args[1:], captured))
-    runner = _arun if is_async else _run
-    return runner(policy.observe(request), partial(view, *args, **kwargs), refuse)
-
-
-def _request_of(view: Any, args: Any, kwargs: Any) -> Any:
-    def bind(request: Any = None, /, *args: Any, **kwargs: Any) -> Any:
-        return kwargs.get("request") if request is None else request
-
-    request = bind(*args, **kwargs)
+    """What `view` answers, or for an async view a coroutine."""
+    request = args[0] if args and args[0] is not None else kwargs.get("request")
     if not hasattr(request, "META"):
         raise TypeError(f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs.")
-    return request
+    visit = Visit(policy, view, owner, request, args, kwargs)
+    return _arun(policy.observe(request), visit) if is_async else _run(policy.observe(request), visit)
 
 
 def is_async(view: Any) -> bool:
@@ -39,42 +51,30 @@ def is_async(view: Any) -> bool:
     return iscoroutinefunction(view) or iscoroutinefunction(getattr(view, "__call__", None))  # noqa: B004
 
 
-def _run(block: Block, call: Callable[[], Any], refuse: Callable[..., Any]) -> Any:
+def _run(block: Block, visit: Visit) -> Any:
     try:
         with block:
-            block.response = call()
+            block.response = visit.view(*visit.args, **visit.kwargs)
             _expect_response(block.response)
     except LockedOut as locked_out:
-        return refuse(answer, locked_out)
-    return refuse(answer, block.refused, block.response) if _is_refusal(block) else block.response
+        return visit.refuse(answer, locked_out)
+    return visit.refuse(answer, block.refused, block.response) if _is_refusal(block) else block.response
 
 
-async def _arun(block: Block, call: Callable[[], Awaitable[Any]], refuse: Callable[..., Any]) -> Any:
+async def _arun(block: Block, visit: Visit) -> Any:
     try:
         async with block:
-            block.response = await call()
+            block.response = await visit.view(*visit.args, **visit.kwargs)
     except LockedOut as locked_out:
-        made = refuse(aanswer, locked_out)
+        made = visit.refuse(aanswer, locked_out)
     else:
-        made = refuse(aanswer, block.refused, block.response) if _is_refusal(block) else block.response
+        made = visit.refuse(aanswer, block.refused, block.response) if _is_refusal(block) else block.response
     return await made if isawaitable(made) else made
 
 
 def _is_refusal(block: Block) -> bool:
     """Whether DRF has made the response of a refusal inside the view."""
     return block.refused is not None and getattr(block.response, "exception", False)
-
-
-def _refuse(
-    policy: LockoutPolicy, request: Any, find_view: Any, how: Any, locked_out: LockedOut, made: Any = None
-) -> Any:
-    """DRF's views answer by themselves, any other is answered for, unless the policy says what the answer is."""
-    if policy.response is not None:
-        return how(request, locked_out, policy.response)
-    if made is None and (view := find_view()) is not None:
-        with suppress(LockedOut):  # the project's exception handler may pass
-            made = drf.answer(view, request, locked_out)
-    return how(request, locked_out) if made is None else marked(made, locked_out)
 
 
 def _expect_response(response: Any) -> None:

@@ -10,8 +10,8 @@ Nothing here does I/O or imports Django: the methods of `Slots` are generators t
 results and return a verdict (as in httpx's auth flow, or h11). Whoever drives them decides about threads and tasks.
 """
 
+import os
 import random
-import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class SilentStoreError(Exception):
     """The store neither adds nor finds anything: it is down, whatever its client says."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Slots:
     """The slots of one client: those of its ceiling first, if it has one, then those of its key.
 
@@ -39,7 +39,7 @@ class Slots:
     counters: Sequence[Counter]
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
-    token: Callable[[], str] = lambda: secrets.token_hex(8)
+    token: Callable[[], str] = lambda: os.urandom(8).hex()
 
     def look(self) -> Steps[Reading]:
         """Read the heads: one round trip."""
@@ -149,7 +149,7 @@ class Slots:
             for number in view.free:
                 slot = Slot(self.token(), False, tag)
                 if (yield Add(view.entry(number), str(slot), view.counter.window + MARGIN)):
-                    held.append(Held(view.counter, str(view.generation), number, slot))
+                    held.append(Held(view.counter, view.generation, number, slot))
                     break
             else:
                 break
@@ -172,8 +172,9 @@ class Slots:
             yield from self._survey(reading := Reading(self.clock(), [again]), lambda view: view.unfailed)
             if (again.head, again.slots) == (view.head, view.slots) and self._is_fresh(reading):
                 lockout, election = view.counter.lockout, view.entry("lock")
-                view.head = "locked" if lockout is None else f"locked {self.now() + lockout:.3f}"
-                yield Write({view.counter.key: view.head}, lockout)
+                lock = "locked" if lockout is None else f"locked {self.now() + lockout:.3f}"
+                yield Write({view.counter.key: lock}, lockout)
+                view.turn(lock)
                 if (yield Add(election, "announced", view.counter.window + MARGIN)):
                     fallen.append(view)
         return tuple(fallen)

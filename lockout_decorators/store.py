@@ -3,13 +3,14 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from threading import get_ident
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.core.cache import BaseCache, caches
@@ -23,97 +24,88 @@ from django.db import connections, router
 from django.utils import timezone
 
 from .exceptions import StoreError
-from .operations import Add, Delete, Operation, Read, Sleep, Steps, Write, is_head
+from .operations import Access, Add, Delete, Read, Sleep, Steps, Write, is_head
 
 T = TypeVar("T")
 
 AHEAD = timedelta(seconds=1)  # how long before its time an expired head is removed from a database cache
 
 
-class Do(NamedTuple):
-    """Call a function that may block."""
-
-    function: Callable[[], Any]
-
-
-Work = Generator[Do | Sleep, Any, T]
+Work = Generator[Callable[[], Any] | Sleep, Any, T]  # yields what may block, and is sent what came of it
 
 
 def run(steps: Work[T]) -> T:
-    """Drive `steps`, which yield `Do` and `Sleep`, in this thread."""
+    """Drive `steps` in this thread."""
     resume, value = steps.send, None
-    while True:
-        try:
+    try:
+        while True:
             step = resume(value)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        try:
-            value, resume = _perform(step), steps.send
-        except Exception as error:
-            value, resume = error, steps.throw
+            try:
+                value, resume = _perform(step), steps.send
+            except Exception as error:
+                value, resume = error, steps.throw
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
 
 
 async def arun(steps: Work[T]) -> T:
     """See run(). Calls hop to Django's thread, sleeps stay on the loop."""
     resume, value = steps.send, None
-    while True:
-        try:
+    try:
+        while True:
             step = resume(value)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        try:
-            value, resume = await _aperform(step), steps.send
-        except Exception as error:
-            value, resume = error, steps.throw
+            try:
+                value, resume = await _aperform(step), steps.send
+            except Exception as error:
+                value, resume = error, steps.throw
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
 
 
-def _perform(step: Any) -> Any:
-    return time.sleep(step.seconds) if isinstance(step, Sleep) else step.function()
+def _perform(step: Callable[[], Any] | Sleep) -> Any:
+    return time.sleep(step.seconds) if isinstance(step, Sleep) else step()
 
 
-async def _aperform(step: Any) -> Any:
-    if isinstance(step, Sleep):
-        return await asyncio.sleep(step.seconds)
-    return await sync_to_async(step.function, thread_sensitive=True)()
+def _aperform(step: Callable[[], Any] | Sleep) -> Awaitable[Any]:
+    return asyncio.sleep(step.seconds) if isinstance(step, Sleep) else sync_to_async(step, thread_sensitive=True)()
 
 
-@dataclass(frozen=True, slots=True)
 class Store:
-    """A cache alias. The cache object is asked for anew each time, since it belongs to one thread."""
+    """A cache alias, as one request uses it; each thread has its own cache object."""
 
-    alias: str
+    __slots__ = ("_cache", "_thread", "alias")
+
+    def __init__(self, alias: str) -> None:
+        self.alias: str = alias
+        self._cache: Any = None
+        self._thread: int | None = None
 
     def through(self, steps: Steps[T]) -> Work[T]:
         """Turn the operations that `steps` yield into calls on the cache; StoreError is thrown into them."""
         resume, value = steps.send, None
-        while True:
-            try:
+        try:
+            while True:
                 operation = resume(value)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            step = operation if isinstance(operation, Sleep) else Do(partial(self.perform, operation))
-            try:
-                value, resume = (yield step), steps.send
-            except StoreError as error:
-                value, resume = error, steps.throw
+                try:
+                    step = operation if isinstance(operation, Sleep) else partial(self.perform, operation)
+                    value, resume = (yield step), steps.send
+                except StoreError as error:
+                    value, resume = error, steps.throw
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
 
-    def perform(self, operation: Operation) -> Any:
+    def perform(self, operation: Access) -> Any:
         """One round trip. Raises StoreError."""
         try:
-            cache = caches[self.alias]
-            match operation:
-                case Read(keys):
-                    with _exclusive(cache, keys):
-                        return cache.get_many(keys)
-                case Add(key, value, timeout):
-                    with _exclusive(cache, (key,)):
-                        return bool(cache.add(key, value, seconds(cache, timeout)))
-                case Write(entries, timeout):
-                    with _exclusive(cache, tuple(entries)):
-                        return _write(cache, entries, seconds(cache, timeout))
-                case Delete(keys):
-                    with _exclusive(cache, keys):
-                        return cache.delete_many(keys)
+            if self._thread != get_ident():
+                self._cache, self._thread = caches[self.alias], get_ident()
+            cache = self._cache
+            if isinstance(cache, FileBasedCache):
+                with _locked_files(Path(vars(cache)["_dir"]), operation.keys):
+                    return _ask(cache, operation)
+            if isinstance(cache, DatabaseCache):
+                _sweep(cache, [key for key in operation.keys if is_head(key)])
+            return _ask(cache, operation)
         except Exception as error:
             raise StoreError(self.alias, error) from error
 
@@ -153,24 +145,24 @@ def seconds(cache: BaseCache, timeout: float | None) -> int | None:
     return math.ceil(timeout) + (2 if isinstance(cache, DatabaseCache) else 0 if exact else 1)
 
 
-def _write(cache: BaseCache, entries: dict[str, str], timeout: int | None) -> None:
-    """By `set_many` even where it is one: Django's `set` on memcached deletes what could not be stored, silently."""
-    if failed := cache.set_many(entries, timeout):
-        raise OSError(f"not stored: {', '.join(failed)}")
-
-
-def _exclusive(cache: BaseCache, keys: tuple[str, ...]) -> Any:
-    """What a cache needs before its `get` and `add` are as good as atomic."""
-    if isinstance(cache, FileBasedCache):
-        return _locked_files(Path(vars(cache)["_dir"]), keys)
-    if isinstance(cache, DatabaseCache):
-        _sweep(cache, [key for key in keys if is_head(key)])
-    return nullcontext()
+def _ask(cache: BaseCache, operation: Access) -> Any:
+    match operation:
+        case Add(key, value, timeout):
+            return bool(cache.add(key, value, seconds(cache, timeout)))
+        case Read(keys):
+            return cache.get_many(keys)
+        case Write(entries, timeout):
+            # By set_many even where it is one: Django's `set` on memcached deletes what could not be stored, silently.
+            if failed := cache.set_many(entries, seconds(cache, timeout)):
+                raise OSError(f"not stored: {', '.join(failed)}")
+            return None
+        case _:
+            return cache.delete_many(operation.keys)
 
 
 @contextmanager
 def _locked_files(folder: Path, keys: tuple[str, ...]) -> Iterator[None]:
-    """Hold the OS locks of the clients that `keys` belong to; there are sixteen, taken in order."""
+    """Make `get` and `add` atomic: hold the OS locks of the clients of `keys`; there are sixteen, taken in order."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
         for stripe in sorted({key.rpartition(":")[2][0] for key in keys}):

@@ -582,7 +582,7 @@ def test_error_reports_show_no_password(where, views, settings, monkeypatch, out
     elif where in ("username", "key"):
         arguments[where] = raising
     elif where == "refused":
-        monkeypatch.setattr("lockout_decorators.runners._refuse", raising)
+        monkeypatch.setattr("lockout_decorators.runners.Visit.refuse", raising)
         with LockoutPolicy(scope="s", max=1).attempt(request_for(), "bob"):
             pass
         arguments["max"] = 1

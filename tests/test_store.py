@@ -28,11 +28,10 @@ from lockout_decorators.entries import Claim, Counter
 from lockout_decorators.exceptions import StoreError, StoreUnavailable
 from lockout_decorators.operations import Add, Delete, Read, Sleep, Write
 from lockout_decorators.slots import LOST, MARGIN, SilentStoreError, Slots
-from lockout_decorators.store import Do, Store, _locked_files, arun, run, seconds
+from lockout_decorators.store import Store, _locked_files, arun, run, seconds
 from tests.servers import DATABASE, hang_up, stores
 
 HEAD, SLOT = "lockout:a1", "lockout:a1.g.0"
-STORE = Store("default")
 
 
 def at_once(function, threads=8):
@@ -56,21 +55,21 @@ def at_once(function, threads=8):
 @pytest.mark.parametrize("store", stores(), indirect=True)
 def test_operations(store):
     """Every cache reads what was written, adds only what is absent, and deletes."""
-    assert STORE.perform(Add(HEAD, "window 1", 10)) is True
-    assert STORE.perform(Add(HEAD, "window 2", 10)) is False
-    STORE.perform(Write({SLOT: "x undecided "}, 10))
-    assert {HEAD: "window 1", SLOT: "x undecided "} == STORE.perform(Read((HEAD, SLOT, "lockout:a1.g.1")))
-    STORE.perform(Write({HEAD: "locked", SLOT: "x failed "}, None))
-    assert {HEAD: "locked", SLOT: "x failed "} == STORE.perform(Read((HEAD, SLOT)))
-    STORE.perform(Delete((HEAD, SLOT)))
-    assert {} == STORE.perform(Read((HEAD, SLOT)))
+    assert Store("default").perform(Add(HEAD, "window 1", 10)) is True
+    assert Store("default").perform(Add(HEAD, "window 2", 10)) is False
+    Store("default").perform(Write({SLOT: "x undecided "}, 10))
+    assert {HEAD: "window 1", SLOT: "x undecided "} == Store("default").perform(Read((HEAD, SLOT, "lockout:a1.g.1")))
+    Store("default").perform(Write({HEAD: "locked", SLOT: "x failed "}, None))
+    assert {HEAD: "locked", SLOT: "x failed "} == Store("default").perform(Read((HEAD, SLOT)))
+    Store("default").perform(Delete((HEAD, SLOT)))
+    assert {} == Store("default").perform(Read((HEAD, SLOT)))
 
 
 @pytest.mark.parametrize("store", stores(), indirect=True)
 def test_add_has_one_winner(store):
     """Of those who add the same entry at once, one succeeds."""
     for number in range(10):
-        assert 1 == sum(at_once(lambda key=f"{HEAD}.g.{number}": STORE.perform(Add(key, "x", 10))))
+        assert 1 == sum(at_once(lambda key=f"{HEAD}.g.{number}": Store("default").perform(Add(key, "x", 10))))
 
 
 # How long entries last
@@ -143,11 +142,6 @@ def assert_lives(store, expected):
         assert life == least or least - 1 < life <= least + 2
 
 
-def test_sleeping_is_not_for_the_store():
-    """A store does nothing about a Sleep: the runners sleep."""
-    assert STORE.perform(Sleep(60)) is None
-
-
 # Failures
 
 
@@ -155,7 +149,7 @@ def test_exceptions_become_store_errors(settings):
     """Whatever goes wrong is a StoreError that names the alias and carries the cause."""
     settings.CACHES = {"default": {"BACKEND": "tests.test_store.Truncating", "LOCATION": ""}}
     with pytest.raises(StoreError, match="cache 'default': TypeError: ") as caught:
-        STORE.perform(Read((HEAD,)))
+        Store("default").perform(Read((HEAD,)))
     assert caught.value.error is caught.value.__cause__
     with pytest.raises(StoreError, match="cache 'nowhere': InvalidCacheBackendError: "):
         Store("nowhere").perform(Read((HEAD,)))
@@ -165,7 +159,7 @@ def test_failed_writes_are_told(monkeypatch):
     """A cache that lists what it could not store, as memcached's do, has failed."""
     monkeypatch.setattr(LocMemCache, "set_many", lambda self, entries, timeout: [SLOT])
     with pytest.raises(StoreError, match=f"OSError: not stored: {SLOT}"):
-        STORE.perform(Write({HEAD: "locked", SLOT: "x"}, 10))
+        Store("default").perform(Write({HEAD: "locked", SLOT: "x"}, 10))
 
 
 def test_store_errors_reach_the_protocol(monkeypatch):
@@ -178,14 +172,14 @@ def test_store_errors_reach_the_protocol(monkeypatch):
         return (yield Add(HEAD, "window 1", 10))
 
     monkeypatch.setattr(LocMemCache, "get", lambda *args, **kwargs: 1 / 0)
-    assert run(STORE.through(steps())) is True
+    assert run(Store("default").through(steps())) is True
 
 
 def test_store_errors_leave_a_protocol_that_ignores_them(monkeypatch):
     """A failure that nobody handles comes out of the runner."""
     monkeypatch.setattr(LocMemCache, "get", lambda *args, **kwargs: 1 / 0)
     with pytest.raises(StoreError, match="ZeroDivisionError"):
-        run(STORE.through(iter_steps(Read((HEAD,)))))
+        run(Store("default").through(iter_steps(Read((HEAD,)))))
 
 
 def iter_steps(*steps):
@@ -225,7 +219,7 @@ def test_silent_store(settings):
     """A cache that neither adds nor finds anything is an outage, and the guess is refused."""
     settings.CACHES = {"default": {"BACKEND": "tests.test_store.Silent"}}
     with pytest.raises(SilentStoreError, match="could not be written and read back"):
-        run(STORE.through(slots().claim("", patience=5)))
+        run(Store("default").through(slots().claim("", patience=5)))
     with pytest.raises(StoreUnavailable):
         guess(LockoutPolicy(key="ip", scope="silent"))
 
@@ -240,7 +234,7 @@ def test_silent_store_and_fail_open(settings):
 def test_contended_store(settings, monkeypatch):
     """Lost races, however many, are no outage while the cache keeps what it is given."""
     settings.CACHES = {"default": {"BACKEND": "tests.test_store.Contended", "LOCATION": "contended"}}
-    assert isinstance(run(STORE.through(slots().claim("", patience=5))), Claim)
+    assert isinstance(run(Store("default").through(slots().claim("", patience=5))), Claim)
     assert 0 == Contended.lost
     Contended.lost = 2 * LOST + 1
 
@@ -261,7 +255,7 @@ def test_file_operations_exclude_each_other(store, monkeypatch):
 
     monkeypatch.setattr(FileBasedCache, "has_key", slow_has_key)
     assert [True, True] == at_once(lambda: cache.add("plain", "x", 10), 2)
-    assert [False, True] == sorted(at_once(lambda: STORE.perform(Add(SLOT, "x", 10)), 2))
+    assert [False, True] == sorted(at_once(lambda: Store("default").perform(Add(SLOT, "x", 10)), 2))
 
 
 @pytest.mark.parametrize("store", stores("files"), indirect=True)
@@ -269,12 +263,12 @@ def test_file_operations_wait(store):
     """While one operates on a client's entries another waits; other clients' entries are free."""
     done = []
 
-    thread = threading.Thread(target=lambda: done.append(STORE.perform(Add(SLOT, "x", 10))))
+    thread = threading.Thread(target=lambda: done.append(Store("default").perform(Add(SLOT, "x", 10))))
     with _locked_files(Path(cache._dir), (HEAD, SLOT, "lockout:b1")):
         thread.start()
         thread.join(0.2)
         assert [] == done
-        assert STORE.perform(Add("lockout:c1", "x", 10))
+        assert Store("default").perform(Add("lockout:c1", "x", 10))
     thread.join()
     assert [True] == done
 
@@ -283,8 +277,8 @@ def test_file_operations_wait(store):
 def test_file_folder_may_vanish(store):
     """The folder of a file cache can be deleted at any time."""
     shutil.rmtree(cache._dir)
-    assert {} == STORE.perform(Read((HEAD,)))
-    assert STORE.perform(Add(HEAD, "window 1", 10))
+    assert {} == Store("default").perform(Read((HEAD,)))
+    assert Store("default").perform(Add(HEAD, "window 1", 10))
 
 
 # Database caches
@@ -303,10 +297,10 @@ def expire(key, after):
 @pytest.mark.parametrize(("after", "expected"), [(-1, {}), (0.5, {}), (1.5, {HEAD: "window 1"})])
 def test_database_sweep(store, after, expected):
     """A head that is expired, or will be within a second, is gone before it is read; a later one is not touched."""
-    STORE.perform(Add(HEAD, "window 1", 60))
+    Store("default").perform(Add(HEAD, "window 1", 60))
     expire(HEAD, after)
-    assert expected == STORE.perform(Read((HEAD,)))
-    assert (not expected) is STORE.perform(Add(HEAD, "window 2", 60))
+    assert expected == Store("default").perform(Read((HEAD,)))
+    assert (not expected) is Store("default").perform(Add(HEAD, "window 2", 60))
 
 
 @pytest.mark.parametrize("store", stores("sqlite", "postgresql"), indirect=True)
@@ -314,17 +308,19 @@ def test_database_add_on_an_expired_head(store):
     """Of those who add a head at once where an expired one lies, one succeeds, and its head stays."""
     for number in range(10):
         key = f"lockout:a{number}"
-        STORE.perform(Add(key, "window 0", 60))
+        Store("default").perform(Add(key, "window 0", 60))
         expire(key, -1)
         values = iter(range(1, 9))
-        won = at_once(lambda key=key, values=values: (value := next(values), STORE.perform(Add(key, str(value), 60))))
-        assert [STORE.perform(Read((key,)))[key]] == [str(value) for value, added in won if added]
+        won = at_once(
+            lambda key=key, values=values: (value := next(values), Store("default").perform(Add(key, str(value), 60)))
+        )
+        assert [Store("default").perform(Read((key,)))[key]] == [str(value) for value, added in won if added]
 
 
 @pytest.mark.parametrize("store", stores("sqlite", "postgresql"), indirect=True)
 def test_database_sweep_spares_a_renewed_head(store, monkeypatch):
     """A head that a peer renews before the sweep's delete runs is not deleted: the delete asks for the time itself."""
-    STORE.perform(Add(HEAD, "window 1", 60))
+    Store("default").perform(Add(HEAD, "window 1", 60))
     expire(HEAD, -1)
     now = timezone.now()
 
@@ -335,15 +331,15 @@ def test_database_sweep_spares_a_renewed_head(store, monkeypatch):
             return now
 
     monkeypatch.setattr("lockout_decorators.store.timezone", Renewing)
-    assert {HEAD: "window 1"} == STORE.perform(Read((HEAD,)))
+    assert {HEAD: "window 1"} == Store("default").perform(Read((HEAD,)))
 
 
 @pytest.mark.parametrize("store", stores("sqlite"), indirect=True)
 def test_database_sweeps_heads_only(store):
     """Slots and elections, whose names are never used again, cost no sweep."""
     with CaptureQueriesContext(connections[DATABASE]) as queries:
-        STORE.perform(Read((SLOT,)))
-        STORE.perform(Read((HEAD, SLOT)))
+        Store("default").perform(Read((SLOT,)))
+        Store("default").perform(Read((HEAD, SLOT)))
     assert ["SELECT", "DELETE", "SELECT"] == [query["sql"].split()[0] for query in queries]
 
 
@@ -361,7 +357,7 @@ def drive(request):
 
 def test_runners_return(drive):
     """Both runners send the results of calls back in, and return what the steps return."""
-    assert [1, None, 2] == drive(iter_steps(Do(lambda: 1), Sleep(0.001), Do(lambda: 2)))
+    assert [1, None, 2] == drive(iter_steps(lambda: 1, Sleep(0.001), lambda: 2))
 
 
 def test_runners_throw(drive):
@@ -369,8 +365,8 @@ def test_runners_throw(drive):
 
     def steps():
         with pytest.raises(ZeroDivisionError):
-            yield Do(lambda: 1 / 0)
-        yield Do(lambda: {}[0])
+            yield lambda: 1 / 0
+        yield lambda: {}[0]
 
     with pytest.raises(KeyError):
         drive(steps())
@@ -396,7 +392,7 @@ def test_runners_sleep(drive):
 
 async def test_loop_stays_free():
     """Neither a call that blocks nor a sleep holds up the event loop; calls run in another thread."""
-    task = asyncio.ensure_future(arun(iter_steps(Sleep(0.2), Do(lambda: time.sleep(0.2)), Do(threading.get_ident))))
+    task = asyncio.ensure_future(arun(iter_steps(Sleep(0.2), lambda: time.sleep(0.2), threading.get_ident)))
     longest = 0.0
     while not task.done():
         began = time.monotonic()
@@ -406,7 +402,7 @@ async def test_loop_stays_free():
     assert threading.get_ident() != task.result()[-1]
 
 
-@pytest.mark.parametrize("step", [Sleep(60), Do(lambda: time.sleep(0.1))])
+@pytest.mark.parametrize("step", [Sleep(60), lambda: time.sleep(0.1)])
 async def test_cancellation(step):
     """A cancelled task ends at once, its steps are closed and not taken any further."""
     seen = []
