@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.http import HttpRequest
 
 from . import authentication
+from .asgi import Requestlike
 from .authentication import Call
 from .conf import conf
 from .counting import Attempt, Attempts
@@ -32,16 +33,16 @@ class Block:
     """
 
     def __init__(
-        self, policy: "LockoutPolicy", request: HttpRequest, username: Any = None, eager: bool = False
+        self, policy: "LockoutPolicy", request: Requestlike, username: Any = None, eager: bool = False
     ) -> None:
         self.policy: LockoutPolicy = policy
-        self.request: HttpRequest = request
         self.username: Any = username
         self.eager: bool = eager
         self.open: bool = False
         self.guessed: bool = False
         self.response: Any = None
         self._attempts = Attempts(policy, request)
+        self.request: HttpRequest = self._attempts.request
         self._held: Attempt | None = None
         self._unasked: list[Account] = []
         self._accounts: dict[Call, Account] = {}
@@ -93,7 +94,7 @@ class Block:
 
     def _opening(self) -> Work[None]:
         policy = self.policy
-        if not conf.enabled or (not self.eager and authentication.peers(self, self.request)):
+        if not conf.enabled or (not self.eager and authentication.is_watched(self, self.request)):
             return
         if policy.exempt and (yield partial(policy.exempt, self.request)):
             return

@@ -73,6 +73,11 @@ def peers(block: Block, request: Any) -> list[Block]:
     return [peer for peer in _blocks_of(request) if peer.open and peer is not block and peer.policy == block.policy]
 
 
+def is_watched(block: Block, request: Any) -> bool:
+    """Whether a peer already watches this very thread or task; guesses in parallel tasks need a block each."""
+    return any(peer in _open.get() for peer in peers(block, request))
+
+
 def _innermost(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     """The blocks that count what happens: of equal policies only the last, which may hold a slot for it."""
     going = [block for block in blocks if block.open]
@@ -192,5 +197,5 @@ def _failed(sender: Any, credentials: Mapping[str, Any], request: Any = None, **
         if block in asked or sender != auth.__name__:
             block.fail_at(asked.get(block), Call(credentials, "signal"))
     for block in _innermost(_blocks_of(request)):
-        if block not in here:
+        if all(block.policy != other.policy for other in here):
             block.fail_at(None, Call(credentials, "signal"))

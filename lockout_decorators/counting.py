@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 
+from .asgi import Requestlike, request_from
 from .conf import conf
 from .drf import flavoured
 from .entries import Claim, Reading, Refused, View, refusal
@@ -72,9 +73,9 @@ class Attempts:
         outage: The cache failed; it is not asked again.
     """
 
-    def __init__(self, policy: "LockoutPolicy", request: HttpRequest) -> None:
+    def __init__(self, policy: "LockoutPolicy", request: Requestlike) -> None:
         self.policy: LockoutPolicy = policy
-        self.request: HttpRequest = request
+        self.request: HttpRequest = request_from(request)
         self.made: list[Attempt] = []
         self.refused: LockedOut | None = None
         self.outage: bool = False

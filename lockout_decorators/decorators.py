@@ -7,7 +7,7 @@ from typing import Any, TypeVar, Unpack
 import wrapt
 from django.http import HttpRequest
 
-from .arguments import PolicyArguments
+from .arguments import PolicyArguments, plain
 from .policy import DERIVED, LockoutPolicy
 from .runners import call_view, is_async
 from .scopes import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
@@ -16,7 +16,11 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def lockout_protect(
-    policy: LockoutPolicy | None = None, /, **arguments: Unpack[PolicyArguments]
+    policy: LockoutPolicy | None = None,
+    /,
+    *,
+    request: Callable[..., HttpRequest] | None = None,
+    **arguments: Unpack[PolicyArguments],
 ) -> Callable[[View], View]:
     """Protect a view against guessing: `@lockout_protect(key="ip+ua", max=5, window=300, lockout=600)`.
 
@@ -24,21 +28,26 @@ def lockout_protect(
     views of Django REST framework. Takes a shared `LockoutPolicy`, or the arguments of one; without a `scope` the view
     counts under its own dotted name. The decorated view carries its policy as `view.lockout_policy`.
 
+    Anything else, such as a GraphQL resolver, is decorated with `request`: a callable that is given the same arguments
+    and finds the request among them. There a refused guess raises LockedOut, unless the policy has a `response`.
+
     Raises TypeError where it is misplaced and ValueError for an argument that is not allowed: both at import.
     """
     if policy is not None and not isinstance(policy, LockoutPolicy):
         raise TypeError(f"lockout_protect needs parentheses: write @lockout_protect() above {policy!r}.")
+    if request is not None and not plain(request):
+        raise TypeError(f"lockout_protect: request is {request!r}; it must be a plain callable that finds the request.")
     if policy is not None and arguments:
         raise TypeError(f"lockout_protect takes a policy or arguments, not both: {', '.join(arguments)}.")
     arguments.setdefault("scope", DERIVED)
-    return _Protection(policy or LockoutPolicy(**arguments)).decorate
+    return _Protection(policy or LockoutPolicy(**arguments), request).decorate
 
 
 class _Protection:
     """A policy on its way to views; where its scope is derived, each view gets its own copy, made once."""
 
-    def __init__(self, policy: LockoutPolicy) -> None:
-        self.policy = policy
+    def __init__(self, policy: LockoutPolicy, find_request: Callable[..., HttpRequest] | None) -> None:
+        self.policy, self.find_request = policy, find_request
         self.scoped: dict[str, LockoutPolicy] = {}
 
     def decorate(self, view: Any) -> Any:
@@ -47,7 +56,7 @@ class _Protection:
             return view
         if isinstance(view, type):
             return self.decorate_class(view)
-        if not takes_request(view):
+        if self.find_request is None and not takes_request(view):
             raise TypeError(f"lockout_protect: {view!r} is no view: it takes no request.")
         scope = scope_of(view)
         if scope is None and self.policy.scope == DERIVED:
@@ -77,11 +86,11 @@ class _Protection:
         def guard(view: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             owner = instance if instance is not None else getattr(unwrapped(view), "__self__", None)
             if owner is None:
-                return call_view(policy, view, None, known_async, args, kwargs)
+                return call_view(policy, view, None, known_async, args, kwargs, self.find_request)
             method = getattr(unwrapped(view), "__name__", "")
             # `dispatch` is no coroutine function, but returns what the async handlers return.
             awaits = known_async or (method == "dispatch" and getattr(owner, "view_is_async", False))
-            return call_view(self.policy_in(type(owner), method), view, owner, awaits, args, kwargs)
+            return call_view(self.policy_in(type(owner), method), view, owner, awaits, args, kwargs, self.find_request)
 
         return _Protected(view, guard, policy, self.policy_in)
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from . import arguments as allowed
 from .arguments import UNSET, Argument, Duration, Failure, Response, Username
+from .asgi import Requestlike
 from .attempts import Block
 from .conf import conf
 from .counting import Attempts
@@ -93,34 +94,35 @@ class LockoutPolicy:
         if self.scope != DERIVED:
             register(self)
 
-    def observe(self, request: HttpRequest) -> Block:
+    def observe(self, request: Requestlike) -> Block:
         """A block, for `with` or `async with`, in which each `authenticate()` is a guess.
 
         Entering it, and every `authenticate()` in it, raises LockedOut where the guess is refused.
         """
         return Block(self, request)
 
-    def attempt(self, request: HttpRequest, username: Any = None) -> Block:
+    def attempt(self, request: Requestlike, username: Any = None) -> Block:
         """A block around one guess that is verified by other means than `authenticate()`.
 
         Entering it raises LockedOut where the guess is refused. Say `succeed()`, `fail()` or `cancel()` in it; left
-        without a word, or by an exception, the guess was wrong. `username` is who is tried, as it was sent.
+        without a word, or by an exception, the guess was wrong. `username` is who is tried, as it was sent. `request`
+        may be the scope of an ASGI connection, here and wherever a policy takes a request.
         """
         return Block(self, request, username, eager=True)
 
-    def status(self, request: HttpRequest, username: Any = None) -> LockoutStatus:
+    def status(self, request: Requestlike, username: Any = None) -> LockoutStatus:
         """How the client stands. Raises StoreError, and ValueError where the key needs a `username`."""
         return run(Attempts(self, request).status(self._known(username)))
 
-    async def astatus(self, request: HttpRequest, username: Any = None) -> LockoutStatus:
+    async def astatus(self, request: Requestlike, username: Any = None) -> LockoutStatus:
         """See status()."""
         return await arun(Attempts(self, request).status(self._known(username)))
 
-    def reset(self, request: HttpRequest, username: Any = None) -> None:
+    def reset(self, request: Requestlike, username: Any = None) -> None:
         """Forget the client's failures and lift its lock, its address's ceiling included. Raises as status() does."""
         run(Attempts(self, request).reset(self._known(username)))
 
-    async def areset(self, request: HttpRequest, username: Any = None) -> None:
+    async def areset(self, request: Requestlike, username: Any = None) -> None:
         """See reset()."""
         await arun(Attempts(self, request).reset(self._known(username)))
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from django.http import HttpRequest
+from .asgi import Requestlike
 
 if TYPE_CHECKING:
     from .policy import LockoutPolicy
@@ -16,7 +16,7 @@ def register(policy: "LockoutPolicy") -> None:
         known.append(policy)
 
 
-def reset_attempts(request: HttpRequest, scope: str | None = None) -> None:
+def reset_attempts(request: Requestlike, scope: str | None = None) -> None:
     """Forget the failures of the client that sent `request`, and lift its locks.
 
     Under the policies of `scope`; without one, under every registered policy whose key needs nothing but the request.
@@ -26,7 +26,7 @@ def reset_attempts(request: HttpRequest, scope: str | None = None) -> None:
         policy.reset(request)
 
 
-async def areset_attempts(request: HttpRequest, scope: str | None = None) -> None:
+async def areset_attempts(request: Requestlike, scope: str | None = None) -> None:
     """See reset_attempts()."""
     for policy in _resettable(scope):
         await policy.areset(request)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from asgiref.sync import iscoroutinefunction
 
 from . import drf
+from .asgi import request_from
 from .attempts import Block
 from .exceptions import LockedOut
 from .policy import LockoutPolicy
@@ -22,11 +23,14 @@ class Visit(NamedTuple):
     request: Any
     args: Any
     kwargs: Any
+    is_view: bool
 
     def refuse(self, how: Any, locked_out: Any, made: Any = None) -> Any:
         """DRF's views answer by themselves, any other is answered for, unless the policy says what the answer is."""
         if self.policy.response is not None:
             return how(self.request, locked_out, self.policy.response)
+        if not self.is_view:
+            raise locked_out
         if made is None and (view := self.find_view()) is not None:
             with suppress(LockedOut):  # the project's exception handler may pass
                 made = drf.answer(view, self.request, locked_out)
@@ -37,12 +41,17 @@ class Visit(NamedTuple):
         return drf.view_of(self.view, self.owner, self.request, self.args[1:], captured)
 
 
-def call_view(policy: LockoutPolicy, view: Any, owner: Any, is_async: bool, args: Any, kwargs: Any) -> Any:
-    """What `view` answers, or for an async view a coroutine."""
-    request = args[0] if args and args[0] is not None else kwargs.get("request")
+def call_view(
+    policy: LockoutPolicy, view: Any, owner: Any, is_async: bool, args: Any, kwargs: Any, find_request: Any
+) -> Any:
+    """What `view` answers, or for an async view a coroutine. It is no view if the request has to be found."""
+    if find_request is not None:
+        request = request_from(find_request(*args, **kwargs))
+    else:
+        request = args[0] if args and args[0] is not None else kwargs.get("request")
     if not hasattr(request, "META"):
         raise TypeError(f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs.")
-    visit = Visit(policy, view, owner, request, args, kwargs)
+    visit = Visit(policy, view, owner, request, args, kwargs, find_request is None)
     return _arun(policy.observe(request), visit) if is_async else _run(policy.observe(request), visit)
 
 

@@ -24,7 +24,7 @@ from django.db import connections, router
 from django.utils import timezone
 
 from .exceptions import StoreError
-from .operations import Access, Add, Delete, Read, Sleep, Steps, Write, is_head
+from .operations import Access, Add, Read, Sleep, Steps, Write, is_head
 
 T = TypeVar("T")
 

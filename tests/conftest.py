@@ -10,6 +10,11 @@ from tests import servers
 from tests.backends import CountingBackend
 
 
+def pytest_ignore_collect(collection_path, config):
+    """The recipes need their packages, and so a tox environment and settings of their own."""
+    return True if collection_path.name == "recipes" and config.getoption("ds") is None else None
+
+
 @pytest.fixture(autouse=True)
 def clean():
     """Every test begins with an empty cache, no registered policy and a hasher that has not run."""

@@ -360,6 +360,22 @@ def test_work_that_outlives_the_request_is_not_counted(policy, request_, verifie
     assert failures(policy, request_) == 0
 
 
+async def test_parallel_tasks_of_one_request_are_watched_each(policy, request_, verified):
+    """As resolvers of one GraphQL request: blocks that are open at the same time see their own guesses, once."""
+
+    async def resolve(number):
+        async with policy.observe(request_):
+            await asyncio.sleep(0.01)
+            return await aauthenticate(request_, username="bob", password=f"wrong{number}")
+
+    found = await asyncio.gather(*map(resolve, range(policy.max - 1)))
+    assert ([None] * len(found), len(found)) == (found, len(verified))
+    assert policy.max - 1 == (await policy.astatus(request_)).failures
+    answers = await asyncio.gather(*map(resolve, range(10, 20)), return_exceptions=True)
+    assert (1, policy.max) == (answers.count(None), len(verified))
+    assert 9 == sum(isinstance(answer, LockedOut) for answer in answers)
+
+
 def test_two_policies_count_each_guess_each(request_, verified):
     """Stacked blocks: the stricter one refuses, and the other gets its slot back, for the guess was never made."""
     strict = LockoutPolicy(scope="strict", key="ip", max=1, patience=0)

@@ -1,0 +1,19 @@
+"""An ASGI scope as a request, for logins that are no Django views, as those of Channels."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+
+Requestlike = HttpRequest | Mapping[str, Any]
+
+
+def request_from(given: Any) -> Any:
+    """`given`; if it is an ASGI scope, a request with its address, headers, user and session, and no body."""
+    if not isinstance(given, Mapping):
+        return given
+    request = ASGIRequest({"method": given["type"], "path": "/", **given}, BytesIO())
+    vars(request).update({name: given[name] for name in ("user", "session") if name in given})
+    return request

@@ -1,0 +1,16 @@
+import pytest
+from django.contrib.auth.models import User
+
+from tests.recipes.hashers import CountingHasher
+
+
+@pytest.fixture
+def verified():
+    """The passwords that the hasher was run for."""
+    CountingHasher.verified.clear()
+    return CountingHasher.verified
+
+
+@pytest.fixture
+def bob(db):
+    return User.objects.create_user("bob", "bob@example.org", "right")
