@@ -75,7 +75,8 @@ class Block:
             attempt.verdict = verdict
 
     def __enter__(self) -> Self:
-        run(self._opening())
+        if run(self._opening()):
+            self._watch()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -83,7 +84,8 @@ class Block:
             run(self._settling())
 
     async def __aenter__(self) -> Self:
-        await arun(self._opening())
+        if await arun(self._opening()):
+            self._watch()
         return self
 
     async def __aexit__(
@@ -92,16 +94,21 @@ class Block:
         if self._leaves(error):
             await asyncio.shield(arun(self._settling()))  # a client that hangs up just now has guessed all the same
 
-    def _opening(self) -> Work[None]:
+    def _opening(self) -> Work[bool]:
+        """Refuse who is locked out; returns whether there is something to watch."""
         policy = self.policy
+        authentication.hide_post(self.request)
         if not conf.enabled or (not self.eager and authentication.is_watched(self, self.request)):
-            return
+            return False
         if policy.exempt and (yield partial(policy.exempt, self.request)):
-            return
+            return False
         if self.eager:
             self._held = yield from self._attempts.claim(account_named(self.username))
         elif policy.looks_early(self.request):
             yield from self._attempts.look()
+        return True
+
+    def _watch(self) -> None:
         self.open = True
         authentication.enter(self, self.request)
 

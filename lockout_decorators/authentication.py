@@ -68,6 +68,11 @@ def leave(block: Block, request: Any) -> None:
     home[BLOCKS] = tuple([other for other in home.get(BLOCKS, ()) if other is not block])
 
 
+def hide_post(request: Any) -> None:
+    """In error reports, as Django's `sensitive_post_parameters()` does; a view inside may narrow it."""
+    _home(request).setdefault("sensitive_post_parameters", "__ALL__")
+
+
 def peers(block: Block, request: Any) -> list[Block]:
     """Other open blocks of the request under an equal policy, as where a class and its URL were both decorated."""
     return [peer for peer in _blocks_of(request) if peer.open and peer is not block and peer.policy == block.policy]

@@ -1,16 +1,17 @@
 """System checks: configurations that can't count, or that surprise. Ids are stable and never used again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error, Warning
+from django.core.checks import CheckMessage, Error, Info, Warning
 from django.core.exceptions import ImproperlyConfigured
 
-from .conf import LockoutSettings, conf
+from .conf import LockoutSettings, Network, conf
 from .policy import DERIVED, LockoutPolicy
 from .registry import registered
 from .scopes import derived
@@ -18,6 +19,8 @@ from .store import Facts, facts
 
 COUNTED = ("key", "max", "window", "lockout", "ceiling", "cache")  # what policies of one scope have to agree on
 DEFAULTS = LockoutPolicy(scope=DERIVED)
+EVERY_IPV4, EVERY_IPV6 = IPv4Network("0.0.0.0/0"), IPv6Network("2000::/3")  # public addresses, all of them
+IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
 
 
@@ -42,12 +45,27 @@ def _settings() -> Iterator[CheckMessage]:
         except ImproperlyConfigured as error:
             yield _wrong_setting(error)
     with suppress(ImproperlyConfigured):
-        if any(network.prefixlen == 0 for network in conf.trusted_proxies[0]):
-            yield Error(
-                "LOCKOUT_TRUSTED_PROXIES trusts every address, so anyone can forge X-Forwarded-For.",
-                hint="Name the networks of your own proxies.",
-                id="lockout_decorators.E002",
-            )
+        yield from _proxies(conf.trusted_proxies[0])
+
+
+def _proxies(networks: Iterable[Network]) -> Iterator[CheckMessage]:
+    four = [network for network in networks if isinstance(network, IPv4Network)]
+    six = [network for network in networks if isinstance(network, IPv6Network)]
+    if any(map(EVERY_IPV4.subnet_of, collapse_addresses(four))) or any(
+        map(EVERY_IPV6.subnet_of, collapse_addresses(six))
+    ):
+        yield Error(
+            "LOCKOUT_TRUSTED_PROXIES trusts every address, so anyone can forge X-Forwarded-For.",
+            hint="Name the networks of your own proxies.",
+            id="lockout_decorators.E002",
+        )
+    for network in sorted(network for network in six if network.subnet_of(IPV4_MAPPED)):
+        meant = f"{network.network_address.ipv4_mapped}/{network.prefixlen - IPV4_MAPPED.prefixlen}"
+        yield Warning(
+            f"LOCKOUT_TRUSTED_PROXIES has {network}, which matches nothing: IPv4-mapped addresses are read as IPv4.",
+            hint=f'Write "{meant}".' if network != IPV4_MAPPED else "Name the IPv4 networks of your own proxies.",
+            id="lockout_decorators.W007",
+        )
 
 
 def _wrong_setting(error: ImproperlyConfigured) -> CheckMessage:
@@ -123,6 +141,12 @@ def _cache(alias: str, cache: Facts) -> Iterator[CheckMessage]:
             hint="Use a cache that all processes share.",
             id="lockout_decorators.W004",
         )
+    if cache.one_host and not settings.DEBUG:
+        yield Info(
+            f"The cache {alias!r} is a FileBasedCache: only the processes of one host share it.",
+            hint="If the site runs on several hosts, use a cache that they share; on one, silence this.",
+            id="lockout_decorators.I001",
+        )
     if cache.replicas:
         yield Warning(
             f"The cache {alias!r} lists several Redis servers: Django reads from a random replica, which may lag.",
@@ -132,7 +156,8 @@ def _cache(alias: str, cache: Facts) -> Iterator[CheckMessage]:
 
 
 def _size(alias: str, cache: Facts, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
-    needed = ADDRESSES * max(3 * max(policy.limits) + 3 for policy in policies)
+    entries = {(policy.scope, policy.variant): 3 * max(policy.limits) + 3 for policy in policies}
+    needed = ADDRESSES * sum(entries.values())
     if cache.max_entries is not None and cache.max_entries < needed:
         yield Warning(
             f"The cache {alias!r} holds {cache.max_entries} entries; {ADDRESSES} guessing addresses would evict locks.",

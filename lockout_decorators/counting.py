@@ -136,7 +136,7 @@ class Attempts:
             else:
                 views, fallen = yield from self._store.through(slots.fail(claim, attempt.tag))
                 yield partial(self._report(attempt).failed, views[-1], fallen)
-        except StoreError as error:
+        except (StoreError, SilentStoreError) as error:
             yield from self._fail_store(error)
 
     def status(self, username: Any) -> Work[LockoutStatus]:

@@ -31,7 +31,7 @@ def status_of(scope: str, view: View) -> LockoutStatus:
         left = math.ceil(view.until - time.time())
         retry_after = max(1, min(left, math.ceil(view.counter.lockout or left)))
         until = datetime.fromtimestamp(view.until, UTC)
-    elif view.busy:
+    elif not view.locked and view.whole and not view.free:
         retry_after = 1
     return LockoutStatus(scope, view.locked, view.failures, view.counter.max, retry_after, until)
 

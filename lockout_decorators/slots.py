@@ -10,6 +10,7 @@ Nothing here does I/O or imports Django: the methods of `Slots` are generators t
 results and return a verdict (as in httpx's auth flow, or h11). Whoever drives them decides about threads and tasks.
 """
 
+import math
 import os
 import random
 import time
@@ -73,6 +74,8 @@ class Slots:
                 lost += 1
                 if lost % LOST == 0:
                     yield from self._prove()
+                if self.clock() > deadline + MARGIN:  # a store so slow that nothing read of it is worth anything
+                    return Refused(reading.views[-1])
             reading = None
 
     def succeed(self, claim: Claim, tag: str) -> Steps[None]:
@@ -96,6 +99,8 @@ class Slots:
         yield Write(failed, max(held.counter.window for held in claim.held) + MARGIN)
         views = [View(held.counter, f"window {held.generation}") for held in claim.held]
         yield from self._survey(Reading(self.clock(), views), lambda view: view.unfailed)
+        if all(view.head is None for view in views):  # over in this moment, or lost with the mark
+            yield from self._prove()
         return views, (yield from self._lock(views))
 
     def release(self, claim: Claim) -> Steps[None]:
@@ -112,8 +117,8 @@ class Slots:
         yield from self._survey(reading, lambda view: False)
         return reading.views
 
-    def _is_fresh(self, reading: Reading) -> bool:
-        return self.clock() - reading.at <= FRESH
+    def _is_fresh(self, reading: Reading, limit: float = FRESH) -> bool:
+        return self.clock() - reading.at <= min(limit, FRESH)
 
     def _prepare(self, reading: Reading) -> Steps[tuple[View, ...]]:
         """Read slots until one is free, write the locks that are due, open the windows that are missing.
@@ -170,8 +175,9 @@ class Slots:
         for view in [view for view in views if view.full]:
             again = View(view.counter, view.head)
             yield from self._survey(reading := Reading(self.clock(), [again]), lambda view: view.unfailed)
-            if (again.head, again.slots) == (view.head, view.slots) and self._is_fresh(reading):
-                lockout, election = view.counter.lockout, view.entry("lock")
+            lockout, election = view.counter.lockout, view.entry("lock")
+            same = (again.head, again.slots) == (view.head, view.slots)
+            if same and self._is_fresh(reading, math.inf if lockout is None else lockout / 2):
                 lock = "locked" if lockout is None else f"locked {self.now() + lockout:.3f}"
                 yield Write({view.counter.key: lock}, lockout)
                 view.turn(lock)

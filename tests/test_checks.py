@@ -1,7 +1,9 @@
 """`manage.py check` names configurations that can't count, or that surprise."""
 
 import pytest
-from django.core.checks import run_checks
+from django.core.checks import INFO, run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.test import override_settings
 
 from lockout_decorators import LockoutPolicy, lockout_protect
@@ -12,8 +14,15 @@ LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 ROOMY = {"MAX_ENTRIES": 100_000}
 
 
+def messages():
+    """What Django's run of the checks says of this package: each with a reason, and a hint what to do."""
+    found = [message for message in run_checks() if str(message.id).startswith("lockout_decorators.")]
+    assert all(message.msg and message.hint for message in found)
+    return found
+
+
 def ids():
-    return [message.id.removeprefix("lockout_decorators.") for message in check_lockout(None)]
+    return [message.id.removeprefix("lockout_decorators.") for message in messages()]
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +42,20 @@ def cache(settings):
 
 
 def test_a_sound_configuration_passes():
-    """Nothing to say; and Django runs the check without the app being asked for it."""
+    """Nothing to say."""
     LockoutPolicy(scope="login")
     assert ids() == []
-    assert [message for message in run_checks(tags=["security"]) if "lockout" in str(message.id)] == []
+
+
+def test_the_command_shows_what_is_wrong(cache, capsys):
+    """`manage.py check` stops at an error and prints a warning, with its id and hint."""
+    LockoutPolicy(scope="a", window=600, lockout=60)
+    call_command("check")
+    shown = capsys.readouterr().err
+    assert ("(lockout_decorators.W001)" in shown, "HINT: A lock ends with a fresh start" in shown) == (True, True)
+    cache("django.core.cache.backends.dummy.DummyCache")
+    with pytest.raises(SystemCheckError, match=r"\(lockout_decorators\.E005\)(.|\n)*HINT: Use any other cache"):
+        call_command("check")
 
 
 @pytest.mark.parametrize(
@@ -61,17 +80,53 @@ def test_a_wrong_setting_is_an_error(settings, setting, value):
     """It names the setting and what came."""
     LockoutPolicy(scope="login")
     setattr(settings, setting, value)
-    (message,) = check_lockout(None)
+    (message,) = messages()
     assert message.id == "lockout_decorators.E001"
     assert setting in message.msg
     assert str(value) in message.msg
 
 
-@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
-def test_trusting_everybody_is_an_error(settings, network):
-    """Anyone could forge the header."""
-    settings.LOCKOUT_TRUSTED_PROXIES = ["10.0.0.1", network]
+@pytest.mark.parametrize(
+    "networks",
+    [
+        "0.0.0.0/0",
+        "::/0",
+        "0.0.0.0/1 128.0.0.0/1",
+        "128.0.0.0/1 0.0.0.0/2 64.0.0.0/2",
+        "2000::/3",
+        "::/1",
+        "2000::/4 3000::/4",
+    ],
+)
+def test_trusting_everybody_is_an_error(settings, networks):
+    """Anyone could forge the header; whether all addresses are named as one network or in pieces."""
+    settings.LOCKOUT_TRUSTED_PROXIES = ["10.0.0.1", "fd00::/8", "unix", *networks.split()]
     assert ids() == ["E002"]
+
+
+@pytest.mark.parametrize(
+    "networks", ["10.0.0.0/8", "0.0.0.0/1", "fc00::/7", "2000::/4", "8000::/1", "10.0.0.0/8 192.0.2.1 2001:db8::/32"]
+)
+def test_trusting_some_is_fine(settings, networks):
+    """Networks that are not everybody's, the private ones above all."""
+    settings.LOCKOUT_TRUSTED_PROXIES = networks.split()
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("network", "hint"),
+    [
+        ("::ffff:10.0.0.0/104", 'Write "10.0.0.0/8".'),
+        ("::ffff:192.0.2.1", 'Write "192.0.2.1/32".'),
+        ("::ffff:0:0/96", "Name the IPv4 networks of your own proxies."),
+    ],
+)
+def test_ipv4_mapped_proxies_are_a_warning(settings, network, hint):
+    """They match nothing, since mapped addresses are read as IPv4; the hint has the line to write instead."""
+    settings.LOCKOUT_TRUSTED_PROXIES = ["10.0.0.1", network]
+    assert [("lockout_decorators.W007", hint)] == [(message.id, message.hint) for message in messages()]
+    settings.LOCKOUT_TRUSTED_PROXIES = ["10.0.0.1", "::fffe:0:0/96"]
+    assert ids() == []
 
 
 def test_policies_of_one_scope_have_to_agree():
@@ -80,7 +135,7 @@ def test_policies_of_one_scope_have_to_agree():
     LockoutPolicy(scope="a", max=3, response="other.html")
     assert ids() == []
     LockoutPolicy(scope="a", max=4)
-    (message,) = check_lockout(None)
+    (message,) = messages()
     assert (message.id, "differ in max." in message.msg) == ("lockout_decorators.E003", True)
 
 
@@ -121,7 +176,7 @@ def test_closures_of_one_factory_share_a_scope_by_accident():
 def test_an_unknown_alias_is_an_error():
     """The hint lists those that there are."""
     LockoutPolicy(scope="a", cache="elsewhere")
-    (message,) = check_lockout(None)
+    (message,) = messages()
     assert (message.id, "default" in message.hint) == ("lockout_decorators.E004", True)
 
 
@@ -154,11 +209,21 @@ def test_locmem_outside_of_debug_is_a_warning(cache, settings):
     assert ids() == ["W004"]
 
 
+def test_a_file_cache_outside_of_debug_is_named(cache, settings, tmp_path):
+    """No check can see how many hosts there are; a cache that each has for itself is right for one of them only."""
+    LockoutPolicy(scope="a")
+    cache("django.core.cache.backends.filebased.FileBasedCache", LOCATION=str(tmp_path), OPTIONS=ROOMY)
+    assert ids() == []
+    settings.DEBUG = False
+    assert [("lockout_decorators.I001", INFO)] == [(message.id, message.level) for message in messages()]
+
+
 def test_several_redis_servers_are_a_warning(cache):
     """Reads go to a replica."""
     LockoutPolicy(scope="a")
-    cache("django.core.cache.backends.redis.RedisCache", LOCATION=["redis://a", "redis://b"])
-    assert ids() == ["W005"]
+    for servers in (["redis://a", "redis://b"], "redis://a,redis://b"):
+        cache("django.core.cache.backends.redis.RedisCache", LOCATION=servers)
+        assert ids() == ["W005"]
     cache("django.core.cache.backends.redis.RedisCache", LOCATION="redis://a")
     assert ids() == []
 
@@ -168,13 +233,25 @@ def test_a_small_cache_is_a_warning(cache, backend, tmp_path):
     """Django's default of 300 entries is soon full of clients that an attacker makes up; the hint says how many."""
     LockoutPolicy(scope="a", key="ip+ua", max=5)
     cache(f"django.core.cache.backends.{backend}", LOCATION=str(tmp_path))
-    (message,) = check_lockout(None)
+    (message,) = messages()
     assert message.id == "lockout_decorators.W006"
     assert '"MAX_ENTRIES": 7800' in message.hint
+
+
+def test_room_is_needed_for_every_policy(cache):
+    """Whoever guesses may do so at all doors; those that share their counters need their entries once."""
+    for scope in ("a", "a", "b"):
+        LockoutPolicy(scope=scope, key="ip+ua", max=5, response=f"{scope}.html")
+    LockoutPolicy(scope="c", key="ip", max=10)
+    cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 7800 + 7800 + 3300 - 1})
+    (message,) = messages()
+    assert '"MAX_ENTRIES": 18900' in message.hint
+    cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 18900})
+    assert ids() == []
 
 
 def test_a_urlconf_that_does_not_import_is_left_to_django():
     """Django's own check says what is wrong with it."""
     LockoutPolicy(scope="a")
     with override_settings(ROOT_URLCONF="tests.no_such_module"):
-        assert ids() == []
+        assert check_lockout(None) == []

@@ -245,11 +245,11 @@ def test_default_of_every_setting_is_what_the_reference_says():
 
 def test_every_check_is_on_its_page():
     """And no other."""
-    source = re.findall(r'id="(lockout_decorators\.[EW]\d{3})"', (PACKAGE / "checks.py").read_text(encoding="utf-8"))
+    source = re.findall(r'id="(lockout_decorators\.[EWI]\d{3})"', (PACKAGE / "checks.py").read_text(encoding="utf-8"))
     table = re.findall(r"^\| `(lockout_decorators\.\w+)`", text_of("docs/checks.md"), re.MULTILINE)
     assert sorted({*source}) == sorted(table)
     for page in (ROOT / "docs").glob("*.md"):
-        named = re.findall(r"\b[EW]0\d\d\b", page.read_text(encoding="utf-8"))
+        named = re.findall(r"\b[EWI]0\d\d\b", page.read_text(encoding="utf-8"))
         assert {f"lockout_decorators.{number}" for number in named} <= {*source}
 
 

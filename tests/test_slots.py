@@ -546,6 +546,8 @@ def test_a_failure_in_a_window_that_is_over_locks_nobody(found):
     script = [(Write({"K.g.0": "own failed bob"}, KEPT), None), (piece(0, 1), found)]
     if found == {"K": "window h"}:
         script.append((piece(0, 1, generation="h"), found))
+    if not found:  # the store may be dead: it has to prove itself
+        script += [(Add("K.n1", "n2", KEPT), True), (Read(("K.n1",)), {"K.n1": "n2"})]
     _, fallen = hands.play(hands.slots.fail(hands.held(), "bob"), *script)
     assert fallen == ()
 
@@ -660,6 +662,20 @@ def test_a_claimer_whose_second_look_differs_looks_again():
         (Add("K.g.0", "n1 undecided bob", KEPT), True),
     )
     assert claim.keys == ("K.g.0",)
+
+
+def test_a_store_too_slow_to_lock_in_ends_the_waiting():
+    """A reading that is as old as the lock is long can't be acted upon; after a while the guess is refused."""
+    hands = Hands(max=1)
+    full = OPEN | failures("bob")
+    steps, answer, operations = hands.slots.claim("bob"), None, []
+    with pytest.raises(StopIteration) as stop:
+        while True:
+            operations.append(operation := steps.send(answer))
+            hands.time += LOCKOUT
+            answer = full | {"K.n1": "n2"} if isinstance(operation, Read) else True
+    assert isinstance(stop.value.value, Refused)
+    assert not any(isinstance(operation, Write) for operation in operations)
 
 
 def test_a_failure_locks_only_the_counter_it_completes():

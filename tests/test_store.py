@@ -26,9 +26,10 @@ from django.utils import timezone
 from lockout_decorators import LockedOut, LockoutPolicy
 from lockout_decorators.entries import Claim, Counter
 from lockout_decorators.exceptions import StoreError, StoreUnavailable
+from lockout_decorators.exclusion import _locked_files
 from lockout_decorators.operations import Add, Delete, Read, Sleep, Write
 from lockout_decorators.slots import LOST, MARGIN, SilentStoreError, Slots
-from lockout_decorators.store import Store, _locked_files, arun, run, seconds
+from lockout_decorators.store import Store, arun, run, seconds
 from tests.servers import DATABASE, hang_up, stores
 
 HEAD, SLOT = "lockout:a1", "lockout:a1.g.0"
@@ -330,7 +331,7 @@ def test_database_sweep_spares_a_renewed_head(store, monkeypatch):
             expire(HEAD, 60)
             return now
 
-    monkeypatch.setattr("lockout_decorators.store.timezone", Renewing)
+    monkeypatch.setattr("lockout_decorators.exclusion.timezone", Renewing)
     assert {HEAD: "window 1"} == Store("default").perform(Read((HEAD,)))
 
 

@@ -1,1 +1,1 @@
-"""The recipes of the documentation, and the proof that each door holds: a module with the recipe, one with its tests."""
+"""The recipes of the documentation, each with the tests that prove that its door holds."""

@@ -1,0 +1,157 @@
+"""Floods of distinct clients: within the cache's capacity no lock, and no failure on record, is lost.
+
+A hundred thousand guesses would take hours on the slower caches. So a part of the flood goes through the library, and
+the rest is written in bulk: copies, under other clients' names, of the entries that a guess was seen to leave behind.
+Of some of those clients the library is asked afterwards what it makes of their entries.
+"""
+
+import os
+import pickle
+import re
+from base64 import b64encode
+from datetime import timedelta
+from io import BytesIO
+from itertools import islice, product
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+from django.contrib.auth import authenticate
+from django.core.cache import cache, caches
+from django.core.checks import run_checks
+from django.db import connections, transaction
+from django.http import HttpResponse
+from django.test import RequestFactory, override_settings
+from django.utils import timezone
+
+from lockout_decorators import lockout_protect
+from lockout_decorators.checks import ADDRESSES
+from tests.servers import DATABASE, stores
+from tests.test_store import lives
+
+CI = bool(os.environ.get("CI"))
+CLIENTS = 100_000 if CI else 1_000
+GUESSED = 100 if CI else 20  # of them through the library
+ASKED = 20  # of those written in bulk, about whom the library is asked
+MADE_UP = {"locmem": 10_000} if CI else {}  # by one address; on the other caches fewer have to do
+MAX = 3
+W006 = "lockout_decorators.W006"
+LOCKOUT = 3600
+
+
+def door(**policy):
+    """A protected login, as a function of the address and what the client may make up; it returns the status."""
+
+    @lockout_protect(**{"max": MAX, "window": LOCKOUT, "lockout": LOCKOUT, "scope": "flood", **policy})
+    def login(request):
+        user = authenticate(request, username=request.POST["username"], password=request.POST["password"])
+        return HttpResponse(status=401 if user is None else 200)
+
+    def guess(address, password="wrong", username="bob", agent="browser"):
+        sent = {"username": username, "password": password}
+        return login(RequestFactory().post("/", sent, REMOTE_ADDR=address, HTTP_USER_AGENT=agent)).status_code
+
+    guess.policy = login.lockout_policy
+    return guess
+
+
+def addresses(network, number):
+    return [f"10.{network}.{one // 256 % 256}.{one % 256}" for one in range(number)]
+
+
+@pytest.fixture
+def left_behind():
+    """The entries that guesses from ASKED addresses leave in LocMem, and copies of a pair of them for all others."""
+    guess = door(key="ip")
+    for address in addresses(1, ASKED):
+        assert 401 == guess(address)
+    seen = {name.removeprefix(":1:"): pickle.loads(value) for name, value in cache._cache.items()}
+    head, slot = pair = sorted(seen)[:2]
+    assert (2 * ASKED, True) == (len(seen), slot.startswith(f"{head}."))
+    for _ in range(CLIENTS - GUESSED - ASKED):
+        other = f"{head[:-32]}{token_hex(16)}"
+        seen.update((name.replace(head, other), seen[name]) for name in pair)
+    return seen
+
+
+@pytest.fixture
+def room(store, settings):
+    """Capacity for the flood, as check W006 asks for it."""
+    configured = settings.CACHES["default"]
+    if "OPTIONS" in configured:
+        configured = {**configured, "OPTIONS": {"MAX_ENTRIES": 2 * CLIENTS + 100}}
+    with override_settings(CACHES={"default": configured}):
+        yield
+        cache.clear()
+
+
+def write(store, entries):
+    """Many entries at once; what the file and database caches do for each entry would take hours."""
+    if store == "files":
+        contents = {}
+        for name, value in entries.items():
+            if value not in contents:
+                cache._write_content(content := BytesIO(), LOCKOUT, value)
+                contents[value] = content.getvalue()
+            Path(cache._key_to_file(name)).write_bytes(contents[value])
+    elif store in ("sqlite", "postgresql"):
+        connection = connections[DATABASE]
+        end = connection.ops.adapt_datetimefield_value(timezone.now() + timedelta(seconds=LOCKOUT))
+        rows = [(cache.make_key(name), b64encode(pickle.dumps(entry)).decode(), end) for name, entry in entries.items()]
+        with transaction.atomic(DATABASE), connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO lockouts (cache_key, value, expires) VALUES (%s, %s, %s)", rows)
+    else:
+        for chunk in batched(entries.items(), 1000):
+            assert not cache.set_many(dict(chunk), LOCKOUT)
+
+
+def batched(items, size):
+    items = iter(items)
+    return iter(lambda: list(islice(items, size)), [])
+
+
+@pytest.mark.parametrize("store", stores(), indirect=True)
+def test_flood(left_behind, store, room, verified):
+    """After guesses from a hundred thousand addresses who was locked is locked, and what was counted counts."""
+    guess = door(key="ip")
+    for address, wrong in [("192.0.2.1", MAX), ("192.0.2.2", MAX - 1)]:
+        assert [401] * wrong == [guess(address) for _ in range(wrong)]
+    assert {401} == {guess(address) for address in addresses(2, GUESSED)}
+    write(store, left_behind)
+    verified.clear()
+    assert (429, []) == (guess("192.0.2.1", "right"), verified)
+    assert (401, 429) == (guess("192.0.2.2"), guess("192.0.2.2", "right"))
+    assert (200, 401) == (guess("192.0.2.3", "right"), guess("192.0.2.4"))
+    assert ["wrong", "right", "wrong"] == [password for _, password in verified]
+    for address in [*addresses(1, ASKED), *addresses(2, GUESSED)]:
+        assert 1 == guess.policy.status(RequestFactory().get("/", REMOTE_ADDR=address)).failures
+
+
+@pytest.mark.parametrize(("key", "made_up"), [("ip+ua", "agent"), ("ip+username", "username")])
+@pytest.mark.parametrize("store", stores(), indirect=True)
+def test_made_up_clients(store, verified, key, made_up):
+    """However many user agents or user names one address makes up, its ceiling bounds guesses and entries."""
+    guess, slots = door(key=key), 5 * MAX
+    for number in range(MADE_UP.get(store, 100)):
+        guess("10.0.0.1", **{made_up: f"made up {number}"})
+    assert slots == len(verified)
+    assert slots + 2 + 2 * slots == len(lives(store))  # of the address: slots, lock, election; two of each key
+    assert (429, slots) == (guess("10.0.0.1", "right"), len(verified))
+
+
+def test_capacity_that_the_check_asks_for(settings, verified):
+    """With as many entries as check W006 asks for, a hundred addresses that fill their ceilings evict no lock."""
+    settings.DEBUG = True
+    doors = [door(key="ip+ua", max=2, ceiling=2, scope=scope) for scope in ("one", "two")]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "small"}}
+    (hint,) = [message.hint for message in run_checks() if message.id == W006]
+    needed = int(re.search("[0-9]+", hint)[0])
+    settings.CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": needed}
+    del caches["default"]
+    assert W006 not in {message.id for message in run_checks()}
+    hundred = addresses(3, ADDRESSES)
+    for guess, address, number in product(doors, hundred, range(4)):
+        assert 401 == guess(address, agent=str(number))
+    verified.clear()
+    assert {429} == {guess(address, "right") for guess, address in product(doors, hundred)}
+    assert [] == verified

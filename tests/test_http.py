@@ -1,0 +1,81 @@
+"""Many guesses at once over HTTP, at real web servers of several processes: the oracle is how often the hasher ran."""
+
+import os
+from collections import Counter
+
+import pytest
+
+from tests.web.servers import Request, serve
+
+CI = bool(os.environ.get("CI"))
+ROUNDS = 10 if CI else 1
+MAX = 5
+CROWD = 200 if CI else 50  # guesses at once
+LATER = {"gunicorn": CROWD, "uvicorn": 50}  # the same after the first round: uvicorn needs a thread for each, and time
+HONEST = 40
+WORKERS = {"gunicorn": 4, "uvicorn": 2}
+DOORS = {"gunicorn": "form", "uvicorn": "json"}  # a synchronous view, and a coroutine
+ANSWERS = {"form": (302, 200), "json": (200, 401), "token": (200, 401)}  # what right and wrong passwords get
+EVERYWHERE = [(kind, name) for name in ("valkey", "memcached", "postgresql", "sqlite", "files") for kind in WORKERS]
+SITES = EVERYWHERE if CI else [("gunicorn", "valkey"), ("uvicorn", "valkey"), ("gunicorn", "sqlite")]
+
+pytestmark = pytest.mark.servers
+
+
+class Door:
+    """Guesses at one door of a web server."""
+
+    def __init__(self, kind, server, name):
+        self.kind, self.server, self.name = kind, server, name
+        self.right, self.wrong = ANSWERS[name]
+
+    def guess(self, address, *passwords):
+        return [Request(self.name, address, f"user{n}", password) for n, password in enumerate(passwords)]
+
+    def send(self, guesses):
+        """How often right and wrong passwords were verified, and how often each status was answered."""
+        before = self.server.runs()
+        statuses = Counter(self.server.send(guesses))
+        return Counter(self.server.runs().removeprefix(before)), statuses
+
+    def locked(self, address):
+        """Whether the right password is refused, unverified."""
+        return self.send(self.guess(address, "right")) == ({}, {429: 1})
+
+
+@pytest.fixture(scope="module", params=SITES, ids="-".join)
+def door(request, set_up, tmp_path_factory):
+    """A door of a web server that is started once for each store."""
+    kind, store = request.param
+    folder, setup = tmp_path_factory.mktemp("-".join(request.param)), set_up(store)
+    own = setup._replace(cache={**setup.cache, "KEY_PREFIX": kind})
+    with serve(kind, own, folder, WORKERS[kind], verification=0.05, seconds=600) as server:
+        yield Door(kind, server, DOORS[kind])
+
+
+def test_burst(door):
+    """Of 200 wrong guesses at once exactly five are verified, then the right one is refused; a neighbour signs in."""
+    for number, crowd in enumerate([CROWD] + [LATER[door.kind]] * (ROUNDS - 1)):
+        client, neighbour = f"10.0.{number}.1", f"10.0.{number}.2"
+        verified, statuses = door.send(door.guess(client, *["wrong"] * crowd) + door.guess(neighbour, "right"))
+        assert ({"-": MAX, "+": 1}, {door.right: 1, door.wrong: MAX, 429: crowd - MAX}) == (verified, statuses)
+        assert door.locked(client)
+
+
+def test_honest_burst(door):
+    """Forty right passwords at once from one address all sign in; after them five wrong ones are verified, no fewer."""
+    everyone = door.guess("10.1.0.1", *["right"] * HONEST)
+    assert ({"+": HONEST}, {door.right: HONEST}) == door.send(everyone)
+    for _ in range(MAX):
+        assert ({"-": 1}, {door.wrong: 1}) == door.send(door.guess("10.1.0.1", "wrong"))
+    assert door.locked("10.1.0.1")
+
+
+def test_mixed_burst(door):
+    """Of right and wrong passwords at once five wrong ones are verified; every right one that is verified signs in."""
+    token, crowd = Door(door.kind, door.server, "token"), LATER[door.kind]
+    verified, statuses = token.send(token.guess("10.2.0.1", *["right", "wrong"] * (crowd // 2)))
+    right = verified["+"]
+    assert Counter({"-": MAX, "+": right}) == verified
+    assert Counter({token.right: right, token.wrong: MAX, 429: crowd - MAX - right}) == statuses
+    assert token.locked("10.2.0.1")
