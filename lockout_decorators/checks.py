@@ -132,7 +132,7 @@ def _cache(alias: str, cache: Facts) -> Iterator[CheckMessage]:
         yield Error(
             f"The cache {alias!r} lies in a database with ATOMIC_REQUESTS: an exception in the view, and DRF's "
             "rollback, would undo the failure that was counted.",
-            hint='Set "ATOMIC_REQUESTS": False there, or keep the cache in another database or another kind of cache.',
+            hint='Set "ATOMIC_REQUESTS": False there, or keep the cache under another alias, or one of another kind.',
             id="lockout_decorators.E006",
         )
     if cache.one_process and not settings.DEBUG:

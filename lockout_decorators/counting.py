@@ -91,7 +91,7 @@ class Attempts:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
         _, slots = yield from self._who(NOBODY)
         try:
-            reading = yield from self._store.through(slots.look())
+            reading = yield from self._store.through(slots.look(), durable=True)
         except StoreError as error:
             yield from self._fail_store(error)
             self._refuse_without_store()
@@ -159,7 +159,8 @@ class Attempts:
         reading = early[1] if early and early[0] is attempt.slots else None
         if not self.outage:
             try:
-                result = yield from self._store.through(attempt.slots.claim(attempt.tag, patience, reading, self._own))
+                claiming = attempt.slots.claim(attempt.tag, patience, reading, self._own)
+                result = yield from self._store.through(claiming, durable=True)
             except (StoreError, SilentStoreError) as error:
                 yield from self._fail_store(error)
         if isinstance(result, Claim):

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.cache import BaseCache
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.filebased import FileBasedCache
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files import locks
 from django.db import DatabaseError, IntegrityError, connections, router, transaction
 from django.utils import timezone
@@ -18,12 +19,17 @@ from .operations import Access, Add, Write, is_head
 AHEAD = timedelta(seconds=1)  # how long before its time an expired entry is removed from a database cache
 
 
-def exclusion(cache: BaseCache, operation: Access) -> AbstractContextManager[None] | None:
-    """What to hold around `operation` so that nobody comes between; None for caches that see to it themselves."""
+def exclusion(cache: BaseCache, operation: Access, durable: bool) -> AbstractContextManager[None] | None:
+    """What to hold around `operation` so that nobody comes between; None for caches that see to it themselves.
+
+    Raises ImproperlyConfigured if it has to be `durable` and a transaction of the caller's could take it back.
+    """
     if isinstance(cache, FileBasedCache):
         return _locked_files(Path(vars(cache)["_dir"]), operation.keys)
     if not isinstance(cache, DatabaseCache):
         return None
+    if durable:
+        _expect_no_transaction(router.db_for_write(cache.cache_model_class))
     if isinstance(operation, Add | Write):
         return _written(cache, operation.keys)
     _sweep(cache, filter(is_head, operation.keys))
@@ -50,6 +56,19 @@ def _written(cache: DatabaseCache, keys: tuple[str, ...]) -> Iterator[None]:
     with transaction.atomic(using=connection.alias), connection.execute_wrapper(_tell):
         _sweep(cache, keys)
         yield
+
+
+def _expect_no_transaction(database: str) -> None:
+    """Inside one other workers don't see the slots, and a rollback frees them. That Django's TestCase opens is none."""
+    if connections[database].in_atomic_block:
+        try:
+            with transaction.atomic(database, savepoint=False, durable=True):
+                pass
+        except RuntimeError as error:
+            raise ImproperlyConfigured(
+                f"inside transaction.atomic() on {database!r} a rollback would undo what is counted there: verify "
+                "outside of it, or set LOCKOUT_CACHE to a cache elsewhere"
+            ) from error
 
 
 def _tell(execute: Callable[..., Any], *args: Any) -> Any:

@@ -56,8 +56,9 @@ class Slots:
         `reading` is an early look; `own`, the occupancies that the same request holds, may grow meanwhile.
         """
         deadline, pause, lost = self.clock() + patience, PAUSES[0], 0
-        while True:
-            if reading is None or not self._is_fresh(reading):
+        reading = reading or Reading(-math.inf, [])
+        while self.clock() <= deadline + MARGIN:
+            if not self._is_fresh(reading):
                 reading = yield from self.look()
             fallen = yield from self._prepare(reading)
             if refused := refusal(reading, fallen):
@@ -74,9 +75,8 @@ class Slots:
                 lost += 1
                 if lost % LOST == 0:
                     yield from self._prove()
-                if self.clock() > deadline + MARGIN:  # a store so slow that nothing read of it is worth anything
-                    return Refused(reading.views[-1])
-            reading = None
+            reading.at = -math.inf
+        return Refused(reading.views[-1])  # by a store so slow that what is read of it can't be acted upon
 
     def succeed(self, claim: Claim, tag: str) -> Steps[None]:
         """Free the guess's own slot, and the failed slots of the same tag, each only by whoever wins its occupancy."""

@@ -81,26 +81,29 @@ class Store:
         self._cache: Any = None
         self._thread: int | None = None
 
-    def through(self, steps: Steps[T]) -> Work[T]:
-        """Turn the operations that `steps` yield into calls on the cache; StoreError is thrown into them."""
+    def through(self, steps: Steps[T], durable: bool = False) -> Work[T]:
+        """Turn the operations that `steps` yield into calls on the cache; StoreError is thrown into them.
+
+        With `durable`, what a transaction of the caller's could take back is such an error.
+        """
         resume, value = steps.send, None
         try:
             while True:
                 operation = resume(value)
                 try:
-                    step = operation if isinstance(operation, Sleep) else partial(self.perform, operation)
+                    step = operation if isinstance(operation, Sleep) else partial(self.perform, operation, durable)
                     value, resume = (yield step), steps.send
                 except StoreError as error:
                     value, resume = error, steps.throw
         except StopIteration as stop:
             return stop.value  # type: ignore[no-any-return]
 
-    def perform(self, operation: Access) -> Any:
+    def perform(self, operation: Access, durable: bool = False) -> Any:
         """One round trip. Raises StoreError."""
         try:
             if self._thread != get_ident():
                 self._cache, self._thread = caches[self.alias], get_ident()
-            held = exclusion(self._cache, operation)
+            held = exclusion(self._cache, operation, durable)
             if held is None:
                 return _ask(self._cache, operation)
             with held:

@@ -1,0 +1,139 @@
+"""Clients that hang up and tasks that are cancelled: the guess counts, at whichever step it ends."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from importlib.util import find_spec
+from subprocess import Popen
+
+import pytest
+from django.contrib.auth import aauthenticate
+from django.http import HttpResponse
+
+from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
+from tests import hanging
+from tests.crashing import LOCKOUT, MAX, WINDOW, Guess, Record, request_of
+from tests.servers import await_server, free_port, missing, stores
+from tests.test_crashes import assert_nothing_is_immortal
+
+POLICY = LockoutPolicy(key="ip", max=MAX, window=WINDOW, lockout=LOCKOUT, patience=0, scope="disconnect")
+
+
+@lockout_protect(POLICY)
+async def login(request):
+    user = await aauthenticate(request, username="bob", password=request.GET["password"])
+    return HttpResponse(status=401 if user is None else 200)
+
+
+class Cancelled:
+    """Awaits a coroutine in a task that is cancelled where it waits for the `step`th time."""
+
+    def __init__(self, coroutine, step):
+        self.coroutine, self.left = coroutine, step
+
+    def __await__(self):
+        steps, send = self.coroutine.__await__(), None
+        while True:
+            try:
+                waiting = steps.send(None) if send is None else steps.throw(send)
+            except StopIteration as stop:
+                return stop.value
+            if self.left == 0:
+                asyncio.current_task().cancel()
+            self.left -= 1
+            try:
+                yield waiting
+                send = None
+            except (asyncio.CancelledError, LockedOut) as error:
+                send = error
+
+
+async def guess(password, address, step=-1):
+    request = request_of(Guess("bob", password, address=address))
+    request.GET = {"password": password}
+
+    async def run():
+        return (await Cancelled(login(request), step)).status_code
+
+    task = asyncio.ensure_future(run())
+    with suppress(asyncio.CancelledError):
+        return await task
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})  # what was shielded from the end
+    return None
+
+
+@pytest.mark.parametrize("store", stores("locmem"), indirect=True)
+@pytest.mark.parametrize("failures", [0, MAX - 1])
+@pytest.mark.parametrize("password", ["wrong", "right"])
+async def test_cancelled(store, verified, failures, password):
+    """A task that is cancelled wherever it waits: at most `max` wrong guesses are verified, at most one less."""
+    step, cancelled = -1, True
+    while cancelled:
+        step += 1
+        address = f"10.0.0.{step}"
+        verified.clear()
+        for _ in range(failures):
+            assert 401 == await guess("before", address)
+        cancelled = await guess(password, address, step) is None
+        for _ in range(MAX + 1):
+            await guess("after", address)
+        wrong = [tried for _, tried in verified if tried != "right"]
+        forgiven = password == "right" and failures
+        assert MAX - 1 <= len(wrong) <= MAX + forgiven
+        assert 429 == await guess("right", address)
+    assert step >= 4
+    assert_nothing_is_immortal(store)
+
+
+@pytest.fixture
+def server(request, store, set_up, settings, tmp_path):
+    """The port of a server process and the record of its hasher."""
+    if find_spec("uvicorn") is None:  # pragma: no cover
+        missing("uvicorn is not installed")
+    port, record = free_port(), Record(tmp_path / "verified")
+    setup = set_up(store)._replace(cache=settings.CACHES["default"])
+    command = [sys.executable, "-m", "tests.hanging", json.dumps([request.param, port, str(record.path), setup])]
+    with Popen(command) as process:
+        await_server(port)
+        yield request.param, port, record
+        process.send_signal(signal.SIGINT)
+    assert 0 == process.returncode
+
+
+def until(expected, ask):
+    """Wait until the answer is as expected."""
+    for _ in range(200):
+        if ask() == expected:
+            return
+        time.sleep(0.05)
+    pytest.fail("it took too long")  # pragma: no cover
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("store", stores("files"), indirect=True)
+@pytest.mark.parametrize("server", ["wsgi", "asgi"], indirect=True)
+def test_client_hangs_up(store, server):
+    """A client that closes the connection while its password is verified has guessed; so it locks itself out."""
+    kind, port, record = server
+
+    def send(password):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.sendall(f"GET /{kind}/?password={password} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        return connection
+
+    with send("right") as connection:
+        assert b" 200 " in connection.makefile("rb").readline()
+    client = request_of(Guess("bob", "", address="127.0.0.1"))
+    for failures in range(1, MAX + 1):
+        with send("wrong"):
+            until(failures, lambda: record.count("wrong"))
+        until(failures, lambda: hanging.POLICY.status(client).failures)
+    with send("right") as connection:
+        assert b" 429 " in connection.makefile("rb").readline()
+    assert (MAX, 1) == (record.count("wrong"), record.count("right"))
+    assert (MAX if kind == "asgi" else 0) == record.count("cancelled")
+    assert_nothing_is_immortal(store)
