@@ -15,6 +15,7 @@ from subprocess import DEVNULL, Popen
 from typing import Any, NamedTuple
 
 from tests.servers import BACKENDS, ENTRIES, Setup, await_server, database, free_port, missing
+from tests.sizes import IN_FULL
 
 TIMEOUT = 0.7 if os.environ.get("CI") else 0.3  # seconds that a client waits for its server
 MILLISECONDS = int(TIMEOUT * 1000)
@@ -204,7 +205,7 @@ THROWN_OUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datna
 
 PYMEMCACHE = {"connect_timeout": TIMEOUT, "timeout": TIMEOUT, "retry_timeout": 0.1, "dead_timeout": 0.1}
 PYLIBMC = {"behaviors": {"connect_timeout": MILLISECONDS, "_poll_timeout": MILLISECONDS, "retry_timeout": 1}}
-HAS_PYLIBMC = os.environ.get("CI") and find_spec("pylibmc")  # it comes back to a server after seconds only
+HAS_PYLIBMC = IN_FULL and find_spec("pylibmc")  # it comes back to a server after seconds only
 
 SERVED: dict[str, Any] = {
     "Valkey killed": valkey(),

@@ -1,6 +1,5 @@
 """Many guesses at once, from separate processes: the oracle is how often the hasher ran."""
 
-import os
 import time
 from collections import Counter
 
@@ -13,8 +12,9 @@ from lockout_decorators.keys import client_keys
 from tests import guessers
 from tests.guessers import SCOPE, Job
 from tests.servers import stores
+from tests.sizes import IN_FULL
 
-ROUNDS = 10 if os.environ.get("CI") else 2  # of each kind; at home a sample has to do
+ROUNDS = 10 if IN_FULL else 1  # of each kind
 MAX = 5
 WRONG = [("bob", f"wrong{number}") for number in range(guessers.PROCESSES * guessers.THREADS)]
 HONEST = 40

@@ -4,7 +4,6 @@ Valkey and Memcached keep the time themselves, so there the tests wait, and thos
 and database caches go by the clock of the host, which is moved.
 """
 
-import os
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -20,14 +19,14 @@ from lockout_decorators.signals import locked_out
 from tests.backends import CountingBackend
 from tests.hosts import Host, Order, Outcome
 from tests.servers import hang_up, stores
+from tests.sizes import IN_FULL
 from tests.test_time import door
 
-CI = bool(os.environ.get("CI"))
 START = 1_800_000_000
 LATE = 2  # seconds, the promise
 BUSY = 0.3  # what a busy machine adds where time is real
 STEP = 0.125  # what a clock that can be moved is moved by: finer than the phases
-PHASES = [0, 0.25, 0.5, 0.75] if CI else [0, 0.75]  # of a second, since some stores count whole ones
+PHASES = [0, 0.25, 0.5, 0.75] if IN_FULL else [0, 0.75]  # of a second, since some stores count whole ones
 MAX = 5
 THREADS = 16
 KEEPERS = "valkey", "memcached"  # of the time
@@ -190,7 +189,7 @@ def test_edge_of_a_window_under_load(store, clock, verified):
 @pytest.mark.parametrize("store", stores(), indirect=True)
 def test_ends_of_locks_under_load(store, clock, verified):
     """Between one lock and the next exactly max are verified, however many threads guess all the time."""
-    rounds, locks, refused = 6 if CI else 3, [], defaultdict(set)
+    rounds, locks, refused = 6 if IN_FULL else 3, [], defaultdict(set)
     guess = door(max=MAX, window=60, lockout=1)
 
     def count(**_):
@@ -235,7 +234,7 @@ def two_hosts(store, hosts, set_up, settings):
 def test_hosts_that_disagree(store, two_hosts):
     """Of guesses from two hosts at once exactly max are verified; then both refuse, for a second to the lockout."""
     rule = {"key": "ip", "max": MAX, "window": 60, "lockout": 100, "scope": "hosts"}
-    for number in range(10 if CI else 3):
+    for number in range(10 if IN_FULL else 3):
         address = f"10.0.0.{number}"
         burst = both(two_hosts, Order(rule, address, [f"wrong{number}" for number in range(32)]))
         assert MAX == sum(len(outcome.verified) for outcome in burst)

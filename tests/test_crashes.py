@@ -1,6 +1,5 @@
 """Guesses that end half-way, at each step: none more is verified than `max`, nothing is left for ever."""
 
-import os
 import pickle
 import sys
 import zlib
@@ -17,12 +16,13 @@ from lockout_decorators.slots import MARGIN
 from tests.backends import CountingBackend
 from tests.crashing import LOCKOUT, MAX, WINDOW, Guess, Record, Steps, killed, login, request_of, stepping
 from tests.servers import hang_up, stores
+from tests.sizes import IN_FULL
 from tests.test_store import lives
 
 SHARED = ["files", "sqlite", "valkey", "memcached", "postgresql"]
 # Of the many small steps that a cache in files or a database takes a sample has to do; at home of all.
-STRIDES = {"valkey": 1, "memcached": 1} if os.environ.get("CI") else {"valkey": 3, "memcached": 3}
-STRIDE = 3 if os.environ.get("CI") else 11
+STRIDES = {"valkey": 1, "memcached": 1} if IN_FULL else {"valkey": 3, "memcached": 3}
+STRIDE = 3 if IN_FULL else 11
 KEY, CEILING = {"key": "ip"}, {"key": "ip+ua", "ceiling": 2}
 LEAST = 6  # steps of the shortest guess: look, read, open, claim, verify, free
 
@@ -33,7 +33,7 @@ CASES = {
     "locking, two counters": (CEILING, MAX - 1, "wrong"),
     "forgiving": (CEILING, 1, "right"),
 }
-TRIED = list(CASES) if os.environ.get("CI") else ["locking, two counters", "forgiving"]
+TRIED = list(CASES) if IN_FULL else ["locking, two counters", "forgiving"]
 cases = pytest.mark.parametrize(("policy", "failures", "password"), [CASES[name] for name in TRIED], ids=TRIED)
 
 

@@ -45,9 +45,9 @@ def round_trips(monkeypatch):
     """The operations that reached the cache."""
     seen, perform = [], Store.perform
 
-    def count(store, operation):
+    def count(store, operation, durable):
         seen.append(operation)
-        return perform(store, operation)
+        return perform(store, operation, durable)
 
     monkeypatch.setattr(Store, "perform", count)
     return seen

@@ -3,11 +3,13 @@
 import ast
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, User
 from django.test import RequestFactory
+from rest_framework.authtoken.models import Token
 
 from lockout_decorators import LockedOut, LockoutStatus, signals
 from lockout_decorators.arguments import PolicyArguments
@@ -129,6 +131,44 @@ def test_tokens(guide, rf, db):
     headers = {"authorization": "Token guess"}
     assert [401] * 10 + [429] * 2 == [view(rf.get("/", headers=headers)).status_code for _ in range(12)]
     assert 429 == view(rf.get("/")).status_code
+
+
+def test_tokens_exactly(guide, rf, db):
+    """Twenty bad tokens, then a good one is refused, as a problem of DRF's; a request without a token passes."""
+    token = Token.objects.create(user=User.objects.create_user("ann"))
+    view = guide.Orders.as_view()
+
+    def send(key, address="192.0.2.1"):
+        return view(rf.get("/", headers={"authorization": f"Token {key}"}, REMOTE_ADDR=address))
+
+    assert [401] * 20 == [send("guess").status_code for _ in range(20)]
+    refused = send(token.key)
+    assert (429, "600") == (refused.status_code, refused["Retry-After"])
+    assert "detail" in refused.data
+    assert [200, 200] == [send(token.key, "192.0.2.2").status_code, view(rf.get("/")).status_code]
+
+
+def test_what_is_no_view(guide, post, verified):
+    """The request is found, and a refused guess raises."""
+    info = SimpleNamespace(context={"request": post()})
+    assert [False] * 5 == [guide.resolve_sign_in(info, **FORM) for _ in range(5)]
+    with pytest.raises(LockedOut):
+        guide.resolve_sign_in(info, **RIGHT)
+    assert 5 == len(verified)
+    assert guide.resolve_sign_in(SimpleNamespace(context={"request": post(address="192.0.2.2")}), **RIGHT)
+
+
+async def test_scope_of_a_connection(guide, verified):
+    """Its address is the client's."""
+
+    def scope(address):
+        return {"type": "websocket", "path": "/", "headers": [], "client": [address, 1]}
+
+    assert [None] * 5 == [await guide.connect(scope("192.0.2.1"), **FORM) for _ in range(5)]
+    with pytest.raises(LockedOut):
+        await guide.connect(scope("192.0.2.1"), **RIGHT)
+    assert 5 == len(verified)
+    assert "bob" == (await guide.connect(scope("192.0.2.2"), **RIGHT)).username
 
 
 def test_shared_policy(guide, post, verified):

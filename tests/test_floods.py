@@ -5,7 +5,6 @@ the rest is written in bulk: copies, under other clients' names, of the entries 
 Of some of those clients the library is asked afterwards what it makes of their entries.
 """
 
-import os
 import pickle
 import re
 from base64 import b64encode
@@ -27,13 +26,13 @@ from django.utils import timezone
 from lockout_decorators import lockout_protect
 from lockout_decorators.checks import ADDRESSES
 from tests.servers import DATABASE, stores
+from tests.sizes import IN_FULL
 from tests.test_store import lives
 
-CI = bool(os.environ.get("CI"))
-CLIENTS = 100_000 if CI else 1_000
-GUESSED = 100 if CI else 20  # of them through the library
+CLIENTS = 100_000 if IN_FULL else 1_000
+GUESSED = 100 if IN_FULL else 20  # of them through the library
 ASKED = 20  # of those written in bulk, about whom the library is asked
-MADE_UP = {"locmem": 10_000} if CI else {}  # by one address; on the other caches fewer have to do
+MADE_UP = {"locmem": 10_000} if IN_FULL else {}  # by one address; on the other caches fewer have to do
 MAX = 3
 W006 = "lockout_decorators.W006"
 LOCKOUT = 3600

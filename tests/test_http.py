@@ -1,23 +1,22 @@
 """Many guesses at once over HTTP, at real web servers of several processes: the oracle is how often the hasher ran."""
 
-import os
 from collections import Counter
 
 import pytest
 
+from tests.sizes import IN_FULL
 from tests.web.servers import Request, serve
 
-CI = bool(os.environ.get("CI"))
-ROUNDS = 10 if CI else 1
+ROUNDS = 10 if IN_FULL else 1
 MAX = 5
-CROWD = 200 if CI else 50  # guesses at once
+CROWD = 200 if IN_FULL else 50  # guesses at once
 LATER = {"gunicorn": CROWD, "uvicorn": 50}  # the same after the first round: uvicorn needs a thread for each, and time
 HONEST = 40
 WORKERS = {"gunicorn": 4, "uvicorn": 2}
 DOORS = {"gunicorn": "form", "uvicorn": "json"}  # a synchronous view, and a coroutine
 ANSWERS = {"form": (302, 200), "json": (200, 401), "token": (200, 401)}  # what right and wrong passwords get
 EVERYWHERE = [(kind, name) for name in ("valkey", "memcached", "postgresql", "sqlite", "files") for kind in WORKERS]
-SITES = EVERYWHERE if CI else [("gunicorn", "valkey"), ("uvicorn", "valkey"), ("gunicorn", "sqlite")]
+SITES = EVERYWHERE if IN_FULL else [("gunicorn", "valkey"), ("uvicorn", "valkey"), ("gunicorn", "sqlite")]
 
 pytestmark = pytest.mark.servers
 

@@ -1,11 +1,11 @@
 """The rules of the protocol, proven in every interleaving of two or three guesses."""
 
-import os
 from collections import Counter
 
 import pytest
 
 from tests.explorer import Done, Plan, Scenario, World, explore
+from tests.sizes import IN_FULL
 
 BOB, EVE = Plan("bob"), Plan("eve")  # wrong guesses
 BOBS = Plan("bob", right=True)
@@ -54,7 +54,7 @@ LARGE = {
     "a long pause, a failure is on record",
     "wrong guesses under a ceiling",
 }
-CHOSEN = {name: SCENARIOS[name] for name in SCENARIOS if os.environ.get("CI") or name not in LARGE}
+CHOSEN = {name: SCENARIOS[name] for name in SCENARIOS if IN_FULL or name not in LARGE}
 
 
 def rules_at_the_end(world: World) -> None:

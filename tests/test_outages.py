@@ -1,7 +1,6 @@
 """Stores that fail, for real: no guess passes unseen, no good login is lost, nobody waits long, counting goes on."""
 
 import logging
-import os
 import shutil
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from tests.backends import CountingBackend
 from tests.guessers import Crew, Job, login_view
 from tests.outages import LOCAL, SERVED, TIMEOUT, session
 from tests.servers import database, hang_up, stores, use
+from tests.sizes import IN_FULL
 
 OUTAGES = SERVED | LOCAL
 SAMPLE = [  # one of each kind, for a test that would take long at home
@@ -37,10 +37,10 @@ SAMPLE = [  # one of each kind, for a test that would take long at home
     "SQLite full",
     "files full",
 ]
-MANY = OUTAGES if os.environ.get("CI") else SAMPLE
+MANY = OUTAGES if IN_FULL else SAMPLE
 MAX = 3
 THREADS = 4
-ROUNDS = 8 if os.environ.get("CI") else 3
+ROUNDS = 8 if IN_FULL else 3
 MARGIN = 0.65  # seconds that a busy machine adds: less than CI's TIMEOUT, so that nobody waits twice
 
 protect = lockout_protect(key="ip", max=MAX, window=300, lockout=600, scope="outages", patience=0)

@@ -241,7 +241,7 @@ def test_refusal_leaves_no_trace_of_a_login(lock, verified):
 def test_outage_is_explained(view, accept, send, settings, verified, monkeypatch):
     """When the cache is down no guess passes: 503, when to come back, in the form that the client accepts."""
 
-    def fail(store, operation):
+    def fail(store, operation, durable):
         raise StoreError(store.alias, OSError("down"))
 
     monkeypatch.setattr(Store, "perform", fail)

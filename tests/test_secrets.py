@@ -3,7 +3,6 @@
 import gc
 import json
 import logging
-import os
 import traceback
 from base64 import b64encode
 from itertools import product
@@ -30,6 +29,7 @@ import lockout_decorators
 from lockout_decorators import LockoutPolicy, lockout_protect, signals
 from tests.backends import CountingBackend
 from tests.doors import mount
+from tests.sizes import IN_FULL
 from tests.wire import HERE, SERVERS, Raw
 
 SECRET = "s3cr3t-hunter2"
@@ -158,7 +158,7 @@ def guess(door):
 
 
 ALL = sorted(product(SERVERS, VIEWS))
-SOME = ALL if os.environ.get("CI") else [("wsgi", "LoginView"), ("asgi", "async JSON"), ("wsgi", "Basic")]
+SOME = ALL if IN_FULL else [("wsgi", "LoginView"), ("asgi", "async JSON"), ("wsgi", "Basic")]
 everywhere = pytest.mark.parametrize("pair", ALL, ids=" ".join, indirect=True)
 by_either_server = pytest.mark.parametrize("pair", [("wsgi", "form"), ("asgi", "form")], ids=" ".join, indirect=True)
 

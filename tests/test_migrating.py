@@ -1,0 +1,172 @@
+"""The migration pages name what exists, their examples guard as they say, and what the ancestors did is done here."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import authenticate
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpResponse
+
+from lockout_decorators import LockedOut, lockout_protect, reset_attempts
+from lockout_decorators.arguments import PolicyArguments
+from lockout_decorators.conf import LockoutSettings
+from tests.doors import FORM, RIGHT, check
+
+PAGES = Path(__file__).parent.parent / "docs" / "migrating"
+NAMES = ["django-lockout", "django-ratelimit-backend", "django-axes", "django-defender", "django-ratelimit"]
+
+LOCKOUT = {
+    "LOCKOUT_MAX_ATTEMPTS": 5,
+    "LOCKOUT_TIME": 600,
+    "LOCKOUT_ENFORCEMENT_WINDOW": 300,
+    "LOCKOUT_USE_USER_AGENT": False,
+    "LOCKOUT_CACHE_PREFIX": "lockout",
+}
+RATELIMIT_BACKEND = [
+    *["cache_prefix", "minutes", "requests", "username_key", "no_username", "key", "get_ip", "get_counters"],
+    *["keys_to_check", "get_cache_key", "cache_incr", "expire_after", "counts", "RateLimitException", "RateLimitMixin"],
+    *["RateLimitModelBackend", "RateLimitNoUsernameModelBackend", "RateLimitMiddleware", "RateLimitAdminSite"],
+    *["AuthenticationForm", "AdminAuthenticationForm", "ratelimitbackend.views.login"],
+]
+
+
+def page(name):
+    return (PAGES / f"{name}.md").read_text(encoding="utf-8")
+
+
+def cells(name):
+    """The rows of the page's tables: theirs, ours."""
+    return [line.strip("| ").split(" | ") for line in page(name).splitlines() if line.startswith("| ")]
+
+
+def ours(name):
+    """The page without the first column of its tables, which is theirs."""
+    return re.sub(r"^\| .*? \| ", "", page(name), flags=re.MULTILINE)
+
+
+@pytest.fixture
+def example(request):
+    """The names that the page's example defines."""
+    before, module = admin.site.login, {"__name__": "example"}
+    for source in re.findall(r"^```python\n(.*?)^```$", page(request.param), re.MULTILINE | re.DOTALL):
+        exec(compile(source, request.param, "exec"), module)
+    yield module
+    admin.site.login = before
+
+
+@pytest.fixture
+def send(rf):
+    def send(view, data=FORM, address="192.0.2.1", **more):
+        request = rf.post("/", data, REMOTE_ADDR=address, **more)
+        request.user, request._dont_enforce_csrf_checks = AnonymousUser(), True
+        return view(request)
+
+    return send
+
+
+@pytest.mark.tree
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_page_names_exists(name):
+    """Each setting and each argument that is named as ours."""
+    properties = [name for name, attribute in vars(LockoutSettings).items() if isinstance(attribute, property)]
+    named = {*re.findall(r"(?<![A-Z_])LOCKOUT_[A-Z0-9_]+", ours(name))}
+    assert named and named <= {f"LOCKOUT_{name.upper()}" for name in properties}
+    assert {*re.findall(r"`(\w+)=", ours(name))} <= {*PolicyArguments.__annotations__}
+    assert all(len(row) == 2 for row in cells(name))
+
+
+@pytest.mark.tree
+def test_what_the_ancestors_had_is_on_their_pages():
+    """Every setting of django-lockout with its default, every attribute of django-ratelimit-backend."""
+    for setting, default in LOCKOUT.items():
+        assert f"`{setting} = {default!r}`".replace("'", '"') in page("django-lockout")
+    theirs = " ".join(row[0] for row in cells("django-ratelimit-backend"))
+    assert {*RATELIMIT_BACKEND} <= {*re.findall(r"`([\w.]+)", theirs.replace("ratelimitbackend.forms.", ""))}
+
+
+@pytest.mark.tree
+@pytest.mark.parametrize(
+    ("example", "limit", "status"),
+    [
+        ("django-lockout", 5, 429),
+        ("django-ratelimit-backend", 30, 403),
+        ("django-axes", 3, 429),
+        ("django-defender", 4, 429),
+        ("django-ratelimit", 5, 429),
+    ],
+    indirect=["example"],
+)
+def test_example(example, limit, status, send, verified):
+    """So many wrong passwords are verified, then not even the right one; the admin is the same door."""
+    for _ in range(limit):
+        assert send(example["sign_in"]).status_code in (200, 401)
+    views = [example["sign_in"], *([admin.site.login] if "admin" in example else [])]
+    assert [status] * len(views) == [send(view, RIGHT).status_code for view in views]
+    assert limit == len(verified)
+
+
+@pytest.mark.parametrize("vary", ["address", "username"])
+def test_either_the_account_or_the_address(vary, send, verified):
+    """key="username", ceiling=1 is what others call user name or address."""
+    view = lockout_protect(key="username", ceiling=1, max=3, scope="either")(check)
+    for number in range(3):
+        if vary == "address":
+            send(view, address=f"192.0.2.{number}")
+        else:
+            send(view, {"username": f"user{number}", "password": "wrong"})
+    assert 429 == send(view, RIGHT, address="192.0.2.9" if vary == "address" else "192.0.2.1").status_code
+    assert 3 == len(verified)
+
+
+def test_what_django_lockout_did(send, rf, settings, verified, time_machine):
+    """Its settings, its window, its lock, its exception in the view, its reset."""
+    vars(settings).update({name: value for name, value in LOCKOUT.items() if name != "LOCKOUT_CACHE_PREFIX"})
+    refused = []
+
+    @lockout_protect(methods=(), scope="django-lockout")
+    def view(request):
+        try:
+            return check(request)
+        except LockedOut as locked_out:
+            refused.append(locked_out)
+            return HttpResponse(status=418)
+
+    time_machine.move_to("2026-01-01T00:00:00Z", tick=False)
+    assert [401] * 4 == [send(view).status_code for _ in range(4)]
+    time_machine.shift(303)  # the window ended below the maximum
+    assert [401] * 5 + [418] == [send(view).status_code for _ in range(6)]
+    time_machine.shift(595)
+    assert 418 == send(view, RIGHT).status_code
+    time_machine.shift(8)  # ten minutes after the failure that locked, not after the last guess
+    assert [401] * 5 + [418] == [send(view).status_code for _ in range(6)]
+    reset_attempts(rf.post("/", REMOTE_ADDR="192.0.2.1"))
+    assert 200 == send(view, RIGHT).status_code
+    assert (15, 3) == (len(verified), len(refused))
+
+
+class TokenBackend(BaseBackend):
+    """Knows neither user names nor requests."""
+
+    asked: list[str] = []
+
+    def authenticate(self, request, token=None):
+        self.asked.append(token)
+
+
+def test_what_django_ratelimit_backend_did(send, settings, verified):
+    """Backends of any kind, unwrapped, without a user name and without a request; its own key."""
+    settings.AUTHENTICATION_BACKENDS = ["tests.test_migrating.TokenBackend", "tests.backends.CountingBackend"]
+    TokenBackend.asked.clear()
+
+    @lockout_protect(key=lambda request, identity: f"{request.META['REMOTE_ADDR']}-{identity}", max=3, scope="key")
+    def view(request):
+        authenticate(**request.POST.dict())
+        return HttpResponse()
+
+    assert [200] * 3 + [429] == [send(view, {"token": "guess"}).status_code for _ in range(4)]
+    assert [200] * 3 + [429] * 2 == [send(view, data).status_code for data in (FORM, FORM, FORM, FORM, RIGHT)]
+    assert (3, 3) == (len(TokenBackend.asked), len(verified))
+    assert 200 == send(view, RIGHT, address="192.0.2.2").status_code
