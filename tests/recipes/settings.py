@@ -3,6 +3,7 @@
 from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS, MIDDLEWARE
 
+SECRET_KEY = "signs the tokens of simplejwt, so is as long as they want"
 INSTALLED_APPS = [
     *INSTALLED_APPS,
     "allauth",
@@ -10,10 +11,24 @@ INSTALLED_APPS = [
     "allauth.headless",
     "allauth.mfa",
     "dj_rest_auth",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "oauth2_provider",
     "rest_framework_simplejwt",
+    "two_factor",
 ]
-MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
+MIDDLEWARE = [
+    *MIDDLEWARE,
+    "allauth.account.middleware.AccountMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+]
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["tests.recipes.hashers.CountingHasher"]
 STATIC_URL = "/static/"
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+ACCOUNT_FORMS = {"confirm_login_code": "tests.recipes.allauth.LoginCodeForm"}
+MFA_FORMS = {"authenticate": "tests.recipes.mfa.CodeForm"}
+REST_AUTH = {"OLD_PASSWORD_FIELD_ENABLED": True}
+TWO_FACTOR_PATCH_ADMIN = False

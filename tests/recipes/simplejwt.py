@@ -1,0 +1,18 @@
+"""djangorestframework-simplejwt: the endpoint that takes passwords, and the one that takes refresh tokens."""
+
+# recipe
+from django.urls import path
+from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
+
+from lockout_decorators import lockout_protect
+
+
+def rejected(request, response):
+    return response.status_code == 401
+
+
+urlpatterns = [
+    path("token/", lockout_protect(key="ip+username", max=5)(TokenObtainPairView.as_view())),
+    path("token/refresh/", lockout_protect(key="ip", max=20, failure=rejected)(TokenRefreshView.as_view())),
+]
+# end
