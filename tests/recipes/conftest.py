@@ -1,6 +1,9 @@
+from functools import partial
+
 import pytest
 from django.contrib.auth.models import User
 
+from tests.recipes.visitors import Visitor
 from tests.recipes.hashers import CountingHasher
 
 
@@ -14,3 +17,9 @@ def verified():
 @pytest.fixture
 def bob(db):
     return User.objects.create_user("bob", "bob@example.org", "right")
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def visitor(request):
+    """`visitor(address)` is somebody with cookies, who comes over WSGI or ASGI."""
+    return partial(Visitor, request.param)

@@ -1,4 +1,4 @@
-"""Someone with an address and cookies, who comes through one of the server interfaces."""
+"""Somebody with an address and cookies, who comes over WSGI or ASGI."""
 
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
@@ -17,11 +17,18 @@ class DistantAsyncClient(AsyncClient):
 
 class Visitor:
     def __init__(self, server="wsgi", address="192.0.2.1"):
-        if server == "wsgi":
-            self.post = Client(REMOTE_ADDR=address).post
-        else:
-            self.post = async_to_sync(DistantAsyncClient(address).post)
+        self.client = Client(REMOTE_ADDR=address) if server == "wsgi" else DistantAsyncClient(address)
+
+    def get(self, path, **more):
+        return self.ask("get", path, **more)
+
+    def post(self, path, data=None, **more):
+        return self.ask("post", path, data, **more)
 
     def send(self, path, data, **headers):
         """A POST of JSON."""
         return self.post(path, data, content_type="application/json", headers=headers)
+
+    def ask(self, method, *args, **more):
+        send = getattr(self.client, method)
+        return async_to_sync(send)(*args, **more) if isinstance(self.client, AsyncClient) else send(*args, **more)

@@ -1,0 +1,39 @@
+"""drf-spectacular: the schema says which views may answer with 429."""
+
+# recipe
+from drf_spectacular.authentication import BasicScheme
+from drf_spectacular.openapi import AutoSchema
+
+from lockout_decorators.drf_authentication import LockoutAuthentication
+
+REFUSAL = {
+    "description": "Too many failed attempts.",
+    "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
+    "content": {"application/json": {"schema": {"type": "object", "properties": {"detail": {"type": "string"}}}}},
+}
+
+
+class Schema(AutoSchema):
+    """For `DEFAULT_SCHEMA_CLASS`."""
+
+    def get_operation(self, *args, **kwargs):
+        operation = super().get_operation(*args, **kwargs)
+        if operation and self.is_guarded():
+            operation["responses"].setdefault("429", REFUSAL)
+        return operation
+
+    def is_guarded(self):
+        handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower())
+        return (
+            hasattr(self.view, "lockout_policy")
+            or hasattr(handler, "lockout_policy")
+            or any(isinstance(one, LockoutAuthentication) for one in self.view.get_authenticators())
+        )
+
+
+class GuardedBasicScheme(BasicScheme):
+    match_subclasses = True  # so that a subclass of BasicAuthentication is described, too
+    priority = 0
+
+
+# end
