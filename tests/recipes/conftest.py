@@ -3,8 +3,8 @@ from functools import partial
 import pytest
 from django.contrib.auth.models import User
 
-from tests.recipes.visitors import Visitor
 from tests.recipes.hashers import CountingHasher
+from tests.recipes.visitors import Visitor
 
 
 @pytest.fixture
