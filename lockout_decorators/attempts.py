@@ -146,10 +146,7 @@ class Block:
         account = self._accounts[call] = account_named(value)
         secrets, named = self._comparison.digest(call.credentials, field), (field, call.credentials.get(field or ""))
         belongs = partial(Attempt.takes, secrets=secrets, named=named, backend=call.backend, limit=self.policy.calls)
-        attempt = next((attempt for attempt in self._attempts.made if belongs(attempt)), None)
-        if attempt is None:
-            attempt = yield from self._attempts.claim(account)
-            belongs(attempt)
+        attempt = self._attempts.joined(belongs) or (yield from self._attempts.claim(account, belongs))
         attempt.tags.add(account.tag)
         return attempt
 

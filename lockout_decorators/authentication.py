@@ -56,16 +56,14 @@ _asked: ContextVar[tuple[tuple[Block, Any], ...]] = ContextVar("lockout_decorato
 def enter(block: Block, request: Any) -> None:
     """From now on `block` watches this thread or task, and failures that are signalled with `request`."""
     _open.set((*_open.get(), block))
-    home = _home(request)
-    home[BLOCKS] = (*home.get(BLOCKS, ()), block)
+    _home(request).setdefault(BLOCKS, []).append(block)  # in place: other threads may have the same request
 
 
 def leave(block: Block, request: Any) -> None:
     _open.set(tuple([other for other in _open.get() if other is not block]))
     if asked := _asked.get():
         _asked.set(tuple([pair for pair in asked if pair[0] is not block]))
-    home = _home(request)
-    home[BLOCKS] = tuple([other for other in home.get(BLOCKS, ()) if other is not block])
+    _home(request).get(BLOCKS, [block]).remove(block)
 
 
 def hide_post(request: Any) -> None:
@@ -96,8 +94,7 @@ def _home(request: Any) -> dict[str, Any]:
 
 
 def _blocks_of(request: Any) -> tuple[Block, ...]:
-    found: tuple[Block, ...] = _home(request).get(BLOCKS, ())
-    return found
+    return tuple(_home(request).get(BLOCKS, ()))
 
 
 if TYPE_CHECKING:

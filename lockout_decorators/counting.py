@@ -1,7 +1,9 @@
 """Claims, refuses and settles: what the attempts of one block do to the store, and what is told of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
@@ -79,6 +81,7 @@ class Attempts:
         self.made: list[Attempt] = []
         self.refused: LockedOut | None = None
         self.outage: bool = False
+        self._lock = Lock()  # a block may be shared by threads that were given a copy of the context
         self._client: tuple[str, Slots] | None = None
         self._early: tuple[Slots, Reading] | None = None
         self._own: set[str] = set()  # grows while other guesses of this request wait
@@ -100,8 +103,13 @@ class Attempts:
             if refused := refusal(reading):
                 yield from self._refuse((yield from self._attempt(NOBODY)), refused)
 
-    def claim(self, account: Account) -> Work[Attempt]:
-        """A new guess at `account`, with its slot. Raises LockedOut."""
+    def joined(self, take: Callable[[Attempt], bool]) -> Attempt | None:
+        """The attempt that a call belongs to; one thread at a time asks them."""
+        with self._lock:
+            return next((attempt for attempt in self.made if take(attempt)), None)
+
+    def claim(self, account: Account, take: Callable[[Attempt], bool] | None = None) -> Work[Attempt]:
+        """A new guess at `account`, with its slot; `take` gives it its first call. Raises LockedOut."""
         if self.refused:
             raise type(self.refused)(self.refused.status)
         for attempt in self.made:
@@ -112,6 +120,8 @@ class Attempts:
             yield from self._refuse(attempt, result)
         elif result is None:
             self._refuse_without_store()
+        if take is not None:
+            take(attempt)  # before another thread may see it
         self.made.append(attempt)
         return attempt
 
@@ -124,10 +134,9 @@ class Attempts:
 
     def settle(self, attempt: Attempt) -> Work[None]:
         """Free or mark the slots of an attempt, once. A store that fails now takes nothing back from a good guess."""
-        if attempt.settled:
-            return
-        attempt.settled = True
-        if attempt.claim is None or self.outage:
+        with self._lock:
+            settled, attempt.settled = attempt.settled, True
+        if settled or attempt.claim is None or self.outage:
             return
         slots, claim = attempt.slots, attempt.claim
         try:

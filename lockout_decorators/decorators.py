@@ -8,6 +8,7 @@ import wrapt
 from django.http import HttpRequest
 
 from .arguments import PolicyArguments, plain
+from .asgi import Requestlike
 from .policy import DERIVED, LockoutPolicy
 from .runners import call_view, is_async
 from .scopes import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
@@ -19,7 +20,7 @@ def lockout_protect(
     policy: LockoutPolicy | None = None,
     /,
     *,
-    request: Callable[..., HttpRequest] | None = None,
+    request: Callable[..., Requestlike] | None = None,
     **arguments: Unpack[PolicyArguments],
 ) -> Callable[[View], View]:
     """Protect a view against guessing: `@lockout_protect(key="ip+ua", max=5, window=300, lockout=600)`.
@@ -28,8 +29,9 @@ def lockout_protect(
     views of Django REST framework. Takes a shared `LockoutPolicy`, or the arguments of one; without a `scope` the view
     counts under its own dotted name. The decorated view carries its policy as `view.lockout_policy`.
 
-    Anything else, such as a GraphQL resolver, is decorated with `request`: a callable that is given the same arguments
-    and finds the request among them. There a refused guess raises LockedOut, unless the policy has a `response`.
+    Anything else, such as a GraphQL resolver, is decorated with `request`: a callable that is given the same arguments,
+    of a method `self` too, and finds the request, or an ASGI scope, among them. There a refused guess raises LockedOut,
+    unless the policy's `response` makes something to return.
 
     Raises TypeError where it is misplaced and ValueError for an argument that is not allowed: both at import.
     """
@@ -46,7 +48,7 @@ def lockout_protect(
 class _Protection:
     """A policy on its way to views; where its scope is derived, each view gets its own copy, made once."""
 
-    def __init__(self, policy: LockoutPolicy, find_request: Callable[..., HttpRequest] | None) -> None:
+    def __init__(self, policy: LockoutPolicy, find_request: Callable[..., Requestlike] | None) -> None:
         self.policy, self.find_request = policy, find_request
         self.scoped: dict[str, LockoutPolicy] = {}
 
@@ -67,6 +69,8 @@ class _Protection:
 
     def decorate_class(self, cls: type) -> type:
         """Decorate `dispatch` in place, as Django's method_decorator does."""
+        if self.find_request is not None:
+            raise TypeError(f"lockout_protect: request= is for functions and methods; {cls!r} is a class.")
         inherited = getattr(cls, "dispatch", None)
         if inherited is None:
             raise TypeError(f"lockout_protect: {cls!r} is no view: it has no dispatch().")
@@ -90,7 +94,8 @@ class _Protection:
             method = getattr(unwrapped(view), "__name__", "")
             # `dispatch` is no coroutine function, but returns what the async handlers return.
             awaits = known_async or (method == "dispatch" and getattr(owner, "view_is_async", False))
-            return call_view(self.policy_in(type(owner), method), view, owner, awaits, args, kwargs, self.find_request)
+            cls = owner if isinstance(owner, type) else type(owner)
+            return call_view(self.policy_in(cls, method), view, owner, awaits, args, kwargs, self.find_request)
 
         return _Protected(view, guard, policy, self.policy_in)
 

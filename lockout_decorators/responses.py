@@ -20,7 +20,7 @@ HTML, JSON = "text/html", "application/problem+json"
 LONGEST = 8192  # characters of Accept that are looked at; Django raises ValueError for 10,000 and more
 
 
-def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> HttpResponseBase:
+def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> Any:
     """The response to a refused guess: what `response` (a template name or a callable) makes, or a negotiated one."""
     if iscoroutinefunction(response):
         made = async_to_sync(response)(request, locked_out)
@@ -33,15 +33,18 @@ def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) ->
     return marked(made, locked_out)
 
 
-async def aanswer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> HttpResponseBase:
+async def aanswer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> Any:
     """See answer()."""
     if iscoroutinefunction(response):
         return marked(await response(request, locked_out), locked_out)
     return await sync_to_async(answer)(request, locked_out, response)
 
 
-def marked(response: HttpResponseBase, locked_out: LockedOut) -> HttpResponseBase:
-    """Headers that every such answer has: when to come back, and that nobody may store it."""
+def marked(response: Any, locked_out: LockedOut) -> Any:
+    """Headers that every such answer has: when to come back, and that nobody may store it. What is made for a callable
+    that is no view may be anything, and stays as it is."""
+    if not isinstance(response, HttpResponseBase):
+        return response
     if locked_out.status.retry_after is not None:
         response.headers.setdefault("Retry-After", str(locked_out.status.retry_after))
     response.headers.setdefault("Cache-Control", "no-store")

@@ -12,10 +12,14 @@ from .attempts import Block
 from .exceptions import LockedOut
 from .policy import LockoutPolicy
 from .responses import aanswer, answer, marked
+from .scopes import verifies
 
 
 class Visit(NamedTuple):
-    """A call of a view; `owner` is the object that it is a method of."""
+    """A call of a view; `owner` is the object that it is a method of.
+
+    For what is no view only the policy's `response` answers; for what returns a user, nobody: an answer would be one.
+    """
 
     policy: LockoutPolicy
     view: Any
@@ -24,9 +28,12 @@ class Visit(NamedTuple):
     args: Any
     kwargs: Any
     is_view: bool
+    returns_user: bool
 
     def refuse(self, how: Any, locked_out: Any, made: Any = None) -> Any:
         """DRF's views answer by themselves, any other is answered for, unless the policy says what the answer is."""
+        if self.returns_user:
+            raise locked_out
         if self.policy.response is not None:
             return how(self.request, locked_out, self.policy.response)
         if not self.is_view:
@@ -35,6 +42,10 @@ class Visit(NamedTuple):
             with suppress(LockedOut):  # the project's exception handler may pass
                 made = drf.answer(view, self.request, locked_out)
         return how(self.request, locked_out) if made is None else marked(made, locked_out)
+
+    def is_refusal(self, block: Block) -> bool:
+        """Whether DRF has made the response of a refusal inside the view."""
+        return self.is_view and block.refused is not None and getattr(block.response, "exception", False)
 
     def find_view(self) -> Any:
         captured = {name: value for name, value in self.kwargs.items() if name != "request"}
@@ -46,12 +57,14 @@ def call_view(
 ) -> Any:
     """What `view` answers, or for an async view a coroutine. It is no view if the request has to be found."""
     if find_request is not None:
-        request = request_from(find_request(*args, **kwargs))
+        request = request_from(find_request(*(args if owner is None else (owner, *args)), **kwargs))
     else:
         request = args[0] if args and args[0] is not None else kwargs.get("request")
     if not hasattr(request, "META"):
         raise TypeError(f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs.")
-    visit = Visit(policy, view, owner, request, args, kwargs, find_request is None)
+    returns_user = verifies(view, owner)
+    is_view = find_request is None and not returns_user
+    visit = Visit(policy, view, owner, request, args, kwargs, is_view, returns_user)
     return _arun(policy.observe(request), visit) if is_async else _run(policy.observe(request), visit)
 
 
@@ -67,7 +80,7 @@ def _run(block: Block, visit: Visit) -> Any:
             _expect_response(block.response)
     except LockedOut as locked_out:
         return visit.refuse(answer, locked_out)
-    return visit.refuse(answer, block.refused, block.response) if _is_refusal(block) else block.response
+    return visit.refuse(answer, block.refused, block.response) if visit.is_refusal(block) else block.response
 
 
 async def _arun(block: Block, visit: Visit) -> Any:
@@ -77,13 +90,8 @@ async def _arun(block: Block, visit: Visit) -> Any:
     except LockedOut as locked_out:
         made = visit.refuse(aanswer, locked_out)
     else:
-        made = visit.refuse(aanswer, block.refused, block.response) if _is_refusal(block) else block.response
+        made = visit.refuse(aanswer, block.refused, block.response) if visit.is_refusal(block) else block.response
     return await made if isawaitable(made) else made
-
-
-def _is_refusal(block: Block) -> bool:
-    """Whether DRF has made the response of a refusal inside the view."""
-    return block.refused is not None and getattr(block.response, "exception", False)
 
 
 def _expect_response(response: Any) -> None:

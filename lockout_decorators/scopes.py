@@ -7,6 +7,7 @@ from weakref import WeakSet
 
 derived: dict[str, WeakSet[Any]] = {}  # the views under each scope that was derived and not given
 
+VERIFIERS = ("authenticate", "aauthenticate", "authenticate_credentials")
 STAND_IN = "_update_method_wrapper.<locals>.dummy"  # what Django's method_decorator decorates instead of the method
 
 
@@ -51,6 +52,14 @@ def note_derived(scope: str, view: Any) -> None:
 
 def is_stand_in(view: Any) -> bool:
     return getattr(view, "__module__", None) == "django.utils.decorators" and view.__qualname__ == STAND_IN
+
+
+def verifies(view: Any, owner: Any) -> bool:
+    """Whether `view` is a method that returns who signed in, as those of django-ninja's authentication classes: an
+    answer in place of a user would let its sender in."""
+    if owner is None or hasattr(owner, "dispatch"):
+        return False
+    return getattr(unwrapped(view), "__name__", "") in VERIFIERS
 
 
 def takes_request(view: Any) -> bool:

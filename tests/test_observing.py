@@ -5,8 +5,10 @@ import contextvars
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -19,8 +21,12 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy
-from lockout_decorators.authentication import ObservedBackend
+from lockout_decorators.authentication import BLOCKS, ObservedBackend
+from lockout_decorators.counting import Attempts
+from lockout_decorators.keys import NOBODY
+from lockout_decorators.store import run
 from tests.backends import CountingBackend
+from tests.sizes import IN_FULL
 
 COUNTING = "tests.backends.CountingBackend"
 
@@ -374,6 +380,108 @@ async def test_parallel_tasks_of_one_request_are_watched_each(policy, request_, 
     answers = await asyncio.gather(*map(resolve, range(10, 20)), return_exceptions=True)
     assert (1, policy.max) == (answers.count(None), len(verified))
     assert 9 == sum(isinstance(answer, LockedOut) for answer in answers)
+
+
+@pytest.fixture
+def busy():
+    """Threads take turns a thousand times as often as usual."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.000_001)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def guess_at_once(guess):
+    """Call `guess` from eight threads at once, three times each, with a password of its own."""
+    ready = threading.Barrier(8)
+
+    def several(thread):
+        ready.wait()
+        for number in range(3):
+            with suppress(LockedOut):
+                guess(f"wrong{thread}{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(several, range(8)))
+
+
+@pytest.mark.parametrize("round_", range(20 if IN_FULL else 4))
+def test_threads_of_one_request_are_watched_each(policy, request_, verified, busy, round_):
+    """Eight threads that share a request, each with a block of its own."""
+    guess_at_once(partial(guess, policy, request_))
+    assert 3 == len(verified)
+    assert policy.status(request_).locked
+    assert [] == vars(request_)[BLOCKS]
+
+
+@pytest.mark.parametrize("round_", range(50 if IN_FULL else 5))
+def test_threads_of_one_block_are_watched_together(request_, verified, busy, round_):
+    """Eight threads that were given a copy of the context share its block; each guess takes a slot of its own."""
+    policy = LockoutPolicy(scope="together", key="ip", max=5, patience=0)
+    with policy.observe(request_):
+        blocks = contextvars.copy_context()
+        guess_at_once(lambda password: blocks.copy().run(authenticate, username="bob", password=password))
+    assert 5 == len(verified)
+    assert policy.status(request_).locked
+
+
+@pytest.mark.parametrize("round_", range(50 if IN_FULL else 5))
+def test_threads_of_one_block_share_the_calls_of_a_guess(request_, verified, busy, round_):
+    """The same password at many accounts, in threads: no guess has more than `calls` of them."""
+    policy = LockoutPolicy(scope="calls", key="ip", max=2, calls=2, patience=0)
+    with policy.observe(request_):
+        blocks = contextvars.copy_context()
+        guess_at_once(lambda name: blocks.copy().run(authenticate, username=name, password="wrong"))
+    assert policy.max <= len(verified) <= policy.max * policy.calls
+
+
+def test_attempt_is_complete_before_other_threads_see_it(policy, request_):
+    """Or one of them might take it for its own guess."""
+    attempts, seen = Attempts(policy, request_), []
+    made = run(attempts.claim(NOBODY, lambda attempt: seen.append(attempt in attempts.made)))
+    assert ([False], [made]) == (seen, attempts.made)
+
+
+def test_one_thread_at_a_time_asks_whose_an_attempt_is(policy, request_):
+    """Or several might take its last call."""
+    attempts, inside, seen = Attempts(policy, request_), set(), []
+    run(attempts.claim(NOBODY))
+
+    def take(attempt):
+        inside.add(threading.get_ident())
+        time.sleep(0.01)
+        seen.append(len(inside))
+        inside.discard(threading.get_ident())
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: attempts.joined(take), range(4)))
+    assert [1] * 4 == seen
+
+
+class Slow(dict):
+    """Others get their turn while one reads."""
+
+    def get(self, *arguments):
+        found = super().get(*arguments)
+        time.sleep(0.01)
+        return found
+
+
+def test_no_thread_forgets_the_block_of_another(policy, request_):
+    """All that are open at the same time are known by their request."""
+    vars_ = request_.__dict__ = Slow(vars(request_))
+    together = threading.Barrier(4)
+
+    def enter(_):
+        with policy.observe(request_):
+            together.wait()
+            found = len(vars_[BLOCKS])
+            together.wait()
+            return found
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [4] * 4 == list(pool.map(enter, range(4)))
+    assert [] == vars_[BLOCKS]
 
 
 def test_two_policies_count_each_guess_each(request_, verified):

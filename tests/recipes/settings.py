@@ -1,5 +1,8 @@
 """A project that has every package of the recipes."""
 
+import os
+import tempfile
+
 from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS, MIDDLEWARE
 
@@ -10,6 +13,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.headless",
     "allauth.mfa",
+    "axes",
+    "defender",
     "dj_rest_auth",
     "django_otp",
     "django_otp.plugins.otp_static",
@@ -32,3 +37,7 @@ ACCOUNT_FORMS = {"confirm_login_code": "tests.recipes.allauth.LoginCodeForm"}
 MFA_FORMS = {"authenticate": "tests.recipes.mfa.CodeForm"}
 REST_AUTH = {"OLD_PASSWORD_FIELD_ENABLED": True}
 TWO_FACTOR_PATCH_ADMIN = False
+AXES_ENABLED = False
+AXES_FAILURE_LIMIT = 10
+DEFENDER_LOGIN_FAILURE_LIMIT = 10
+DEFENDER_REDIS_URL = f"unix://{tempfile.gettempdir()}/defender-{os.getpid()}.sock"

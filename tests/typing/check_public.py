@@ -1,5 +1,6 @@
 """What type checkers see of the public surface: mypy --strict and pyright strict must agree with every line."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, assert_type
 
@@ -43,6 +44,51 @@ async def decorated_views_keep_their_types(request: HttpRequest) -> None:
     assert_type(Login().post(request), HttpResponse)
     function(request, "one")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     function()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+class Info:
+    request: HttpRequest
+
+
+def request_of(root: None, info: Info, **arguments: str) -> HttpRequest:
+    return info.request
+
+
+@lockout_protect(LockoutPolicy(scope="doors"), request=request_of)
+def resolver(root: None, info: Info, password: str) -> bool:
+    return password == "right"
+
+
+def scope_of(consumer: "Consumer", text: str) -> dict[str, Any]:
+    return consumer.scope
+
+
+class Consumer:
+    scope: dict[str, Any]
+
+    @lockout_protect(request=scope_of, key="ip")
+    async def receive(self, text: str) -> int:
+        return len(text)
+
+
+async def decorated_callables_keep_their_types(info: Info, consumer: Consumer) -> None:
+    assert_type(resolver(None, info, password="wrong"), bool)
+    assert_type(await consumer.receive("text"), int)
+    resolver(None, info)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    lockout_protect(request="info.request")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def scopes_are_requests(policy: LockoutPolicy, scope: Mapping[str, Any]) -> None:
+    async with policy.attempt(scope, username="bob") as attempt:
+        attempt.succeed()
+    with policy.observe(scope):
+        pass
+    assert_type(policy.status(scope), LockoutStatus)
+    assert_type(await policy.astatus(scope), LockoutStatus)
+    policy.reset(scope)
+    await policy.areset(scope)
+    reset_attempts(scope)
+    await areset_attempts(scope)
 
 
 def answer(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
