@@ -1,7 +1,7 @@
 """The context manager that everything rests on: it opens, decides and settles. One brain, with sync and async doors."""
 
 import asyncio
-from functools import cached_property, partial
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -46,10 +46,7 @@ class Block:
         self._held: Attempt | None = None
         self._unasked: list[Account] = []
         self._accounts: dict[Call, Account] = {}
-
-    @cached_property
-    def _comparison(self) -> Comparison:
-        return Comparison()
+        self._comparison: Comparison | None = None  # made by the first call
 
     @property
     def refused(self) -> LockedOut | None:
@@ -144,6 +141,7 @@ class Block:
             return None
         field, value = account_in(call.credentials, self.policy.username, self.request)
         account = self._accounts[call] = account_named(value)
+        self._comparison = self._comparison or Comparison()
         secrets, named = self._comparison.digest(call.credentials, field), (field, call.credentials.get(field or ""))
         belongs = partial(Attempt.takes, secrets=secrets, named=named, backend=call.backend, limit=self.policy.calls)
         attempt = self._attempts.joined(belongs) or (yield from self._attempts.claim(account, belongs))

@@ -7,9 +7,10 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
 
-from django.conf import settings
+from django.conf import LazySettings, settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
+from django.utils.functional import empty
 from django.utils.module_loading import import_string
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -27,6 +28,12 @@ def _networks(entries: tuple[str, ...]) -> tuple[frozenset[Network], bool]:
     return frozenset(ipaddress.ip_network(entry) for entry in entries if entry != UNIX), UNIX in entries
 
 
+def _read(name: str, default: object) -> Any:
+    """A setting. The front door takes two exceptions to say that there is none, so Django's own object is entered."""
+    inside = object.__getattribute__(settings, "_wrapped") if type(settings) is LazySettings else empty
+    return getattr(settings if inside is empty else inside, name, default)
+
+
 class LockoutSettings:
     """Each property is one `LOCKOUT_*` setting; ImproperlyConfigured says what came and what is allowed."""
 
@@ -36,15 +43,15 @@ class LockoutSettings:
 
     @property
     def max_attempts(self) -> object:
-        return getattr(settings, "LOCKOUT_MAX_ATTEMPTS", 5)
+        return _read("LOCKOUT_MAX_ATTEMPTS", 5)
 
     @property
     def enforcement_window(self) -> object:
-        return getattr(settings, "LOCKOUT_ENFORCEMENT_WINDOW", 300)
+        return _read("LOCKOUT_ENFORCEMENT_WINDOW", 300)
 
     @property
     def time(self) -> object:
-        return getattr(settings, "LOCKOUT_TIME", 600)
+        return _read("LOCKOUT_TIME", 600)
 
     @property
     def use_user_agent(self) -> bool:
@@ -52,19 +59,19 @@ class LockoutSettings:
 
     @property
     def cache_prefix(self) -> str:
-        prefix = getattr(settings, "LOCKOUT_CACHE_PREFIX", "lockout")
+        prefix = _read("LOCKOUT_CACHE_PREFIX", "lockout")
         if not isinstance(prefix, str) or not PREFIX.fullmatch(prefix):
             raise refuse("LOCKOUT_CACHE_PREFIX", prefix, "1 to 100 printable ASCII characters without spaces")
         return prefix
 
     @property
     def cache(self) -> object:
-        return getattr(settings, "LOCKOUT_CACHE", "default")
+        return _read("LOCKOUT_CACHE", "default")
 
     @property
     def trusted_proxies(self) -> tuple[frozenset[Network], bool]:
         """The networks, and whether a unix socket's peer is trusted as well."""
-        value = getattr(settings, "LOCKOUT_TRUSTED_PROXIES", ())
+        value = _read("LOCKOUT_TRUSTED_PROXIES", ())
         if isinstance(value, list | tuple | set | frozenset):
             with suppress(ValueError):
                 return _networks(tuple(str(entry) for entry in value))
@@ -72,14 +79,14 @@ class LockoutSettings:
 
     @property
     def ipv6_prefix(self) -> int:
-        value = getattr(settings, "LOCKOUT_IPV6_PREFIX", 64)
+        value = _read("LOCKOUT_IPV6_PREFIX", 64)
         if type(value) is not int or not 1 <= value <= 128:
             raise refuse("LOCKOUT_IPV6_PREFIX", value, "a whole number from 1 to 128")
         return value
 
     @property
     def client_ip(self) -> Callable[[HttpRequest], str | None] | None:
-        value = getattr(settings, "LOCKOUT_CLIENT_IP", None)
+        value = _read("LOCKOUT_CLIENT_IP", None)
         allowed = "a callable taking the request, its dotted path, or None"
         try:
             found = import_string(value) if isinstance(value, str) else value
@@ -94,7 +101,7 @@ class LockoutSettings:
         return self._flag("LOCKOUT_FAIL_OPEN", False)
 
     def _flag(self, name: str, default: bool) -> bool:
-        value: Any = getattr(settings, name, default)
+        value = _read(name, default)
         if not isinstance(value, bool):
             raise refuse(name, value, "True or False")
         return value

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -82,13 +82,16 @@ class Attempts:
         self.refused: LockedOut | None = None
         self.outage: bool = False
         self._lock = Lock()  # a block may be shared by threads that were given a copy of the context
+        self._opened: Store | None = None
         self._client: tuple[str, Slots] | None = None
         self._early: tuple[Slots, Reading] | None = None
         self._own: set[str] = set()  # grows while other guesses of this request wait
 
-    @cached_property
+    @property
     def _store(self) -> Store:
-        return Store(self.policy.cache)
+        if self._opened is None:
+            self._opened = Store(self.policy.cache)
+        return self._opened
 
     def look(self) -> Work[None]:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""

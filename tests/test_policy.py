@@ -5,8 +5,10 @@ from collections import OrderedDict
 from dataclasses import FrozenInstanceError
 from datetime import timedelta
 from ipaddress import ip_network
+from types import SimpleNamespace
 
 import pytest
+from django.conf import LazySettings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 
@@ -364,3 +366,13 @@ def test_equal_policies_are_registered_once():
     assert LockoutPolicy(scope="s", max=5) == policy
     LockoutPolicy(scope="s", max=6)
     assert [known.max for known in registered["s"]] == [5, 6]
+
+
+def test_settings_of_any_kind_are_read(monkeypatch):
+    """Those that are not loaded yet, those that were assigned, and an object that a package put in their place."""
+    monkeypatch.setattr("lockout_decorators.conf.settings", fresh := LazySettings())
+    assert (True, 64) == (conf.enabled, conf.ipv6_prefix)
+    fresh.LOCKOUT_IPV6_PREFIX = 56
+    assert 56 == conf.ipv6_prefix
+    monkeypatch.setattr("lockout_decorators.conf.settings", SimpleNamespace(LOCKOUT_IPV6_PREFIX=48))
+    assert (True, 48) == (conf.enabled, conf.ipv6_prefix)
