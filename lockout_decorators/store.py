@@ -74,12 +74,11 @@ def _resume(resume: Callable[[Any], Step], value: Any) -> tuple[bool, Any]:
 class Store:
     """A cache alias, as one request uses it; each thread has its own cache object."""
 
-    __slots__ = ("_cache", "_thread", "alias")
+    __slots__ = ("_found", "alias")
 
     def __init__(self, alias: str) -> None:
         self.alias: str = alias
-        self._cache: Any = None
-        self._thread: int | None = None
+        self._found: tuple[int, Any] = (0, None)  # a thread, and its cache object
 
     def through(self, steps: Steps[T], durable: bool = False) -> Work[T]:
         """Turn the operations that `steps` yield into calls on the cache; StoreError is thrown into them.
@@ -101,13 +100,14 @@ class Store:
     def perform(self, operation: Access, durable: bool = False) -> Any:
         """One round trip. Raises StoreError."""
         try:
-            if self._thread != get_ident():
-                self._cache, self._thread = caches[self.alias], get_ident()
-            held = exclusion(self._cache, operation, durable)
+            thread, cache = self._found
+            if thread != get_ident():
+                _, cache = self._found = get_ident(), caches[self.alias]
+            held = exclusion(cache, operation, durable)
             if held is None:
-                return _ask(self._cache, operation)
+                return _ask(cache, operation)
             with held:
-                return _ask(self._cache, operation)
+                return _ask(cache, operation)
         except Exception as error:
             raise StoreError(self.alias, error) from error
 
