@@ -143,6 +143,25 @@ def assert_lives(store, expected):
         assert life == least or least - 1 < life <= least + 2
 
 
+class Own(LocMemCache):
+    """Knows whose it is."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.thread = threading.get_ident()
+
+    def get_many(self, keys):
+        return {"is own": self.thread == threading.get_ident()}
+
+
+def test_each_thread_has_its_own_cache_object(settings):
+    """Also where threads share a block, and so its store."""
+    settings.CACHES = {"default": {"BACKEND": "tests.test_store.Own"}}
+    store = Store("default")
+    asked = at_once(lambda: store.perform(Read((HEAD,))), threads=8)
+    assert [{"is own": True}] * 9 == [*asked, store.perform(Read((HEAD,)))]
+
+
 # Failures
 
 
