@@ -82,7 +82,7 @@ def _forwarded(request: HttpRequest) -> Address:
 
 
 def _trusted(address: Address, networks: frozenset[Network]) -> bool:
-    return any(address.version == network.version and address in network for network in networks)
+    return any(address in network for network in networks)
 
 
 @lru_cache

@@ -136,6 +136,25 @@ def test_long_list_is_not_walked_to_its_end(hop, behind_proxies, monkeypatch):
     assert len(parsed) <= HOPS + 1
 
 
+@pytest.mark.parametrize(("proxies", "client"), [(63, "192.0.2.9"), (64, "10.9.9.9")])
+def test_no_more_than_64_hops_are_walked(proxies, client, behind_proxies):
+    """A site may stand behind many proxies; what comes after the last that is looked at is the client."""
+    assert client == found(PROXY, ",".join(["192.0.2.9", *(proxies * ["10.9.9.9"])]))
+
+
+@pytest.mark.parametrize(("length", "address"), [(100, ip_address("192.0.2.9")), (101, None), (1000, None)])
+def test_an_address_has_no_more_than_100_characters(length, address):
+    """Nothing longer is read, or kept, even if it is an address in a long row of blanks."""
+    assert address == parse("192.0.2.9".ljust(length))
+
+
+def test_a_thousand_addresses_are_remembered():
+    """An address is parsed once, and whoever sends ever new ones fills no memory."""
+    for number in range(2000):
+        parse(f"10.1.{number // 250}.{number % 250}")
+    assert clients._parse.cache_info().currsize == 1024
+
+
 def test_long_hop_is_no_address(behind_proxies):
     """A megabyte without a comma stops the walk as any junk does."""
     for junk in ("1" * 1_000_000, ":" * 1_000_000, "[" * 1_000_000, '"' * 1_000_000, "1." * 500_000):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.request import Request
 
-from lockout_decorators import LockoutPolicy, lockout_protect
+from lockout_decorators import LockoutPolicy, keys, lockout_protect
 from lockout_decorators.identities import fold
 from lockout_decorators.keys import Key, client_keys, digest, tag
 from tests.doors import FORM, RIGHT, DistantAsyncClient, acheck, check, mount
@@ -175,6 +175,38 @@ def test_tag_is_of_the_exact_value():
     known = ["bob", "BOB", "bob ", "1", 1, True, 1.0, b"bob", ["bob"], {"bob": 1}, "é", "e\u0301", "\ud800", [], {}, 0]
     assert len(known) == len({tag(value) for value in known})
     assert [tag(None), tag("")] == ["", ""]
+
+
+def test_keys_of_old_secrets_are_not_piled_up(settings):
+    """The key of the HMAC is derived once per secret, and four of them are kept."""
+    for number in range(10):
+        settings.SECRET_KEY = f"secret {number}"
+        digest("a")
+    assert keys._mac.cache_info().currsize == 4
+
+
+def test_a_tag_is_64_bits():
+    """Long enough to tell accounts apart, in each of `max` entries."""
+    assert len(tag("bob")) == 16
+
+
+def test_a_key_is_a_value():
+    """It stands in policies, which are compared, hashed and shared by threads."""
+    assert {Key.parse("ip"): 1} == {Key.parse("ip"): 1}
+    with pytest.raises(AttributeError):
+        Key.parse("ip").parts = ()
+
+
+@pytest.mark.parametrize("key", ["username", "ip+username", lambda request, identity: "a"])
+def test_key_that_needs_the_user_name_waits_for_it(key):
+    """Only then is a client looked for anew at each guess, and never before one."""
+    assert Key.parse(key).needs_identity is True
+
+
+@pytest.mark.parametrize("key", ["ip", "ip+ua", "user", "session", "header:username"])
+def test_key_of_the_request_alone_does_not_wait(key):
+    """A client that is locked out is told so before anybody knows whom it tries."""
+    assert Key.parse(key).needs_identity is False
 
 
 # Callables

@@ -22,8 +22,9 @@ from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy
 from lockout_decorators.authentication import BLOCKS, ObservedBackend
-from lockout_decorators.counting import Attempts
+from lockout_decorators.counting import Attempt, Attempts
 from lockout_decorators.keys import NOBODY
+from lockout_decorators.signals import lockout_reset
 from lockout_decorators.store import run
 from tests.backends import CountingBackend
 from tests.sizes import IN_FULL
@@ -55,6 +56,14 @@ class TokenBackend(BaseBackend):
     def authenticate(self, request, token):
         CountingBackend.verified.append(("", token))
         return CountingBackend().get_user(1) if token == "sesame" else None
+
+
+class StaticBackend(BaseBackend):
+    """Needs no instance."""
+
+    @staticmethod
+    def authenticate(request, username=None, password=None):
+        return CountingBackend().authenticate(request, username, password)
 
 
 class OnlyAsyncBackend:
@@ -247,15 +256,16 @@ def test_user_name_else_email_is_one_guess(policy, request_, settings, verified)
     assert failures(policy, request_) == 1
 
 
-def test_a_success_forgives_no_other_account_of_the_same_guess(request_, settings):
-    """A guess at two accounts is not forgiven by signing in to one of them."""
+@pytest.mark.parametrize(("order", "expected"), [(1, 1), (-1, 2)])  # after eve has signed in, bob is a further guess
+def test_a_success_forgives_no_other_account_of_the_same_guess(order, expected, request_, settings):
+    """A guess at two accounts is not forgiven by signing in to one of them, whichever was tried first."""
     settings.AUTHENTICATION_BACKENDS = [COUNTING, backend(EmailBackend)]
     policy = LockoutPolicy(scope="two", key="ip", max=5, patience=0)
     for password in ("wrong", "eves"):  # eve's mail address is what the attacker made of bob's name
         with policy.observe(request_):
-            authenticate(request_, username="bob", password=password)
-            authenticate(request_, email="eve@example.org", password=password)
-    assert failures(policy, request_) == 1
+            for account in [{"username": "bob"}, {"email": "eve@example.org"}][::order]:
+                authenticate(request_, **account, password=password)
+    assert failures(policy, request_) == expected
 
 
 def test_calls_with_the_same_secrets_are_limited(request_, verified):
@@ -278,6 +288,28 @@ def test_the_same_call_again_is_a_further_call(request_, verified):
         with pytest.raises(LockedOut):
             authenticate(request_, username="bob", password="wrong")
     assert len(verified) == 4
+
+
+def test_whose_call_it_is():
+    """Backends that are asked one after the other are one call; the same backend or another account begins the next."""
+    bob, eve, guess = "bob", "eve", Attempt(None, "", NOBODY, set())
+    asked = [(bob, "A"), (bob, "B"), (bob, "C"), (eve, "A"), (eve, "A"), (bob, "D"), (eve, "B"), (eve, "B")]
+    taken = [guess.takes(b"secrets", ("username", name), backend, 2) for name, backend in asked]
+    assert taken == [True, True, True, True, False, False, True, False]
+
+
+def test_the_status_is_of_the_key_and_not_of_its_ceiling(request_):
+    """What a client may still do is told by the counter that is its own; so is that it was forgotten."""
+    policy, told = LockoutPolicy(scope="login", key="ip+ua", max=3, ceiling=9), []
+    guess(policy, request_, "wrong")
+    assert (policy.status(request_).failures, policy.status(request_).maximum) == (1, 3)
+
+    def listen(detail, **kwargs):
+        told.append((detail.ceiling, detail.status.maximum))
+
+    lockout_reset.connect(listen, sender=policy)
+    policy.reset(request_)
+    assert told == [(False, 3)]
 
 
 def test_other_secrets_are_further_guesses(policy, request_, verified):
@@ -335,6 +367,24 @@ def test_a_failure_of_code_that_signals_by_itself_is_counted(policy, request_):
     with policy.observe(request_):
         user_login_failed.send("elsewhere", credentials={"username": "bob"}, request=None)
     assert failures(policy, request_) == 1
+
+
+def test_a_failure_that_is_signalled_is_counted_for_its_user_name(request_):
+    """What the signal names is the account that was tried."""
+    policy = LockoutPolicy(scope="login", key="username", max=3)
+    with policy.observe(request_):
+        user_login_failed.send(sender="an API", credentials={"username": "bob"}, request=request_)
+    assert policy.status(request_, username="bob").failures == 1
+
+
+def test_a_block_knows_what_it_refused(policy, request_):
+    """Whoever caught the refusal inside can still find it."""
+    with policy.observe(request_) as block:
+        for n in range(3):
+            authenticate(request_, username="bob", password=f"wrong{n}")
+        with pytest.raises(LockedOut) as caught:
+            authenticate(request_, username="bob", password="right")
+    assert block.refused is caught.value
 
 
 def test_signals_with_odd_requests_disturb_nothing(policy, request_):
@@ -496,6 +546,62 @@ def test_two_policies_count_each_guess_each(request_, verified):
     assert (failures(loose, get), failures(strict, get)) == (1, 1)
 
 
+def test_an_outer_block_watches_on_after_an_inner_one(policy, request_, verified):
+    """Each block that is left takes back only itself."""
+    with policy.observe(request_):
+        with LockoutPolicy(scope="inner", key="ip").observe(request_):
+            pass
+        for n in range(3):
+            authenticate(request_, username="bob", password=f"wrong{n}")
+        with pytest.raises(LockedOut):
+            authenticate(request_, username="bob", password="right")
+    assert len(verified) == 3
+
+
+def test_a_block_inside_of_its_like_watches_nothing(policy, request_):
+    """What the outer one sees already costs no second look; an equal policy is the same."""
+    other, like = LockoutPolicy(scope="inner"), LockoutPolicy(scope="login", key="ip", max=3, patience=0)
+    with policy.observe(request_) as outer, other.observe(request_) as between, like.observe(request_) as inner:
+        assert [outer.open, between.open, inner.open] == [True, True, False]
+
+
+def test_a_failure_from_elsewhere_is_counted_once_under_equal_policies(policy, request_):
+    """Blocks of two threads that share a request both hear of it."""
+
+    def elsewhere():
+        with LockoutPolicy(scope="login", key="ip", max=3, patience=0).observe(request_):
+            contextvars.Context().run(fail)
+
+    def fail():
+        user_login_failed.send(sender="an API", credentials={"username": "bob"}, request=request_)
+
+    with policy.observe(request_):
+        contextvars.Context().run(elsewhere)
+    assert failures(policy, request_) == 1
+
+
+async def test_a_failure_is_known_before_the_next_guess(request_, verified):
+    """A further guess of the same block finds the lock, not a slot that is still being verified."""
+    policy = LockoutPolicy(scope="login", key="ip", max=1, patience=0)
+    async with policy.observe(request_):
+        await aauthenticate(request_, username="bob", password="wrong")
+        with pytest.raises(LockedOut) as caught:
+            await aauthenticate(request_, username="bob", password="right")
+    assert caught.value.status.locked
+    assert len(verified) == 1
+
+
+def test_a_backend_may_have_a_static_method(policy, request_, settings, verified):
+    """Whatever can be called with a request and credentials is a door."""
+    settings.AUTHENTICATION_BACKENDS = [backend(StaticBackend)]
+    with policy.observe(request_):
+        for n in range(3):
+            authenticate(request_, username="bob", password=f"wrong{n}")
+        with pytest.raises(LockedOut):
+            authenticate(request_, username="bob", password="right")
+    assert len(verified) == 3
+
+
 def test_a_refused_second_call_takes_no_earlier_one_back(request_, verified):
     """One policy takes a second call as the same guess, the other refuses it: the first call stays a failure."""
     strict = LockoutPolicy(scope="strict", key="ip", max=1, calls=1, patience=0)
@@ -507,6 +613,19 @@ def test_a_refused_second_call_takes_no_earlier_one_back(request_, verified):
             authenticate(get, username="eve", password="wrong")
     assert len(verified) == 1
     assert failures(loose, get) == 1
+
+
+def test_a_refused_second_call_takes_no_unknown_verdict_back(request_, verified, settings):
+    """Nor one whose backend broke down over it."""
+    settings.AUTHENTICATION_BACKENDS = [backend(BrokenBackend)]
+    strict = LockoutPolicy(scope="strict", key="ip", max=1, calls=1, patience=0)
+    loose = LockoutPolicy(scope="loose", key="ip", max=5, calls=2, patience=0)
+    with loose.observe(request_), strict.observe(request_):
+        with pytest.raises(ConnectionError):
+            authenticate(request_, username="bob", password="wrong")
+        with pytest.raises(LockedOut):
+            authenticate(request_, username="bob", password="wrong")
+    assert (1, 1) == (len(verified), failures(loose, request_))
 
 
 class TestAsync:

@@ -227,9 +227,9 @@ def test_a_claim_is_good_up_to_half_of_the_margin():
     hands = Hands(max=1)
     claim = hands.play(
         hands.slots.claim("bob"),
-        (Read(("K",)), OPEN, FRESH),
-        (piece(0, 1), OPEN, FRESH / 2),
-        (Add("K.g.0", "n1 undecided bob", KEPT), True, FRESH / 2),
+        (Read(("K",)), OPEN, MARGIN / 2),
+        (piece(0, 1), OPEN, MARGIN / 4),
+        (Add("K.g.0", "n1 undecided bob", KEPT), True, MARGIN / 4),
     )
     assert claim.keys == ("K.g.0",)
 
@@ -633,6 +633,22 @@ def test_a_second_look_that_grew_old_prevents_the_lock():
     assert fallen == ()
 
 
+@pytest.mark.parametrize(("took", "locks"), [(5, True), (6, False)])
+def test_a_short_lock_is_written_only_within_half_of_its_length(took, locks):
+    """Rule 10: a lock of ten seconds may have come and gone in less time than a reading is good for."""
+    hands = Hands(max=1, lockout=10)
+    full, lock = OPEN | failures("bob"), [(Write({"K": f"locked {NOW + 10:.3f}"}, 10), None)]
+    _, fallen = hands.play(
+        hands.slots.fail(hands.held(), "bob"),
+        (Write({"K.g.0": "own failed bob"}, KEPT), None),
+        (piece(0, 1), full),
+        (piece(0, 1), full, took),
+        *(lock if locks else ()),
+        *([(Add("K.g.lock", "announced", KEPT), True)] if locks else ()),
+    )
+    assert bool(fallen) == locks
+
+
 def test_a_claimer_that_finds_the_window_full_locks():
     """Rule 3: that heals a crash between the last failure and the lock; whoever locks is refused by it."""
     hands = Hands(max=2)
@@ -665,9 +681,9 @@ def test_a_claimer_whose_second_look_differs_looks_again():
 
 
 def test_a_store_too_slow_to_lock_in_ends_the_waiting():
-    """A reading that is as old as the lock is long can't be acted upon; after a while the guess is refused."""
-    hands = Hands(max=1)
-    full = OPEN | failures("bob")
+    """A reading that is as old as the lock is long can't be acted upon; after a while the key refuses the guess."""
+    hands = Hands(max=1, ceiling=2)
+    full = OPEN | {"C": "window g"} | failures("bob")
     steps, answer, operations = hands.slots.claim("bob"), None, []
     with pytest.raises(StopIteration) as stop:
         while True:
@@ -675,6 +691,7 @@ def test_a_store_too_slow_to_lock_in_ends_the_waiting():
             hands.time += LOCKOUT
             answer = full | {"K.n1": "n2"} if isinstance(operation, Read) else True
     assert isinstance(stop.value.value, Refused)
+    assert stop.value.value.view.counter.key == "K"
     assert not any(isinstance(operation, Write) for operation in operations)
 
 
@@ -724,7 +741,7 @@ def test_pauses_grow_and_are_capped(longest):
     pauses, _ = wait(Hands(max=1), patience=100, looks=20)
     assert pauses[:3] == pytest.approx([0.01, 0.016, 0.0256])
     assert pauses == sorted(pauses)
-    assert pauses[-5:] == [PAUSES[1]] * 5
+    assert pauses[-5:] == [0.2] * 5
 
 
 def test_pauses_are_scattered():
@@ -746,6 +763,17 @@ def test_patience_0_refuses_at_once():
     """Without patience a busy client is refused after its slots were read."""
     pauses, refused = wait(Hands(max=1), patience=0)
     assert pauses == []
+    assert refused.view.busy
+
+
+def test_patience_that_ran_out_while_the_slots_were_read_refuses():
+    """A slow store leaves no time to wait in."""
+    hands = Hands(max=1)
+    refused = hands.play(
+        hands.slots.claim("bob", patience=1),
+        (Read(("K",)), OPEN, 2),
+        (piece(0, 1), OPEN | undecided(0)),
+    )
     assert refused.view.busy
 
 
@@ -862,6 +890,8 @@ def test_rounds_lost_are_counted_in_a_row(longest):
         (Sleep(0.01), None),
         *lost,
         (Add("K.g.0", "n3 undecided bob", KEPT), False),
+        *lost,
+        (Add("K.g.0", "n4 undecided bob", KEPT), False),
         (Read(("K",)), {"K": LOCK}),
     )
 
@@ -1000,8 +1030,8 @@ def seen(max, entries, head="window g"):
 
 @pytest.mark.parametrize(
     ("head", "locked", "until"),
-    [(None, False, None), ("locked 12.500", True, 12.5), ("locked", True, None)],
-    ids=["absent", "locked", "for ever"],
+    [(None, False, None), ("window 7", False, None), ("locked 12.500", True, 12.5), ("locked", True, None)],
+    ids=["absent", "window", "locked", "for ever"],
 )
 def test_the_end_of_a_lock(head, locked, until):
     """Only a lock with an end has one."""
@@ -1043,8 +1073,9 @@ def test_counters_are_compared_by_value():
 
 
 def test_names_and_clocks_have_sensible_defaults():
-    """Names cannot be guessed; the clock of decisions is not the clock of the wall."""
+    """Names are 64 random bits; the clock of decisions is not the clock of the wall."""
     slots = Slots(())
     assert len({slots.token() for _ in range(100)}) == 100
+    assert len(slots.token()) == 16
     assert slots.now() > NOW - 10**9
     assert slots.clock() <= slots.clock()
