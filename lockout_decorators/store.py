@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.core.cache import BaseCache, caches
@@ -27,48 +27,60 @@ Step = Callable[[], Any] | Sleep
 Work = Generator[Step, Any, T]  # yields what may block, and is sent what came of it
 
 
+class End(NamedTuple):
+    """How steps ended: what they returned, or raised; a value too, so that it passes from thread to thread as one."""
+
+    value: Any
+    error: Exception | None = None
+
+    def outcome(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
 def run(steps: Work[T]) -> T:
     """Drive `steps` in this thread."""
-    done, found = _resume(steps.send, None)
-    while not done:
-        if isinstance(found, Sleep):
-            time.sleep(found.seconds)
-            done, found = _resume(steps.send, None)
+    step = _resume(steps.send, None)
+    while not isinstance(step, End):
+        if isinstance(step, Sleep):
+            time.sleep(step.seconds)
+            step = _resume(steps.send, None)
         else:
-            done, found = _call(steps, found)
-    return found  # type: ignore[no-any-return]
+            step = _call(steps, step)
+    return step.outcome()  # type: ignore[no-any-return]
 
 
 async def arun(steps: Work[T]) -> T:
     """See run(). Calls hop to Django's thread, all at once up to a sleep; sleeps stay on the loop."""
-    done, found = _resume(steps.send, None)
-    while not done:
-        if isinstance(found, Sleep):
-            await asyncio.sleep(found.seconds)
-            done, found = _resume(steps.send, None)
+    step = _resume(steps.send, None)
+    while not isinstance(step, End):
+        if isinstance(step, Sleep):
+            await asyncio.sleep(step.seconds)
+            step = _resume(steps.send, None)
         else:
-            done, found = await sync_to_async(_call, thread_sensitive=True)(steps, found)
-    return found  # type: ignore[no-any-return]
+            step = await sync_to_async(_call, thread_sensitive=True)(steps, step)
+    return step.outcome()  # type: ignore[no-any-return]
 
 
-def _call(steps: Work[Any], step: Any) -> tuple[bool, Any]:
-    """Make the call `step` and all those that follow it; see _resume()."""
-    done = False
-    while not (done or isinstance(step, Sleep)):
+def _call(steps: Work[Any], step: Step | End) -> Step | End:
+    """Make the call `step` and all those that follow it, up to a Sleep or the end."""
+    while not isinstance(step, (Sleep, End)):
         try:
             resume, value = steps.send, step()
         except Exception as error:
             resume, value = steps.throw, error
-        done, step = _resume(resume, value)
-    return done, step
+        step = _resume(resume, value)
+    return step
 
 
-def _resume(resume: Callable[[Any], Step], value: Any) -> tuple[bool, Any]:
-    """Whether the steps are done, and what they return or else yield."""
+def _resume(resume: Callable[[Any], Step], value: Any) -> Step | End:
     try:
-        return False, resume(value)
+        return resume(value)
     except StopIteration as stop:
-        return True, stop.value
+        return End(stop.value)
+    except Exception as error:
+        return End(None, error)
 
 
 class Store:
