@@ -228,6 +228,15 @@ def test_an_exception_after_the_failure_takes_nothing_back(policy, request_):
     assert failures(policy, request_) == 1
 
 
+def test_post_data_is_hidden_in_error_reports(policy, request_):
+    """From the moment that a block opens; a view that has said what to hide is left with that."""
+    with policy.observe(request_):
+        assert "__ALL__" == request_.sensitive_post_parameters
+    request_.sensitive_post_parameters = ("password",)
+    with policy.observe(request_):
+        assert ("password",) == request_.sensitive_post_parameters
+
+
 def test_a_token_without_a_user_name_is_a_guess(policy, request_, settings, verified):
     """All its values are secrets; a success frees only its own slot."""
     settings.AUTHENTICATION_BACKENDS = [backend(TokenBackend)]
