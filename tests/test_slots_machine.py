@@ -52,7 +52,6 @@ class Generation:
     counted: dict[str, Guess] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     was_full: bool = False  # at some moment there were `max` failures at once
-    unhealed: bool = False  # a guess has crashed that might have had to lock
     announced: int = 0
 
 
@@ -64,6 +63,7 @@ class Protocol(RuleBasedStateMachine):
         self.cache: dict[str, tuple[str, float]] = {}
         self.going: list[Guess] = []
         self.generations: dict[str, Generation] = {}
+        self.unhealed: set[str] = set()  # those in which a guess has crashed that might have had to lock
 
     @initialize(max=st.integers(1, 4), ceiling=st.integers(0, 4), torn=st.booleans(), endless=st.booleans())
     def configure(self, max, ceiling, torn, endless):
@@ -106,8 +106,7 @@ class Protocol(RuleBasedStateMachine):
             self.time += event
         elif self.going:
             guess = self.going.pop(which % len(self.going))
-            for held in guess.claim.held if guess.claim else ():
-                self.generation(held.key).unhealed = True
+            self.unhealed |= {held.key.rpartition(".")[0] for held in (guess.claim.held if guess.claim else ())}
 
     def teardown(self):
         """No early lock: a guess that is alone is refused only by a lock, or when no slot is free."""
@@ -130,7 +129,7 @@ class Protocol(RuleBasedStateMachine):
     def a_full_window_is_locked(self):
         """Rule 3: the failure that completed the maximum has locked, and one guess has announced it."""
         for name, generation in self.generations.items():
-            if len(generation.failed) == generation.max and not generation.unhealed:
+            if len(generation.failed) == generation.max and name not in self.unhealed:
                 key, _, random = name.rpartition(".")
                 assert self.get(key) != f"window {random}", "rule 3: full, and no lock"
 
