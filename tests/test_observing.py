@@ -640,6 +640,14 @@ def test_a_refused_second_call_takes_no_unknown_verdict_back(request_, verified,
 class TestAsync:
     """The same by `aauthenticate()`, `async with` and tasks."""
 
+    async def test_a_block_that_does_not_open_watches_nothing(self, policy, request_, verified, settings):
+        """Switched off, it is as if it were not there."""
+        settings.LOCKOUT_ENABLED = False
+        for n in range(policy.max + 1):
+            async with policy.observe(request_):
+                assert await aauthenticate(request_, username="bob", password=f"wrong{n}") is None
+        assert policy.max + 1 == len(verified)
+
     async def test_wrong_guesses_lock(self, policy, request_, verified):
         """Three failures are verified, and the right password is refused."""
         for n in range(3):
