@@ -2,12 +2,14 @@
 
 import asyncio
 import contextvars
+import inspect
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from copy import copy
 from functools import partial
 
 import pytest
@@ -21,7 +23,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy
-from lockout_decorators.authentication import BLOCKS, ObservedBackend
+from lockout_decorators.authentication import BLOCKS, ObservedBackend, _asked
 from lockout_decorators.counting import Attempt, Attempts
 from lockout_decorators.keys import NOBODY
 from lockout_decorators.signals import lockout_reset
@@ -158,6 +160,29 @@ def test_an_observed_backend_is_the_backend(policy, request_):
         assert not hasattr(found, "no_such_thing")
         request_.session = {}
         assert get_user(request_).is_anonymous
+
+
+def test_a_signature_is_found_out_once():
+    """It takes as long as all else that Django does with a backend; a request makes each backend anew."""
+    first, second = (inspect.signature(ObservedBackend(CountingBackend(), ()).authenticate) for _ in range(2))
+    assert first is second
+
+
+def test_closed_blocks_are_forgotten(policy, request_):
+    """With the secrets that they hold; what blocks around them have asked is not."""
+    inner = LockoutPolicy(scope="inner", key="ip", max=5)
+    with policy.observe(request_) as outer:
+        with inner.observe(request_):
+            authenticate(request_, username="bob", password="wrong")
+        assert [outer] == [block for block, _ in _asked.get()]
+    assert () == _asked.get()
+
+
+def test_django_is_known_by_its_name_however_it_is_spelled(policy, request_):
+    """A failure that Django tells of, and no backend was asked for, is none."""
+    with policy.observe(request_):
+        user_login_failed.send(sender=".".join(["django", "contrib", "auth"]), credentials={}, request=request_)
+    assert 0 == failures(policy, request_)
 
 
 def test_a_backend_without_a_door_says_so_itself(policy, request_, settings):
@@ -429,7 +454,7 @@ async def test_parallel_tasks_of_one_request_are_watched_each(policy, request_, 
     """As resolvers of one GraphQL request: blocks that are open at the same time see their own guesses, once."""
 
     async def resolve(number):
-        async with policy.observe(request_):
+        async with copy(policy).observe(request_):  # equal will do
             await asyncio.sleep(0.01)
             return await aauthenticate(request_, username="bob", password=f"wrong{number}")
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib import auth
 from django.contrib.auth import aauthenticate, authenticate
 from django.contrib.auth.backends import BaseBackend
 from django.core.cache import cache
@@ -652,3 +653,15 @@ def test_exceptions_show_no_password(verified):
         error = error.__cause__ or error.__context__
     assert len(verified) == 1
     assert CountingBackend.verified[0] == ("bob", SECRET)
+
+
+def asking_a_backend(request):
+    with LockoutPolicy(scope="s").observe(request):
+        auth.load_backend(f"{__name__}.Guarded").authenticate(request, username="bob", password=SECRET)
+
+
+def test_error_reports_show_no_password_where_django_does_not_watch():
+    """Code may ask a backend by itself, without Django's `authenticate()` around it."""
+    report = caught(asking_a_backend, request_for())
+    assert "RuntimeError" in report and "lockout_decorators" in report
+    assert SECRET not in report
