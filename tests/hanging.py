@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -57,7 +58,8 @@ def serve_wsgi(port: int) -> None:
 
 
 def main(kind: str, port: int, record: str, setup: Any) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted, also where whoever began all this ignores that, as shells do in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.ROOT_URLCONF = "tests.hanging"
     CountingBackend.verified, CountingBackend.delay = Record(Path(record)), VERIFICATION
     with use(Setup(*setup)), suppress(KeyboardInterrupt):
