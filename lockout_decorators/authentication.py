@@ -7,7 +7,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from functools import lru_cache, partial, update_wrapper
+from functools import cache, partial, update_wrapper
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -129,7 +129,7 @@ class ObservedBackend(Proxy):
         return door  # type: ignore[no-any-return]
 
 
-@lru_cache(maxsize=64)
+@cache  # of a site's few backends
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
     """The signature of a method by its function: to find it out takes as long as all else that Django does here."""
     signature = getattr(auth, "signature", inspect.signature)  # Django has its own, which spares late annotations

@@ -23,7 +23,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy
-from lockout_decorators.authentication import BLOCKS, ObservedBackend, _asked
+from lockout_decorators.authentication import BLOCKS, ObservedBackend, _asked, _open
 from lockout_decorators.counting import Attempt, Attempts
 from lockout_decorators.keys import NOBODY
 from lockout_decorators.signals import lockout_reset
@@ -174,8 +174,8 @@ def test_closed_blocks_are_forgotten(policy, request_):
     with policy.observe(request_) as outer:
         with inner.observe(request_):
             authenticate(request_, username="bob", password="wrong")
-        assert [outer] == [block for block, _ in _asked.get()]
-    assert () == _asked.get()
+        assert [outer] == [block for block, _ in _asked.get()] == [*_open.get()]
+    assert () == _asked.get() == _open.get()
 
 
 def test_django_is_known_by_its_name_however_it_is_spelled(policy, request_):
