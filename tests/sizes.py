@@ -3,4 +3,4 @@
 import os
 
 IN_FULL = bool(os.environ.get("IN_FULL"))
-EXAMPLES = 60 if IN_FULL else 15  # that hypothesis makes up for a whole request
+EXAMPLES = 60 if IN_FULL else 10  # that hypothesis makes up for a whole request

@@ -22,7 +22,7 @@ from tests.test_store import lives
 SHARED = ["files", "sqlite", "valkey", "memcached", "postgresql"]
 # Of the many small steps that a cache in files or a database takes a sample has to do; at home of all.
 STRIDES = {"valkey": 1, "memcached": 1} if IN_FULL else {"valkey": 3, "memcached": 3}
-STRIDE = 3 if IN_FULL else 11
+STRIDE = 3 if IN_FULL else 17
 KEY, CEILING = {"key": "ip"}, {"key": "ip+ua", "ceiling": 2}
 LEAST = 6  # steps of the shortest guess: look, read, open, claim, verify, free
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lockout_decorators.entries import Claim, Counter, Refused
 from lockout_decorators.operations import Add, Delete, Read, Sleep, Write
 from lockout_decorators.slots import Slots
+from tests.sizes import IN_FULL
 
 WINDOW, LOCKOUT = 300, 600
 KEPT = WINDOW + 60  # how long slots live
@@ -303,7 +304,12 @@ class Protocol(RuleBasedStateMachine):
 
 TestProtocol = Protocol.TestCase
 TestProtocol.settings = settings(
-    derandomize=True, database=None, deadline=None, max_examples=100, stateful_step_count=30, print_blob=False
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=100 if IN_FULL else 40,
+    stateful_step_count=30,
+    print_blob=False,
 )
 
 
