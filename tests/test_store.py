@@ -244,11 +244,13 @@ def test_silent_store(settings):
         guess(LockoutPolicy(key="ip", scope="silent"))
 
 
-def test_silent_store_and_fail_open(settings):
-    """With LOCKOUT_FAIL_OPEN the guess passes."""
+def test_silent_store_and_fail_open(settings, caplog):
+    """With LOCKOUT_FAIL_OPEN the guess passes, and it is said once that nothing guards it."""
     settings.CACHES = {"default": {"BACKEND": "tests.test_store.Silent"}}
     settings.LOCKOUT_FAIL_OPEN = True
     guess(LockoutPolicy(key="ip", scope="silent"))
+    assert ["ERROR"] == [record.levelname for record in caplog.records]
+    assert "go ahead unguarded" in caplog.text
 
 
 def test_contended_store(settings, monkeypatch):
