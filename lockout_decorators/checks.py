@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
+from itertools import combinations
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
 
@@ -12,15 +13,16 @@ from django.core.checks import CheckMessage, Error, Info, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from .conf import LockoutSettings, Network, conf
-from .policy import DERIVED, LockoutPolicy
-from .registry import registered
-from .scopes import derived
-from .store import Facts, facts
+from .policy import LockoutPolicy
+from .stores.facts import Facts, facts
+from .terms.registry import registered
+from .terms.terms import DERIVED
+from .views.naming import derived
 
-COUNTED = ("key", "max", "window", "lockout", "ceiling", "cache")  # what policies of one scope have to agree on
 DEFAULTS = LockoutPolicy(scope=DERIVED)
 EVERY_IPV4, EVERY_IPV6 = IPv4Network("0.0.0.0/0"), IPv6Network("2000::/3")  # public addresses, all of them
 IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
+RULES = ("max", "lockout", "forget", "ceiling", "cache")  # what policies that count alike have to agree on
 ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
 
 
@@ -73,18 +75,19 @@ def _wrong_setting(error: ImproperlyConfigured) -> CheckMessage:
 
 
 def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
-    for known in ([policy for policy in known if not policy.derived] for known in registered.values()):
-        differing = [name for name in COUNTED if len({getattr(policy, name) for policy in known}) > 1]
-        if differing:
+    for first, second in combinations(policies, 2):
+        alike = {kind.frame for kind in first.kinds} & {kind.frame for kind in second.kinds}
+        differing = [name for name in RULES if getattr(first, name) != getattr(second, name)]
+        if alike and differing:
             yield Error(
-                f"The policies with the scope {known[0].scope!r} differ in {', '.join(differing)}.",
+                f"Policies with the scope {first.scope!r} count alike, and differ in {', '.join(differing)}.",
                 hint="Share one LockoutPolicy, or give each its own scope.",
                 id="lockout_decorators.E003",
             )
     for policy in policies:
-        if policy.lockout is not None and policy.lockout < policy.window:
+        if (shortest := _shortest_lock(policy)) is not None and shortest < policy.window and not policy.rolling:
             yield Warning(
-                f"{policy.scope}: lockout ({policy.lockout:g} s) is shorter than window ({policy.window:g} s).",
+                f"{policy.scope}: lockout ({shortest:g} s) is shorter than window ({policy.window:g} s).",
                 hint="A lock ends with a fresh start, so this allows more guesses than the window suggests.",
                 id="lockout_decorators.W001",
             )
@@ -94,6 +97,10 @@ def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
                 hint="Remove ceiling=None, unless another policy on the view counts by address.",
                 id="lockout_decorators.W002",
             )
+
+
+def _shortest_lock(policy: LockoutPolicy) -> float | None:
+    return min(policy.lockout) if isinstance(policy.lockout, tuple) else policy.lockout
 
 
 def _scopes() -> Iterator[CheckMessage]:
@@ -147,20 +154,14 @@ def _cache(alias: str, cache: Facts) -> Iterator[CheckMessage]:
             hint="If the site runs on several hosts, use a cache that they share; on one, silence this.",
             id="lockout_decorators.I001",
         )
-    if cache.replicas:
-        yield Warning(
-            f"The cache {alias!r} lists several Redis servers: Django reads from a random replica, which may lag.",
-            hint="List the primary alone in LOCATION.",
-            id="lockout_decorators.W005",
-        )
 
 
 def _size(alias: str, cache: Facts, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
-    entries = {(policy.scope, policy.variant): 3 * max(policy.limits) + 3 for policy in policies}
+    entries = {policy.frames: 1 if policy.ceiling is None else 1 + policy.ceiling * policy.max for policy in policies}
     needed = ADDRESSES * sum(entries.values())
     if cache.max_entries is not None and cache.max_entries < needed:
         yield Warning(
             f"The cache {alias!r} holds {cache.max_entries} entries; {ADDRESSES} guessing addresses would evict locks.",
             hint=f'Set OPTIONS = {{"MAX_ENTRIES": {needed}}} or more.',
-            id="lockout_decorators.W006",
+            id="lockout_decorators.W008",
         )

@@ -7,27 +7,27 @@ from typing import Any, TypeVar, Unpack
 import wrapt
 from django.http import HttpRequest
 
-from .arguments import PolicyArguments, plain
-from .asgi import Requestlike
-from .policy import DERIVED, LockoutPolicy
-from .runners import call_view, is_async
-from .scopes import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
+from .clients.asgi import Requestlike
+from .policy import LockoutPolicy
+from .terms.arguments import PolicyArguments, plain
+from .terms.terms import DERIVED
+from .views.calling import call_view, is_async
+from .views.naming import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def lockout_protect(
-    policy: LockoutPolicy | None = None,
-    /,
-    *,
+    *policies: LockoutPolicy,
     request: Callable[..., Requestlike] | None = None,
     **arguments: Unpack[PolicyArguments],
 ) -> Callable[[View], View]:
     """Protect a view against guessing: `@lockout_protect(key="ip+ua", max=5, window=300, lockout=600)`.
 
     Decorates function and coroutine views, class-based views, their methods and what `as_view()` returned, and the
-    views of Django REST framework. Takes a shared `LockoutPolicy`, or the arguments of one; without a `scope` the view
-    counts under its own dotted name. The decorated view carries its policy as `view.lockout_policy`.
+    views of Django REST framework. Takes one or several shared policies, or the arguments of one; without a `scope` the
+    view counts under its own dotted name. Several are one door: a guess takes a slot of each, or of none.
+    `policies_of(view)` gives those of a decorated view.
 
     Anything else, such as a GraphQL resolver, is decorated with `request`: a callable that is given the same arguments,
     of a method `self` too, and finds the request, or an ASGI scope, among them. There a refused guess raises LockedOut,
@@ -35,37 +35,49 @@ def lockout_protect(
 
     Raises TypeError where it is misplaced and ValueError for an argument that is not allowed: both at import.
     """
-    if policy is not None and not isinstance(policy, LockoutPolicy):
-        raise TypeError(f"lockout_protect needs parentheses: write @lockout_protect() above {policy!r}.")
+    for policy in policies:
+        if isinstance(policy, str):
+            raise TypeError(f"lockout_protect: {policy!r} is no policy; a key goes by its name: key={policy!r}.")
+        if not isinstance(policy, LockoutPolicy):
+            raise TypeError(f"lockout_protect needs parentheses: write @lockout_protect() above {policy!r}.")
     if request is not None and not plain(request):
         raise TypeError(f"lockout_protect: request is {request!r}; it must be a plain callable that finds the request.")
-    if policy is not None and arguments:
-        raise TypeError(f"lockout_protect takes a policy or arguments, not both: {', '.join(arguments)}.")
+    if policies and arguments:
+        raise TypeError(f"lockout_protect takes policies or arguments, not both: {', '.join(arguments)}.")
     arguments.setdefault("scope", DERIVED)
-    return _Protection(policy or LockoutPolicy(**arguments), request).decorate
+    return _Protection(policies or (LockoutPolicy(**arguments),), request).decorate
+
+
+def policies_of(view: Any) -> tuple[LockoutPolicy, ...]:
+    """The policies of a decorated view, or class; outermost first. Raises TypeError for any other."""
+    found = getattr(view, "lockout_policies", None)
+    if not isinstance(found, tuple):
+        raise TypeError(f"policies_of: {view!r} is not decorated.")
+    return found
 
 
 class _Protection:
-    """A policy on its way to views; where its scope is derived, each view gets its own copy, made once."""
+    """Policies on their way to views; where their scope is derived, each view gets its own copies, made once."""
 
-    def __init__(self, policy: LockoutPolicy, find_request: Callable[..., Requestlike] | None) -> None:
-        self.policy, self.find_request = policy, find_request
-        self.scoped: dict[str, LockoutPolicy] = {}
+    def __init__(self, policies: tuple[LockoutPolicy, ...], find_request: Callable[..., Requestlike] | None) -> None:
+        self.policies, self.find_request = policies, find_request
+        self.derives = any([policy.scope == DERIVED for policy in policies])
+        self.scoped: dict[str, tuple[LockoutPolicy, ...]] = {}
 
     def decorate(self, view: Any) -> Any:
         if is_stand_in(view):
-            view.lockout_policy = self.policy
+            view.lockout_policies = self.policies
             return view
         if isinstance(view, type):
             return self.decorate_class(view)
         if self.find_request is None and not takes_request(view):
             raise TypeError(f"lockout_protect: {view!r} is no view: it takes no request.")
         scope = scope_of(view)
-        if scope is None and self.policy.scope == DERIVED:
+        if scope is None and self.derives:
             raise ValueError(f'lockout_protect: {view!r} has no name to count under; write scope="...".')
-        if scope is not None and self.policy.scope == DERIVED:
+        if scope is not None and self.derives:
             note_derived(scope, view)
-        return self.protect(view, self.under(scope or self.policy.scope))
+        return self.protect(view, self.under(scope or ""))
 
     def decorate_class(self, cls: type) -> type:
         """Decorate `dispatch` in place, as Django's method_decorator does."""
@@ -80,74 +92,76 @@ class _Protection:
             return inherited(self, request, *args, **kwargs)
 
         protected = self.protect(dispatch, self.under(class_scope(cls)))
-        for name, value in {"dispatch": protected, "lockout_policy": _ClassPolicy(self.policy_in)}.items():
+        for name, value in {"dispatch": protected, "lockout_policies": _ClassPolicies(self.policies_in)}.items():
             setattr(cls, name, value)
         return cls
 
-    def protect(self, view: Any, policy: LockoutPolicy) -> Any:
+    def protect(self, view: Any, policies: tuple[LockoutPolicy, ...]) -> Any:
         known_async = is_async(view)
 
         def guard(view: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             owner = instance if instance is not None else getattr(unwrapped(view), "__self__", None)
             if owner is None:
-                return call_view(policy, view, None, known_async, args, kwargs, self.find_request)
+                return call_view(policies, view, None, known_async, args, kwargs, self.find_request)
             method = getattr(unwrapped(view), "__name__", "")
             # `dispatch` is no coroutine function, but returns what the async handlers return.
             awaits = known_async or (method == "dispatch" and getattr(owner, "view_is_async", False))
             cls = owner if isinstance(owner, type) else type(owner)
-            return call_view(self.policy_in(cls, method), view, owner, awaits, args, kwargs, self.find_request)
+            return call_view(self.policies_in(cls, method), view, owner, awaits, args, kwargs, self.find_request)
 
-        return _Protected(view, guard, policy, self.policy_in)
+        return _Protected(view, guard, policies, self.policies_in)
 
-    def policy_in(self, cls: type, method: str = "dispatch") -> LockoutPolicy:
-        """The policy of a method, which a subclass may have inherited."""
+    def policies_in(self, cls: type, method: str = "dispatch") -> tuple[LockoutPolicy, ...]:
+        """The policies of a method, which a subclass may have inherited."""
         return self.under(class_scope(cls, method))
 
-    def under(self, scope: str) -> LockoutPolicy:
-        """The policy itself if it has a scope, else its copy for `scope`."""
-        if self.policy.scope != DERIVED:
-            return self.policy
+    def under(self, scope: str) -> tuple[LockoutPolicy, ...]:
+        """The policies; of those without a scope their copies for `scope`."""
+        if not self.derives:
+            return self.policies
         if scope not in self.scoped:
-            self.scoped[scope] = self.policy.scoped(scope)
+            self.scoped[scope] = tuple([one.scoped(scope) if one.scope == DERIVED else one for one in self.policies])
         return self.scoped[scope]
 
 
 def _attributes(view: Any) -> dict[str, Any]:
     """What `functools.wraps` copies to a decorator outside of ours, and `as_view()` from `dispatch` to the view."""
-    return {**getattr(view.__wrapped__, "__dict__", {}), "lockout_policy": view.lockout_policy}
+    return {**getattr(view.__wrapped__, "__dict__", {}), "lockout_policies": view.lockout_policies}
 
 
 class _ProtectedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
     """A protected method as its class and its instances see it."""
 
     @property
-    def lockout_policy(self) -> LockoutPolicy:
-        return self._self_parent._self_policy_in(self._self_owner, self.__name__)  # type: ignore[no-any-return]
+    def lockout_policies(self) -> tuple[LockoutPolicy, ...]:
+        return self._self_parent._self_policies_in(self._self_owner, self.__name__)  # type: ignore[no-any-return]
 
     __dict__ = property(_attributes)
 
 
 class _Protected(wrapt.FunctionWrapper):  # type: ignore[type-arg]
-    """A protected view; all but its call and `lockout_policy` is the view's own."""
+    """A protected view; all but its call and `lockout_policies` is the view's own."""
 
     __bound_function_wrapper__ = _ProtectedMethod
 
-    def __init__(self, view: Any, guard: Any, policy: LockoutPolicy, policy_in: Callable[..., LockoutPolicy]) -> None:
+    def __init__(
+        self, view: Any, guard: Any, policies: tuple[LockoutPolicy, ...], policies_in: Callable[..., Any]
+    ) -> None:
         super().__init__(view, guard)
-        self._self_policy, self._self_policy_in = policy, policy_in
+        self._self_policies, self._self_policies_in = policies, policies_in
 
     @property
-    def lockout_policy(self) -> LockoutPolicy:
-        return self._self_policy
+    def lockout_policies(self) -> tuple[LockoutPolicy, ...]:
+        return self._self_policies
 
     __dict__ = property(_attributes)
 
 
-class _ClassPolicy:
-    """`lockout_policy` of a decorated class: each subclass has its own."""
+class _ClassPolicies:
+    """`lockout_policies` of a decorated class: each subclass has its own."""
 
-    def __init__(self, policy_in: Callable[[type], LockoutPolicy]) -> None:
-        self.policy_in = policy_in
+    def __init__(self, policies_in: Callable[[type], tuple[LockoutPolicy, ...]]) -> None:
+        self.policies_in = policies_in
 
-    def __get__(self, instance: object, owner: type) -> LockoutPolicy:
-        return self.policy_in(owner)
+    def __get__(self, instance: object, owner: type) -> tuple[LockoutPolicy, ...]:
+        return self.policies_in(owner)

@@ -1,8 +1,10 @@
 """What is raised when a guess is refused."""
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from functools import cache
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,12 +13,14 @@ class LockoutStatus:
 
     Attributes:
         scope: The name under which the policy counts.
+        counter: Which of its counters this is about: "key", or "ceiling" for the address alone.
         locked: Whether guesses are refused until the lock ends.
-        failures: Failed guesses on record in the open window; all of `maximum` while locked.
+        failures: Failed guesses on record; all of `maximum` while locked.
         maximum: Failed guesses that lock.
-        retry_after: Whole seconds, at least 1, until the next guess may be made; None if it may be made now, or if
+        retry_after: Whole seconds, at least 1, until the next guess would be admitted; None if it would be now, or if
             the lock has no end.
         until: The end of the lock (aware, UTC); None if there is none.
+        reference: The code of the lock, as "7F3K-92QD", for people to tell each other; empty without one.
     """
 
     scope: str
@@ -25,6 +29,8 @@ class LockoutStatus:
     maximum: int
     retry_after: int | None = None
     until: datetime | None = None
+    counter: str = "key"
+    reference: str = ""
 
 
 class LockedOut(Exception):
@@ -68,3 +74,28 @@ class StoreError(Exception):
         super().__init__(f"cache {alias!r}: {type(error).__name__}: {error}")
         self.alias: str = alias
         self.error: Exception = error
+
+
+def flavoured(kind: type[LockedOut]) -> type[LockedOut]:
+    """`kind`, which is DRF's `Throttled` as well in a project that uses DRF, so that its own handlers answer."""
+    return _throttled(kind) if "rest_framework.views" in sys.modules else kind  # type: ignore[arg-type]
+
+
+@cache
+def _throttled(kind: type[LockedOut]) -> type[LockedOut]:
+    from django.utils.translation import gettext
+    from rest_framework.exceptions import Throttled
+
+    def __init__(self: Any, status: LockoutStatus) -> None:
+        kind.__init__(self, status)
+        Throttled.__init__(self, wait=status.retry_after, detail=gettext(kind.message))
+
+    def __reduce__(self: Any) -> tuple[Any, ...]:
+        return _revived, (kind, self.status)
+
+    body = {"__init__": __init__, "__reduce__": __reduce__, "__module__": __name__}
+    return type(kind.__name__, (kind, Throttled), body)
+
+
+def _revived(kind: type[LockedOut], status: LockoutStatus) -> LockedOut:
+    return flavoured(kind)(status)

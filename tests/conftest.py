@@ -5,7 +5,8 @@ import pytest
 from django.core.cache import cache
 from django.utils import translation
 
-from lockout_decorators import registry, scopes
+from lockout_decorators.terms import registry
+from lockout_decorators.views import naming
 from tests import servers
 from tests.backends import CountingBackend
 
@@ -20,7 +21,7 @@ def clean():
     """Every test begins with an empty cache, no registered policy and a hasher that has not run."""
     registered = dict(registry.registered)
     registry.registered.clear()
-    scopes.derived.clear()
+    naming.derived.clear()
     cache.clear()
     CountingBackend.verified.clear()
     CountingBackend.delay = 0.0

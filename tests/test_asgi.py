@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from lockout_decorators import LockedOut, LockoutPolicy, areset_attempts, reset_attempts, signals
-from lockout_decorators.asgi import request_from
+from lockout_decorators.clients.asgi import request_from
 from tests.backends import CountingBackend
 
 CLIENT = ("192.0.2.1", 50000)

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import RequestFactory
 
 from lockout_decorators import LockoutPolicy
-from lockout_decorators.keys import client_keys
+from lockout_decorators.clients.keys import client_keys
 from tests import guessers
 from tests.guessers import SCOPE, Job
 from tests.servers import stores

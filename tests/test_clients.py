@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockout_decorators import clients, lockout_protect
-from lockout_decorators.clients import HOPS, client_address, parse
+from lockout_decorators.clients.addresses import HOPS, client_address, parse
 from tests.doors import FORM, RIGHT, check
 
 PEER, PROXY, VICTIM = "192.0.2.66", "10.0.0.1", "192.0.2.1"

@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from rest_framework.authtoken.models import Token
 
 from lockout_decorators import LockedOut, LockoutStatus, signals
-from lockout_decorators.arguments import PolicyArguments
+from lockout_decorators.terms.arguments import PolicyArguments
 from lockout_decorators.conf import conf
 from tests.doors import FORM, RIGHT
 

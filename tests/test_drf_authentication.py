@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, signals
-from lockout_decorators.drf_authentication import LockoutAuthentication
+from lockout_decorators.contrib.drf import LockoutAuthentication
 from tests.doors import mount, over_http
 
 SECRET = "0123-the-secret-token"

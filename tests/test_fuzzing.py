@@ -31,7 +31,7 @@ from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.decorators import api_view
 
 from lockout_decorators import lockout_protect
-from lockout_decorators.identities import fold
+from lockout_decorators.clients.identities import fold
 from tests.backends import CountingBackend
 from tests.sizes import EXAMPLES
 from tests.wire import HERE, SERVERS, Answer, Raw

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockout_decorators import lockout_protect
-from lockout_decorators.identities import fold
+from lockout_decorators.clients.identities import fold
 from tests.backends import CountingBackend
 from tests.doors import FORM, RIGHT, acheck, check
 from tests.sizes import EXAMPLES, IN_FULL

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
-from lockout_decorators.identities import Comparison, account_in, fold, is_blank, text_of
+from lockout_decorators.clients.identities import Comparison, account_in, fold, is_blank, text_of
 from tests.doors import acheck, check
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from rest_framework.request import Request
 
 from lockout_decorators import LockoutPolicy, keys, lockout_protect
-from lockout_decorators.identities import fold
-from lockout_decorators.keys import Key, client_keys, digest, tag
+from lockout_decorators.clients.identities import fold
+from lockout_decorators.clients.keys import Key, client_keys, digest, tag
 from tests.doors import FORM, RIGHT, DistantAsyncClient, acheck, check, mount
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"

@@ -11,7 +11,7 @@ from django.utils import translation
 import lockout_decorators
 from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect
 from lockout_decorators.exceptions import StoreUnavailable
-from lockout_decorators.responses import answer
+from lockout_decorators.answers.plain import answer
 from tests.doors import FORM, check, mount
 
 PACKAGE = Path(lockout_decorators.__file__).parent

@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponse
 
 from lockout_decorators import LockedOut, lockout_protect, reset_attempts
-from lockout_decorators.arguments import PolicyArguments
+from lockout_decorators.terms.arguments import PolicyArguments
 from lockout_decorators.conf import LockoutSettings
 from tests.doors import FORM, RIGHT, check
 

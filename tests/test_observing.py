@@ -25,7 +25,7 @@ from django.test import RequestFactory
 from lockout_decorators import LockedOut, LockoutPolicy
 from lockout_decorators.authentication import BLOCKS, ObservedBackend, _asked, _open
 from lockout_decorators.counting import Attempt, Attempts
-from lockout_decorators.keys import NOBODY
+from lockout_decorators.clients.keys import NOBODY
 from lockout_decorators.signals import lockout_reset
 from lockout_decorators.store import run
 from tests.backends import CountingBackend

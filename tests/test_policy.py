@@ -13,9 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 
 from lockout_decorators import LockoutPolicy, areset_attempts, lockout_protect, reset_attempts
-from lockout_decorators.arguments import UNSET
+from lockout_decorators.terms.arguments import UNSET
 from lockout_decorators.conf import conf
-from lockout_decorators.registry import registered
+from lockout_decorators.terms.registry import registered
 from tests.doors import FORM, RIGHT, check, mount, over_http
 
 ACCEPTED = {

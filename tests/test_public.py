@@ -8,7 +8,7 @@ import pytest
 
 import lockout_decorators
 from lockout_decorators import LockedOut, LockoutStatus
-from lockout_decorators.drf import flavoured
+from lockout_decorators.exceptions import flavoured
 
 NAMES = {"LockedOut", "LockoutPolicy", "LockoutStatus", "areset_attempts", "lockout_protect", "reset_attempts"}
 

@@ -24,8 +24,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from rest_framework.views import APIView
 
 from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect, signals
-from lockout_decorators.authentication import Call
-from lockout_decorators.drf import flavoured
+from lockout_decorators.attempts.watch import Call
+from lockout_decorators.exceptions import flavoured
 from lockout_decorators.exceptions import StoreError, StoreUnavailable
 from tests.backends import CountingBackend
 from tests.doors import FORM, RIGHT, acheck, check

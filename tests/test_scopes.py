@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.views import LoginView
 
 from lockout_decorators import lockout_protect, registry
-from lockout_decorators.scopes import scope_of, takes_request
+from lockout_decorators.views.naming import scope_of, takes_request
 from tests import doors
 from tests.doors import FORM, check, over_http
 

@@ -15,7 +15,7 @@ from rest_framework.views import APIView, exception_handler
 from rest_framework.viewsets import ViewSet
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
-from lockout_decorators.drf_authentication import LockoutAuthentication
+from lockout_decorators.contrib.drf import LockoutAuthentication
 
 
 class Account(APIView):

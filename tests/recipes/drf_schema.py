@@ -4,7 +4,7 @@
 from drf_spectacular.authentication import BasicScheme
 from drf_spectacular.openapi import AutoSchema
 
-from lockout_decorators.drf_authentication import LockoutAuthentication
+from lockout_decorators.contrib.drf import LockoutAuthentication
 
 REFUSAL = {
     "description": "Too many failed attempts.",

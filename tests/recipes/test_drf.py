@@ -18,7 +18,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.viewsets import GenericViewSet
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
-from lockout_decorators.drf_authentication import LockoutAuthentication
+from lockout_decorators.contrib.drf import LockoutAuthentication
 from tests.backends import CountingBackend
 from tests.recipes import drf, drf_schema
 

@@ -1,0 +1,1 @@
+"""From `LockedOut` to a response."""

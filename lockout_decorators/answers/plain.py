@@ -1,0 +1,114 @@
+"""From LockedOut to an answer: the same for right and wrong passwords, known and unknown users."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template import Context, Engine, Template, TemplateDoesNotExist
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext, ngettext
+
+from ..exceptions import LockedOut
+
+TEMPLATE = "lockout_decorators/locked_out.html"
+HTML, JSON = "text/html", "application/problem+json"
+LONGEST = 8192  # characters of Accept that are looked at; Django raises ValueError for 10,000 and more
+
+
+def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> Any:
+    """The response to a refused guess: what `response` (a template name or a callable) makes, or a negotiated one."""
+    if iscoroutinefunction(response):
+        made = async_to_sync(response)(request, locked_out)
+    elif callable(response):
+        made = response(request, locked_out)
+    elif response is not None:
+        made = HttpResponse(_render(response, request, locked_out), status=locked_out.status_code)
+    else:
+        made = _negotiated(request, locked_out)
+    return marked(made, locked_out)
+
+
+async def aanswer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> Any:
+    """See answer()."""
+    if iscoroutinefunction(response):
+        return marked(await response(request, locked_out), locked_out)
+    return await sync_to_async(answer)(request, locked_out, response)
+
+
+def marked(response: Any, locked_out: LockedOut) -> Any:
+    """Headers that every such answer has: when to come back, and that nobody may store it. What is made for a callable
+    that is no view may be anything, and stays as it is."""
+    if not isinstance(response, HttpResponseBase):
+        return response
+    if locked_out.status.retry_after is not None:
+        response.headers.setdefault("Retry-After", str(locked_out.status.retry_after))
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _negotiated(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
+    status, kind = locked_out.status_code, _kind(request)
+    if kind == HTML:
+        made = HttpResponse(_page(request, locked_out), status=status)
+    elif kind == JSON:
+        problem = {"type": "about:blank", "title": _title(locked_out), "status": status, "detail": _advice(locked_out)}
+        made = HttpResponse(json.dumps(problem), status=status, content_type=JSON)
+    else:
+        text = f"{_title(locked_out)} {_advice(locked_out)}\n"
+        made = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
+    patch_vary_headers(made, ["Accept"])
+    return made
+
+
+def _kind(request: HttpRequest) -> str:
+    """What the client names first in Accept, HTML or some JSON; plain text for those that take anything."""
+    accepted = request.accepted_types if len(request.headers.get("Accept", "")) <= LONGEST else []
+    named = [f"{media.main_type}/{media.sub_type}" for media in accepted if "*" not in str(media)]
+    wanted = next((name for name in named if name == HTML or _is_json(name)), None)
+    if wanted == HTML:
+        return HTML
+    return JSON if wanted or (not named and _is_json(request.content_type)) else "text/plain"
+
+
+def _is_json(name: str | None) -> bool:
+    return name is not None and (name == "application/json" or name.endswith("+json"))
+
+
+def _page(request: HttpRequest, locked_out: LockedOut) -> str:
+    try:
+        return _render(TEMPLATE, request, locked_out)
+    except TemplateDoesNotExist:  # the app is not installed
+        return _built_in().render(Context(_context(locked_out)))
+
+
+@cache
+def _built_in() -> Template:
+    source = (Path(__file__).parent.parent / "templates" / TEMPLATE).read_text()
+    return Engine(libraries={"i18n": "django.templatetags.i18n"}).from_string(source)
+
+
+def _render(template: str, request: HttpRequest, locked_out: LockedOut) -> str:
+    return render_to_string(template, _context(locked_out), request)
+
+
+def _context(locked_out: LockedOut) -> dict[str, Any]:
+    return {"status": locked_out.status, "title": _title(locked_out), "advice": _advice(locked_out)}
+
+
+def _title(locked_out: LockedOut) -> str:
+    return gettext(locked_out.message)
+
+
+def _advice(locked_out: LockedOut) -> str:
+    seconds = locked_out.status.retry_after
+    if seconds is None:
+        return gettext("Ask the site's administrators for help.")
+    if seconds < 120:
+        return ngettext("Try again in %d second.", "Try again in %d seconds.", seconds) % seconds
+    minutes = -(-seconds // 60)
+    return ngettext("Try again in %d minute.", "Try again in %d minutes.", minutes) % minutes

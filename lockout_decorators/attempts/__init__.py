@@ -1,0 +1,1 @@
+"""One guess from claim to verdict."""

@@ -1,0 +1,74 @@
+"""Who is counted under a policy: the keys of a client's records, and the digests that its slots carry."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+
+from ..clients.addresses import client_address
+from ..clients.identities import fold, text_of
+from ..clients.keys import digest, frame
+from ..conf import conf
+from ..records.record import NOBODY, TAG, UNTAGGED, WHO
+from ..records.rule import Rule
+from ..terms.plan import Kind
+from ..terms.terms import Terms
+
+FORMAT = "2"  # of the record: versions side by side count apart
+HOME = 4  # hexadecimal digits that counters of one client share, so that a cluster keeps them together
+
+
+class Counter(NamedTuple):
+    """One client under one rule of a policy."""
+
+    key: str
+    kind: Kind
+    terms: Terms
+
+    @property
+    def rule(self) -> Rule:
+        return self.kind.rule
+
+
+class Client:
+    """Whoever sent a request."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request: HttpRequest = getattr(request, "_request", request)  # DRF's must not resolve its user
+        self.address: str = client_address(self.request)
+
+    def counters(self, terms: Terms, username: Any) -> list[Counter]:
+        """The counters of a guess at `username`: of the ceiling first, if there is one, then of the key."""
+        spelled = frame(*terms.key.spell(self.request, fold(username), self.address))
+        kinds = terms.kinds
+        by_address = len(kinds) > 1 or "ip" in terms.key.parts
+        home = digest("home" + (frame(self.address) if by_address else spelled), HOME)
+        start = f"{conf.cache_prefix}:{FORMAT}:{{{home}}}:"
+        return [
+            Counter(start + digest(kind.frame + (frame(self.address) if kind.ceiling else spelled)), kind, terms)
+            for kind in kinds
+        ]
+
+    def tag(self, username: Any, further: Sequence[Any] | None) -> str:
+        """What a success at `username` has to repeat to forgive a failure: the exact name, the host as it was sent, the
+        address, and `further` credentials that name the account. Of no name, or if it is not known which (None): none.
+        """
+        if username in (None, "") or further is None:
+            return UNTAGGED
+        host = self.request.META.get("HTTP_HOST", "")
+        named = [type(username).__name__, text_of(username), *map(text_of, further)]
+        return digest("tag" + frame(host, self.address, *named), TAG)
+
+
+def who(username: Any) -> str:
+    """A short digest of the identity."""
+    identity = fold(username)
+    return NOBODY if identity is None else digest("who" + frame(identity), WHO)
+
+
+def further(terms: Terms, field: str | None, credentials: Mapping[str, Any]) -> Sequence[Any] | None:
+    """The credentials besides the name in `field` that tell whose account it is; None if the policy does not say which
+    of several do."""
+    if terms.account is not None:
+        return [credentials.get(name) for name in terms.account]
+    return () if len(credentials) - (field in credentials) <= 1 else None

@@ -1,0 +1,164 @@
+"""Carries moves out: reads the records of a guess's counters, decides, and swaps until nobody came between.
+
+A guess takes a slot of every counter or of none. Records that the store can swap at once are; others are swapped one
+after another, ceiling first, and what was taken before one refused is released.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import NamedTuple
+
+from ..exceptions import StoreError
+from ..records import moves
+from ..records.moves import Refusal
+from ..records.record import Record
+from ..stores import UNKNOWN
+from .seats import Book, Seat
+from .waiting import Wait
+
+PAUSE, GROWTH = 0.01, 1.22  # seconds between the first two looks of a waiting guess, and how they grow: 25 in 5 s
+LOSING = 1.0  # seconds for which a claim may go on losing, with less patience than that too
+SETTLING = 30.0  # seconds for which a settlement may go on losing
+
+Move = Callable[[Seat, int], Record]
+
+
+class Refused(NamedTuple):
+    """No guess: why, by which record, and at which moment of its store's clock."""
+
+    seat: Seat
+    refusal: Refusal
+    now: int
+
+
+class Settled(NamedTuple):
+    """What a move has made of a record, at which moment."""
+
+    seat: Seat
+    before: Record
+    after: Record
+    now: int
+
+
+def look(books: Sequence[Book]) -> Refused | None:
+    """Read all records; why they refuse every guess, if they do. Raises StoreError."""
+    refused = []
+    for book in books:
+        book.read()
+        now = book.clock()
+        refused += [one for seat in book.seats if (one := refusal_of(seat, now)) and not one.refusal.waits]
+    return _longest([one for one in refused if one.seat.counter.terms.enforce])
+
+
+def refusal_of(seat: Seat, now: int) -> Refused | None:
+    rule = seat.counter.rule
+    why = moves.refusal(moves.prune(seat.record, rule, now), rule, now)
+    return why and Refused(seat, why, now)
+
+
+def _longest(refused: Sequence[Refused]) -> Refused | None:
+    return max(refused, key=lambda one: one.refusal.until - one.now, default=None)
+
+
+class Claim:
+    """A guess on its way to its slots; `own` are the occupancies that its request holds already.
+
+    Attributes:
+        passed: What would have refused it under policies that are not enforced.
+    """
+
+    def __init__(self, books: Sequence[Book], own: Set[str]) -> None:
+        self.books: Sequence[Book] = books
+        self.own: Set[str] = own
+        self.passed: list[Refused] = []
+        self._began: float = time.monotonic()
+        self._pauses: int = 0
+        self._refused: Refused | None = None
+
+    def step(self) -> Refused | Wait | None:
+        """Take a slot of each counter: None; or why not. Raises StoreError."""
+        for book in self.books:
+            if self._pauses or not book.known:
+                book.read()
+        self._refused = self._take()
+        if self._refused:
+            self.release()
+        return self._refused and (self._wait(self._refused) or self._refused)
+
+    def give_up(self) -> Refused | None:
+        return self._refused
+
+    def release(self) -> None:
+        """Give back what was taken. Raises StoreError."""
+        settle(self.books, lambda seat, now: moves.release(seat.record, seat.counter.rule, now, seat.slot.occupancy))
+        for book in self.books:
+            for seat in book.seats:
+                seat.taken = False
+
+    def _take(self) -> Refused | None:
+        """Decide and swap until that has come to something."""
+        patience = max(seat.counter.terms.patience for book in self.books for seat in book.seats)
+        while True:
+            self.passed, refused = [], []
+            moved = [self._decide(book, refused) for book in self.books]
+            if refused:
+                return _longest(refused)
+            if all(self._swap(book, *decided) for book, decided in zip(self.books, moved, strict=True)):
+                return None
+            if time.monotonic() > self._began + max(patience, LOSING):
+                seat, now = self.books[-1].seats[-1], self.books[-1].clock()
+                return Refused(seat, Refusal(now + 1000), now)
+
+    def _decide(self, book: Book, refused: list[Refused]) -> tuple[Mapping[Seat, Record], int]:
+        now, moved = book.clock(), {}
+        for seat in book.seats:
+            if not seat.taken:
+                admitted = moves.admit(seat.record, seat.counter.rule, now, seat.slot, self.own)
+                if isinstance(admitted, Record):
+                    moved[seat] = admitted
+                else:
+                    (refused if seat.counter.terms.enforce else self.passed).append(Refused(seat, admitted, now))
+        return moved, now
+
+    def _swap(self, book: Book, moved: Mapping[Seat, Record], now: int) -> bool:
+        for group in book.groups:
+            taking = [(seat, moved[seat]) for seat in group if seat in moved]
+            if not book.swap(taking, now):
+                return False
+            for seat, _ in taking:
+                seat.taken = True
+        return True
+
+    def _wait(self, refused: Refused) -> Wait | None:
+        """Whoever holds slots by failures has the less patience for the others."""
+        seat, terms = refused.seat, refused.seat.counter.terms
+        patience = terms.patience * (1 - seat.record.failures / seat.counter.rule.max)
+        left = self._began + patience - time.monotonic()
+        if left <= 0 or not refused.refusal.waits:
+            return None
+        pause = PAUSE * GROWTH**self._pauses * random.uniform(0.5, 1)  # noqa: S311
+        self._pauses += 1
+        return Wait(min(pause, left))
+
+
+def settle(books: Sequence[Book], move: Move, all_seats: bool = False) -> list[Settled]:
+    """Make a move on the records of which the guess has a slot, or on all. Raises StoreError."""
+    settled = []
+    for book in books:
+        seats = [seat for seat in book.seats if seat.taken or all_seats]
+        if any([seat.found.token is UNKNOWN for seat in seats]):
+            book.read()
+        for group in book.groups:
+            settled += _move(book, [seat for seat in group if seat in seats], move)
+    return settled
+
+
+def _move(book: Book, seats: Sequence[Seat], move: Move) -> list[Settled]:
+    deadline = time.monotonic() + SETTLING
+    while time.monotonic() <= deadline:
+        now = book.clock()
+        settled = [Settled(seat, seat.record, move(seat, now), now) for seat in seats]
+        if book.swap([(seat, after) for seat, _, after, _ in settled], now):
+            return settled
+    raise StoreError(book.store.alias, TimeoutError(f"others came between for {SETTLING:g} s"))

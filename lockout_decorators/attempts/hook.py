@@ -1,0 +1,190 @@
+"""The hook into django.contrib.auth: what `authenticate()` does inside open blocks.
+
+`load_backend` is looked up by `authenticate()` at call time, so wrapping it reaches every caller, also those that bound
+`authenticate` before this module was imported. The backends that it hands out ask at each call whose block this is.
+"""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from functools import cache, partial, update_wrapper
+from types import MethodType
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+from django.contrib import auth
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import PermissionDenied
+from django.dispatch import receiver
+from django.views.decorators.debug import sensitive_variables
+
+from ..exceptions import LockedOut
+from .waiting import aclaim, hop, run
+from .watch import Call, apart, here, watching
+
+Asked = Sequence[tuple[Any, Any]]  # blocks, and the guess that a call is in each
+
+_asked: ContextVar[Asked] = ContextVar("lockout_decorators_asked", default=())
+
+if TYPE_CHECKING:
+    Proxy = wrapt.ObjectProxy[Any]
+else:
+    Proxy = wrapt.ObjectProxy
+
+
+class ObservedBackend(Proxy):
+    """A backend whose verdicts are seen by the blocks that are open when it is asked; it is copied and pickled as what it
+    stands for."""
+
+    def __init__(self, backend: Any) -> None:
+        super().__init__(backend)
+        self._self_doors: dict[str, Callable[..., Any]] = {}
+
+    @property
+    def authenticate(self) -> Callable[..., Any]:
+        return self._self_doors.get("authenticate") or self._self_observed("authenticate", _observe)
+
+    @property
+    def aauthenticate(self) -> Callable[..., Any]:
+        return self._self_doors.get("aauthenticate") or self._self_observed("aauthenticate", _aobserve)
+
+    def _self_observed(self, name: str, observe: Callable[..., Any]) -> Callable[..., Any]:
+        """The method with a look at it; made once, though Django takes it twice: for its signature, and to call."""
+        method, kind = getattr(self.__wrapped__, name), type(self.__wrapped__)
+        door: Any = partial(observe, method, f"{kind.__module__}.{kind.__qualname__}")
+        door = self._self_doors[name] = update_wrapper(door, method)
+        if isinstance(method, MethodType):
+            door.__signature__ = _signature(method.__func__)
+        return door  # type: ignore[no-any-return]
+
+    def __copy__(self) -> Any:
+        return copy.copy(self.__wrapped__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copy.deepcopy(self.__wrapped__, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
+
+
+@cache  # of a site's few backends
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a method by its function: to find it out takes as long as all else that Django does here."""
+    signature = getattr(auth, "signature", inspect.signature)  # Django has its own, which spares late annotations
+    return signature(MethodType(function, object()))
+
+
+@sensitive_variables()
+def _observe(authenticate: Any, name: str, /, *args: Any, **credentials: Any) -> Any:
+    call, blocks = _seen(authenticate, name, args, credentials)
+    asked: list[tuple[Any, Any]] = []
+    try:
+        for block, policies in blocks:
+            if guess := run(block.asking(call, policies)):
+                asked.append((block, guess))
+    except LockedOut:
+        _withdraw(asked, call)
+        raise
+    _asked.set(asked)
+    try:
+        user = authenticate(*args, **credentials)
+    except Exception as error:
+        _broke(asked, error)
+        raise
+    if user is not None:
+        _succeed(asked, call)
+    return user
+
+
+@sensitive_variables()
+async def _aobserve(authenticate: Any, name: str, /, *args: Any, **credentials: Any) -> Any:
+    call, blocks = _seen(authenticate, name, args, credentials)
+    asked: list[tuple[Any, Any]] = []
+    try:
+        for block, policies in blocks:
+            if guess := await aclaim(block.asking(call, policies)):
+                asked.append((block, guess))
+    except LockedOut:
+        await hop(_withdraw, asked, call)
+        raise
+    _asked.set(asked)
+    try:
+        user = await authenticate(*args, **credentials)
+    except Exception as error:
+        _broke(asked, error)
+        raise
+    if user is not None:
+        await hop(_succeed, asked, call)
+    return user
+
+
+@sensitive_variables()
+def _seen(authenticate: Any, name: str, args: Any, credentials: Mapping[str, Any]) -> tuple[Call, Sequence[Any]]:
+    """A call by its credentials, however they were given; and the blocks that it belongs to."""
+    blocks = watching(args[0] if args else credentials.get("request"))
+    if not blocks:
+        return Call({}, name), ()
+    if len(args) > 1 or "request" in credentials:
+        credentials = _bound(authenticate, args, credentials)
+    return Call(credentials, name), apart(blocks)
+
+
+def _bound(authenticate: Any, args: Any, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The credentials by name, where some were given by position; all but the request."""
+    try:
+        bound = inspect.signature(authenticate).bind(*args, **credentials)
+    except TypeError:  # the call will fail
+        return credentials
+    return {name: value for name, value in _flat(bound) if name != "request"}
+
+
+def _flat(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any]]:
+    for name, value in bound.arguments.items():
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            yield from value.items()
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            yield from ((f"{name}{n}", one) for n, one in enumerate(value))
+        else:
+            yield name, value
+
+
+def _withdraw(asked: Asked, call: Call) -> None:
+    """A block has refused: the guess is not made, and the others give its slots back."""
+    for block, guess in asked:
+        block.withdraw(guess, call)
+
+
+def _broke(asked: Asked, error: Exception) -> None:
+    """A backend that broke down said nothing: whether the guess was right, nobody knows."""
+    if not isinstance(error, PermissionDenied):
+        for _, guess in asked:
+            guess.unknown = True
+
+
+def _succeed(asked: Asked, call: Call) -> None:
+    for block, guess in asked:
+        block.succeed_at(guess, call)
+
+
+@wrapt.function_wrapper
+def _observing(load_backend: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    return ObservedBackend(load_backend(*args, **kwargs))
+
+
+auth.load_backend = _observing(auth.load_backend)
+
+
+@receiver(user_login_failed, dispatch_uid="lockout_decorators")
+@sensitive_variables()
+def _failed(sender: Any, credentials: Any = None, request: Any = None, **kwargs: Any) -> None:
+    """Take the word for a failure. No I/O: the block settles it later.
+
+    What Django says of a call that a block observed, and that no backend was asked in, is no failure.
+    """
+    asked = dict(_asked.get())
+    call = Call(credentials if isinstance(credentials, Mapping) else {}, "signal")
+    for block, policies in apart(watching(request)):
+        if block in asked or sender != auth.__name__ or block not in here():
+            block.fail_at(asked.get(block), call, policies)

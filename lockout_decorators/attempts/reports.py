@@ -1,0 +1,111 @@
+"""What is told of an event: the status a guess met, a line in the log, a signal."""
+
+import logging
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.dispatch import Signal
+from django.http import HttpRequest
+
+from .. import signals
+from ..clients.identities import text_of
+from ..conf import conf
+from ..exceptions import LockoutStatus, StoreError
+from ..records.moves import Refusal, prune, refusal
+from ..records.record import FOREVER, Record
+from ..records.rule import Rule
+from ..terms.terms import Terms
+from .counters import Counter
+from .driver import Refused, Settled
+
+logger: logging.Logger = logging.getLogger("lockout_decorators")
+
+SHOWN = 80  # characters of a user name in the log
+
+
+def status_of(counter: Counter, record: Record, now: int, why: Refusal | None) -> LockoutStatus:
+    """The facts of a pruned record as they are shown to users: the time left is rounded up and at least one second."""
+    locked, rule = record.locked, counter.rule
+    retry_after, until = None, None
+    if why and why.until < FOREVER:
+        left = math.ceil((why.until - now) / 1000)
+        length = rule.length(record.level) if locked else None
+        retry_after = max(1, left if length is None else min(left, math.ceil(length / 1000)))
+        until = datetime.fromtimestamp(why.until / 1000, UTC) if locked else None
+    failures, kind = _failures(counter, record), "ceiling" if counter.kind.ceiling else "key"
+    reference = _shown(record.reference) if locked else ""
+    return LockoutStatus(counter.terms.scope, locked, failures, rule.max, retry_after, until, kind, reference)
+
+
+def refused_status(refused: Refused) -> LockoutStatus:
+    seat, why, now = refused
+    return status_of(seat.counter, prune(seat.record, seat.counter.rule, now), now, why)
+
+
+@dataclass(slots=True)
+class Report:
+    """Tells of one client. User names come from outside: they are cut and escaped before they reach the log."""
+
+    terms: Terms
+    request: HttpRequest
+    address: str
+    username: Any
+
+    def failed(self, settled: Iterable[Settled]) -> None:
+        """Of the key's counter; and of each lock that this failure has written."""
+        for seat, _, after, now in settled:
+            if not seat.counter.kind.ceiling:
+                failures, most = _failures(seat.counter, after), seat.counter.rule.max
+                self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, f"failed attempt {failures} of {most}")
+        for seat, before, after, now in settled:
+            if _fell(seat.counter.rule, before, after, now):
+                shown = f"locked out after {seat.counter.rule.max} failures"
+                self._tell(signals.locked_out, seat.counter, after, now, logging.WARNING, shown)
+
+    def refused(self, refused: Refused) -> None:
+        seat, _, now = refused
+        level, shown = (logging.DEBUG, "attempt refused") if self.terms.enforce else (logging.INFO, "not enforced")
+        record = prune(seat.record, seat.counter.rule, now)
+        self._tell(signals.attempt_refused, seat.counter, record, now, level, shown)
+
+    def reset(self, settled: Settled) -> None:
+        self._tell(signals.lockout_reset, settled.seat.counter, settled.after, settled.now, logging.INFO, "reset")
+
+    def _tell(self, signal: Signal, counter: Counter, record: Record, now: int, level: int, shown: str) -> None:
+        username = None if self.username is None else text_of(self.username)
+        if logger.isEnabledFor(level):
+            name = None if username is None else ascii(username[:SHOWN])
+            shown += " (ceiling)" if counter.kind.ceiling else ""
+            code = f" reference={_shown(record.reference)}" if record.locked else ""
+            logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, self.terms.scope, self.address, name, code)
+        if signal.has_listeners(self.terms):
+            status = status_of(counter, record, now, refusal(record, counter.rule, now))
+            detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.kind.ceiling)
+            signal.send_robust(sender=self.terms, request=self.request, detail=detail)
+
+
+def report_outage(terms: Terms, request: HttpRequest, error: StoreError) -> None:
+    """Log and signal that the cache failed; never what it was asked to store."""
+    fail_open = conf.fail_open or not terms.enforce
+    fate = "go ahead unguarded" if fail_open else "are refused"
+    logger.error("cache %a failed, attempts %s: scope=%a error=%.300a", error.alias, fate, terms.scope, error.error)
+    detail = signals.StoreDetail(terms.scope, error.alias, error.error, fail_open)
+    signals.store_failed.send_robust(sender=terms, request=request, detail=detail)
+
+
+def _fell(rule: Rule, before: Record, after: Record, now: int) -> bool:
+    """Whether a failure has completed `max`: by writing a lock, or where there are none, by being the last."""
+    if rule.lengths:
+        return after.locked and after.reference != before.reference
+    return after.failures == rule.max > prune(before, rule, now).failures
+
+
+def _failures(counter: Counter, record: Record) -> int:
+    return counter.rule.max if record.locked else record.failures
+
+
+def _shown(reference: str) -> str:
+    return f"{reference[:4]}-{reference[4:]}".upper()

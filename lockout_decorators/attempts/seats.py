@@ -1,0 +1,117 @@
+"""What a guess knows of its counters: a seat for each, and a book for those that lie in one store."""
+
+import logging
+import math
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..exceptions import StoreError
+from ..records import moves
+from ..records.record import EMPTY, FOREVER, STAMP, Record, Slot, parse, spell
+from ..stores import UNKNOWN, Change, Clock, Found, Store, host_clock, store_for
+from .counters import Counter
+
+logger: logging.Logger = logging.getLogger("lockout_decorators")
+
+UNREAD = Found(None, UNKNOWN)
+MARGIN = 2  # seconds by which an entry outlives its record
+UNCHANGED = 3  # swaps lost in a row, though nothing has changed: the store does not do what it says
+
+
+class Seat:
+    """A counter, what stood on its record when it was last seen, and the guess's slot there.
+
+    Attributes:
+        taken: Whether the guess holds `slot`.
+    """
+
+    __slots__ = ("counter", "found", "record", "slot", "taken")
+
+    slot: Slot
+
+    def __init__(self, counter: Counter) -> None:
+        self.counter: Counter = counter
+        self.found: Found = UNREAD
+        self.record: Record = EMPTY
+        self.taken: bool = False
+
+    def see(self, found: Found) -> None:
+        """Take in what stands there. What is no record counts as absent."""
+        known, self.found = self.found, found
+        if known is UNREAD or found.text != known.text:
+            self.record = EMPTY if found.text is None else self._parsed(found.text)
+
+    def _parsed(self, text: Any) -> Record:
+        try:
+            return parse(text)
+        except Exception:  # noqa: BLE001  # whatever somebody else has put there
+            logger.error("%s holds no record, and counts as absent: %.80a", self.counter.key, text)
+            return EMPTY
+
+    def change(self, record: Record, now: int) -> Change | None:
+        """How to write `record`; None if it stands there already."""
+        if record == EMPTY:
+            return None if self.found.text is None else Change(self.counter.key, self.found.token, None, 0)
+        if record is self.record:
+            return None
+        text, end = spell(record, os.urandom(STAMP // 2).hex()), moves.lasts_until(record, self.counter.rule)
+        life = None if end >= FOREVER else math.ceil((end - now) / 1000) + MARGIN
+        return Change(self.counter.key, self.found.token, text, life)
+
+
+class Book:
+    """The seats that lie in one store."""
+
+    def __init__(self, store: Store, seats: Sequence[Seat]) -> None:
+        self.store: Store = store
+        self.seats: Sequence[Seat] = seats
+        self.clock: Clock = host_clock
+        self.known: bool = False
+        self._unchanged = 0
+
+    @property
+    def groups(self) -> Iterable[Sequence[Seat]]:
+        """The seats that can be swapped at once."""
+        by_key = {seat.counter.key: seat for seat in self.seats}
+        return [[by_key[key] for key in batch] for batch in self.store.batches(list(by_key))]
+
+    def read(self) -> None:
+        """Raises StoreError."""
+        reading = self.store.read([seat.counter.key for seat in self.seats])
+        self.clock, self.known = reading.clock, True
+        for seat, found in zip(self.seats, reading.found, strict=True):
+            seat.see(found)
+
+    def swap(self, moved: Sequence[tuple[Seat, Record]], now: int) -> bool:
+        """Write the records, all or none. Who finds there what it wanted to write has won: a reply may be lost, and the
+        command sent again. Raises StoreError."""
+        changed = [(seat, record, change) for seat, record in moved if (change := seat.change(record, now))]
+        if not changed:
+            return True
+        swapped = self.store.swap([change for _, _, change in changed], now)
+        standing = list(zip(changed, swapped.found, strict=True))
+        won = swapped.won or all([found.text == change.text for (_, _, change), found in standing])
+        if not (won or swapped.stale):
+            self._suspect(all([seat.found == found for (seat, _, _), found in standing]))
+        for (seat, record, _), found in standing:
+            if won:
+                seat.found, seat.record = found, record
+            else:
+                seat.see(found)
+        self.clock = swapped.clock or self.clock
+        return won
+
+    def _suspect(self, unchanged: bool) -> None:
+        """A store that neither swaps nor says what came between."""
+        self._unchanged = self._unchanged + 1 if unchanged else 0
+        if self._unchanged == UNCHANGED:
+            raise StoreError(self.store.alias, OSError("it stores nothing"))
+
+
+def books_of(counters: Iterable[Counter]) -> list[Book]:
+    """Raises StoreError."""
+    by_alias: dict[str, list[Seat]] = {}
+    for counter in counters:
+        by_alias.setdefault(counter.terms.cache, []).append(Seat(counter))
+    return [Book(store_for(alias), held) for alias, held in by_alias.items()]

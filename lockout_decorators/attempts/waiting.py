@@ -1,0 +1,76 @@
+"""Runs the steps of a guess, in this thread or from an event loop, and sleeps between them where that harms nobody."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from asgiref.sync import SyncToAsync, sync_to_async
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Wait(NamedTuple):
+    """A step came to nothing; the next one may after so many seconds."""
+
+    seconds: float
+
+
+class Steps(Protocol[T_co]):
+    """Something that may take several steps. It can be told to give up, and undone."""
+
+    def step(self) -> T_co | Wait: ...
+    def give_up(self) -> T_co: ...
+    def undo(self) -> None: ...
+
+
+def run(steps: Steps[T]) -> T:
+    while isinstance(came := steps.step(), Wait):
+        if not may_sleep():
+            return steps.give_up()
+        time.sleep(came.seconds)
+    return came
+
+
+async def arun(steps: Steps[T]) -> T:
+    """See run(). The steps are made in Django's thread; it sleeps on the loop."""
+    while isinstance(came := await hop(steps.step), Wait):
+        await asyncio.sleep(came.seconds)
+    return came
+
+
+async def aclaim(steps: Steps[T]) -> T:
+    """See arun(). If the task is cancelled meanwhile, the step under way is finished, and undone."""
+    running = asyncio.ensure_future(arun(steps))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        undoing = asyncio.ensure_future(_undo(running, steps))
+        _undoing.add(undoing)
+        undoing.add_done_callback(_undoing.discard)
+        raise
+
+
+_undoing: set[asyncio.Future[None]] = set()  # a loop itself keeps no hold of its tasks
+
+
+async def _undo(running: asyncio.Future[T], steps: Steps[T]) -> None:
+    await asyncio.wait([running])
+    if not running.cancelled() and running.exception() is None:
+        await hop(steps.undo)
+
+
+async def hop(function: Callable[..., T], *args: Any) -> T:
+    """Call it in the thread where synchronous code belongs."""
+    return await sync_to_async(function, thread_sensitive=True)(*args)
+
+
+def may_sleep() -> bool:
+    """Not in the thread of an event loop, nor in the one that asgiref keeps for all synchronous code of a process."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return threading.current_thread() not in SyncToAsync.single_thread_executor._threads
+    return False

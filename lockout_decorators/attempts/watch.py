@@ -1,0 +1,100 @@
+"""Which blocks are open: in this thread or task, and for a request."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from ..terms.terms import Terms
+
+BLOCKS = "_lockout_blocks"
+
+
+class Call:
+    """The credentials of one call of a backend; its repr shows none of them."""
+
+    __slots__ = ("backend", "credentials")
+
+    def __init__(self, credentials: Mapping[str, Any], backend: str) -> None:
+        self.credentials: Mapping[str, Any] = credentials
+        self.backend: str = backend
+
+    def __repr__(self) -> str:
+        return f"<Call of {self.backend}>"
+
+
+class Watching(Protocol):
+    """A block as it is seen from here."""
+
+    policies: Sequence[Terms]
+    open: bool
+    guessed: bool
+
+
+_open: ContextVar[tuple[Any, ...]] = ContextVar("lockout_decorators_open", default=())
+
+
+def enter(block: Watching, request: Any) -> None:
+    """From now on `block` watches this thread or task, and calls and signals that carry `request`."""
+    _open.set((*_open.get(), block))
+    home(request).setdefault(BLOCKS, []).append(block)  # in place: other threads may have the same request
+
+
+def leave(block: Watching, request: Any) -> None:
+    _open.set(tuple([other for other in _open.get() if other is not block]))
+    home(request).get(BLOCKS, [block]).remove(block)
+
+
+def home(request: Any) -> dict[str, Any]:
+    """Where a request, DRF's or Django's, keeps its blocks."""
+    found: dict[str, Any] = getattr(getattr(request, "_request", request), "__dict__", {})
+    return found
+
+
+def here() -> tuple[Any, ...]:
+    """The open blocks of this thread or task."""
+    return _open.get()
+
+
+def watching(request: Any) -> list[Any]:
+    """The open blocks that a call with `request` belongs to, the innermost last."""
+    blocks = list(_open.get())
+    blocks += [block for block in home(request).get(BLOCKS, ()) if block not in blocks]
+    return [block for block in blocks if block.open]
+
+
+def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:
+    """Each block with the policies that it counts under, the innermost first: what several count is left to that."""
+    if len(blocks) == 1:
+        return [(blocks[0], blocks[0].policies)]
+    counted: set[str] = set()
+    found = []
+    for block in reversed(blocks):
+        if policies := [terms for terms in block.policies if not terms.frames <= counted]:
+            found.append((block, policies))
+            counted |= _frames(policies)
+    return found
+
+
+def peers(block: Watching, request: Any) -> list[Any]:
+    """Other open blocks of the request that count alike, as where a class and its URL were both decorated."""
+    others = [other for other in home(request).get(BLOCKS, ()) if other.open and other is not block]
+    return [other for other in others if _frames(block.policies) & _frames(other.policies)]
+
+
+def uncounted(policies: Sequence[Terms], request: Any) -> Sequence[Terms]:
+    """One of each that count alike, the strictest; and none that an open block of this very thread or task counts already
+    as strictly. Guesses in parallel tasks need a block each."""
+    blocks = [block for block in home(request).get(BLOCKS, ()) if block.open and block in _open.get()]
+    if not blocks and len(policies) == 1:
+        return policies
+    counted = {enforce: _frames([one for block in blocks for one in block.policies if one.enforce or not enforce]) for enforce in (True, False)}
+    left: list[Terms] = []
+    for terms in sorted(policies, key=lambda terms: not terms.enforce):
+        if not terms.frames <= counted[terms.enforce]:
+            left.append(terms)
+            counted = {enforce: frames | terms.frames for enforce, frames in counted.items()}
+    return [terms for terms in policies if terms in left]
+
+
+def _frames(policies: Iterable[Terms]) -> frozenset[str]:
+    return frozenset[str]().union(*[terms.frames for terms in policies])

@@ -1,0 +1,101 @@
+"""How a client is recognised: key parts, and their digest.
+
+Parts are named, length-framed and digested with an HMAC under SECRET_KEY: no two clients can spell the same key, and
+the cache holds no personal data.
+"""
+
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+
+KeyFunction = Callable[[HttpRequest, str | None], str]
+
+PARTS = ("ip", "ua", "username", "user", "session")
+HEADER = re.compile(r"header:[A-Za-z0-9-]+")
+CHANGEABLE = ("ua", "username", "session", "header:")  # a client can make these up anew for every guess
+
+DIGEST = 32  # hexadecimal digits that are kept: 128 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What tells clients apart: named parts, or one callable `(request, identity) -> str`."""
+
+    parts: tuple[str, ...]
+    function: KeyFunction | None = None
+
+    @classmethod
+    def parse(cls, value: Any) -> "Key":
+        """Raises ValueError for an unknown part, with what is allowed."""
+        if isinstance(value, cls):
+            return value
+        if callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__):
+            return cls((), value)
+        parts = tuple(value.split("+")) if isinstance(value, str) else ()
+        unknown = [part for part in parts if part not in PARTS and not HEADER.fullmatch(part)]
+        if not parts or unknown or len(set(parts)) < len(parts):
+            raise ValueError(
+                f'parts of {", ".join(PARTS)}, header:Name joined by "+" (as in "ip+ua"), or a plain callable'
+            )
+        return cls(parts)
+
+    def __str__(self) -> str:
+        """The parts, or the name of the callable: the same in every process."""
+        function = self.function
+        return "+".join(self.parts) or f"{function.__module__}.{getattr(function, '__qualname__', type(function))}"
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether nobody can say who the client is before the user name is known."""
+        return self.function is not None or "username" in self.parts
+
+    @property
+    def changeable(self) -> bool:
+        return any(part.startswith(CHANGEABLE) for part in self.parts)
+
+    def spell(self, request: HttpRequest, identity: str | None, address: str) -> list[str]:
+        """The parts as names and values. Where a part is absent the address takes its place, marked as such."""
+        if self.function is not None:
+            said = self.function(request, identity)
+            return ["no callable", address] if said in (None, "") else ["callable", str(said)]
+        spelled = []
+        for part in self.parts:
+            value = address if part == "ip" else _value(part, request, identity)
+            spelled += [part, value] if value else [f"no {part}", address]
+        return spelled
+
+
+def _value(part: str, request: HttpRequest, identity: str | None) -> str | None:
+    if part == "username":
+        return identity
+    if part == "ua":
+        return request.META.get("HTTP_USER_AGENT")
+    if part == "session":
+        return getattr(getattr(request, "session", None), "session_key", None)
+    if part == "user":
+        user = getattr(request, "user", None)
+        return str(user.pk) if user is not None and user.is_authenticated and user.pk is not None else None
+    return request.headers.get(part.removeprefix("header:"))
+
+
+def frame(*parts: str) -> str:
+    """`parts` as one text, each preceded by its length: no two lists of parts have the same."""
+    return "".join([f"{len(part)}:{part}," for part in parts])
+
+
+def digest(framed: str, length: int = DIGEST) -> str:
+    """`length` hexadecimal digits of an HMAC-SHA256 under SECRET_KEY."""
+    return hmac.digest(_secret(settings.SECRET_KEY), framed.encode("utf-8", "surrogatepass"), "sha256").hex()[:length]
+
+
+@lru_cache(maxsize=4)
+def _secret(secret: str | bytes) -> bytes:
+    return salted_hmac("lockout_decorators", "", secret=secret, algorithm="sha256").digest()

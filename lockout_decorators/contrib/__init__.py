@@ -1,0 +1,1 @@
+"""For one other package each, imported only where it is installed."""

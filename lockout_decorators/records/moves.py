@@ -1,0 +1,142 @@
+"""The moves: how a record changes. Pure functions `(record, rule, now, ...) -> record`; what is over is pruned first.
+
+Only failures lock, in the move that completes `max` of them. A move that was made already changes nothing: a guess is
+known by its occupancy, so a command that was sent twice, its first reply lost, counts once.
+"""
+
+from collections.abc import Set
+from typing import NamedTuple
+
+from .record import EMPTY, FOREVER, UNTAGGED, Record, Slot
+from .rule import Rule
+
+STALE = 60_000  # an undecided guess older than this has lost its worker: nobody waits for it
+
+
+class Refusal(NamedTuple):
+    """Why a guess was not admitted.
+
+    Attributes:
+        until: When the next guess would be admitted, as far as the record tells; `FOREVER`: not before a reset.
+        waits: Whether it may be sooner: a guess that is still being verified may give its slot back.
+    """
+
+    until: int
+    waits: bool = False
+
+
+def prune(record: Record, rule: Rule, now: int) -> Record:
+    """Without what is over: the lock, the slots, the level of growing locks."""
+    window, since, until, reference, level, slots = record
+    if since:
+        until = lock_end(record, rule)
+    if until and until <= now:
+        since, reference = 0, ""
+        if not rule.grows or until + rule.forget <= now:
+            until = level = 0
+    if rule.rolling:
+        slots = tuple([slot for slot in slots if slot.when + rule.window > now])
+    elif window <= now:
+        window, slots = 0, ()
+    return Record(window, since, until, reference, level, slots)
+
+
+def lock_end(record: Record, rule: Rule) -> int:
+    """When the lock ends: as written, or sooner if the rule's locks are shorter by now."""
+    length = rule.length(record.level)
+    return record.until if length is None else min(record.until, record.since + length)
+
+
+def refusal(record: Record, rule: Rule, now: int, own: Set[str] = frozenset()) -> Refusal | None:
+    """Why a pruned record admits nobody; None if it does. Nobody waits for guesses of its `own` request."""
+    if record.locked:
+        return Refusal(record.until)
+    if len(record.slots) < rule.max:
+        return None
+    alive = [slot.occupancy for slot in record.slots if not slot.failed and slot.when + STALE > now]
+    if alive and record.failures < rule.max:
+        return Refusal(now + 1000, waits=not own.issuperset(alive))
+    if not rule.rolling:
+        return Refusal(record.window)
+    ends = sorted(slot.when + rule.window for slot in record.slots)
+    return Refusal(ends[len(ends) - rule.max])  # enough of them have left by then
+
+
+def admit(record: Record, rule: Rule, now: int, guess: Slot, own: Set[str] = frozenset()) -> Record | Refusal:
+    """Take a slot for a guess that is about to be verified: `guess` is its slot, `own` see refusal()."""
+    record = prune(record, rule, now)
+    if any([slot.occupancy == guess.occupancy for slot in record.slots]):
+        return record
+    return refusal(record, rule, now, own) or _with(record, rule, now, guess._replace(when=now))
+
+
+def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> Record:
+    """Enter a failure: `guess` is its slot as it shall be. The one that completes `max` writes the lock.
+
+    One that comes late, its slot gone with the window, is entered all the same; under a lock it changes nothing.
+    """
+    record = prune(record, rule, now)
+    own = next((slot for slot in record.slots if slot.occupancy == guess.occupancy), None)
+    if (own and own.failed) or (own is None and record.locked):
+        return record
+    failed = _with(_without(record, own), rule, now, guess._replace(failed=True, when=now))
+    if failed.locked or failed.failures < rule.max or not rule.lengths:
+        return failed
+    level = record.level + 1 if rule.grows else 1
+    length = rule.length(level)
+    slots, window = (failed.slots, failed.window) if rule.rolling else ((), 0)
+    return Record(window, now, FOREVER if length is None else now + length, reference, level, slots)
+
+
+def succeed(record: Record, rule: Rule, now: int, occupancy: str, tag: str = UNTAGGED) -> Record:
+    """Give the guess's slot back, and those of the failures that it proves to be the same person's."""
+    record = prune(record, rule, now)
+    return _keep(record, [slot for slot in record.slots if slot.occupancy != occupancy and not _proven(slot, tag)])
+
+
+def release(record: Record, rule: Rule, now: int, occupancy: str) -> Record:
+    """Give back the slot of a guess that was never made."""
+    record = prune(record, rule, now)
+    return _keep(record, [slot for slot in record.slots if slot.failed or slot.occupancy != occupancy])
+
+
+def forgive(record: Record, rule: Rule, now: int, tag: str, lift: bool) -> Record:
+    """Free the failures of `tag`, and with `lift` the lock: of a counter that is about that account alone."""
+    record = prune(record, rule, now)
+    if lift and record.locked:
+        record = prune(record._replace(until=now), rule, now)
+    return _keep(record, [slot for slot in record.slots if not _proven(slot, tag)])
+
+
+def reset() -> Record:
+    """Forget everything."""
+    return EMPTY
+
+
+def lasts_until(record: Record, rule: Rule) -> int:
+    """When the last of a record is over: its entry has to outlive that. 0 for an empty one."""
+    ends = [record.window]
+    if record.since or record.until:
+        ends.append(record.until + rule.forget if rule.grows and record.until < FOREVER else record.until)
+    if rule.rolling:
+        ends += [slot.when + rule.window for slot in record.slots]
+    return max(ends)
+
+
+def _proven(slot: Slot, tag: str) -> bool:
+    return slot.failed and slot.tag == tag != UNTAGGED
+
+
+def _with(record: Record, rule: Rule, now: int, slot: Slot) -> Record:
+    """With one more slot; the first of a fixed window opens it."""
+    window = 0 if rule.rolling else record.window or now + rule.window
+    return record._replace(window=window, slots=(*record.slots, slot))
+
+
+def _without(record: Record, slot: Slot | None) -> Record:
+    return record._replace(slots=tuple([other for other in record.slots if other is not slot]))
+
+
+def _keep(record: Record, slots: list[Slot]) -> Record:
+    """With only these slots; a window without any is none."""
+    return record._replace(slots=tuple(slots), window=record.window if slots else 0)

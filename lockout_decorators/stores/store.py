@@ -1,0 +1,144 @@
+"""What every store is: two operations on the entries of one cache alias, `read` and `swap`. Only this room touches a cache.
+
+A new kind is a subclass with `_read` and `_swap`, and a line in `stores/__init__.py`; the conformance suite tells when
+it is right.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from django.core.cache import BaseCache
+
+from ..exceptions import StoreError
+
+Clock = Callable[[], int]  # milliseconds since 1970
+
+DRIFT = 2000  # milliseconds that may pass, or two clocks differ by, between a decision and its swap
+MARGIN = 2  # seconds by which an entry outlives its record, at least
+
+UNKNOWN: Any = object()  # the token of what was written, where only reading tells it
+
+
+def host_clock() -> int:
+    return int(time.time() * 1000)
+
+
+class Found(NamedTuple):
+    """What stands under a key: text (None: nothing), and the token by which a swap knows it again.
+
+    Anything that is no text has been put there by somebody else.
+    """
+
+    text: Any
+    token: Any
+
+
+class Change(NamedTuple):
+    """What to write under a key that still holds `token`: text, or None to remove it; and seconds to live, or None."""
+
+    key: str
+    token: Any
+    text: str | None
+    life: int | None
+
+
+class Reading(NamedTuple):
+    """What stands under the keys, in their order, and the clock that the records are judged by."""
+
+    found: Sequence[Found]
+    clock: Clock
+
+
+class Swapped(NamedTuple):
+    """Whether the changes were made, all of them; and what stands under their keys now.
+
+    Attributes:
+        clock: None: the one at hand is still right.
+        stale: It was lost because the decision was too old, whatever stands there.
+    """
+
+    won: bool
+    found: Sequence[Found]
+    clock: Clock | None = None
+    stale: bool = False
+
+
+class Store(ABC):
+    """The entries of one cache alias, through its own cache object."""
+
+    def __init__(self, alias: str, cache: BaseCache) -> None:
+        self.alias: str = alias
+        self.cache: Any = cache
+
+    @classmethod
+    @abstractmethod
+    def serves(cls, cache: BaseCache) -> bool:
+        """Whether this is the kind for such a cache: told by its class and its configuration, never by its server."""
+
+    def read(self, keys: Sequence[str]) -> Reading:
+        """One round trip, where the cache can fetch many. Raises StoreError."""
+        return self._told(self._read, keys)  # type: ignore[no-any-return]
+
+    def swap(self, changes: Sequence[Change], now: int) -> Swapped:
+        """Make all changes if every entry is still what was read, and `now` is still about now. Raises StoreError."""
+        return self._told(self._swap, changes, now)  # type: ignore[no-any-return]
+
+    def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
+        """`keys` in groups that can be swapped at once."""
+        return [keys]
+
+    def expect_durable(self) -> None:
+        """Raises StoreError where what is counted now could be taken back by the caller."""
+
+    @abstractmethod
+    def _read(self, keys: Sequence[str]) -> Reading: ...
+
+    @abstractmethod
+    def _swap(self, changes: Sequence[Change], now: int) -> Swapped: ...
+
+    def _told(self, operation: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return operation(*args)
+        except Exception as error:
+            raise StoreError(self.alias, error) from error
+
+
+def is_stale(now: int) -> bool:
+    """Whether a decision of the moment `now` is too old to be written, by this host's clock."""
+    return abs(host_clock() - now) > DRIFT
+
+
+def written(changes: Iterable[Change]) -> Swapped:
+    """The answer of a store whose tokens are the texts."""
+    return Swapped(True, [Found(change.text, change.text) for change in changes])
+
+
+class LockingStore(Store):
+    """A store that shuts out everybody else between reading and writing; a token is what was read."""
+
+    @abstractmethod
+    def hold(self, keys: Sequence[str]) -> AbstractContextManager[Any]:
+        """Shut out everybody else who swaps one of `keys`."""
+
+    def _read(self, keys: Sequence[str]) -> Reading:
+        found = self.cache.get_many(keys)
+        return Reading([Found(text, text) for text in map(found.get, keys)], host_clock)
+
+    def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
+        with self.hold([change.key for change in changes]):
+            found = self._read([change.key for change in changes]).found
+            stale = is_stale(now)
+            if stale or any(here.token != change.token for here, change in zip(found, changes, strict=True)):
+                return Swapped(False, found, stale=stale)
+            for change in changes:
+                self._write(change)
+        return written(changes)
+
+    def _write(self, change: Change) -> None:
+        if change.text is None:
+            self.cache.delete(change.key)
+        else:
+            self.cache.set(change.key, change.text, change.life)

@@ -1,0 +1,46 @@
+"""What a policy's terms come to: the rule of each counter, and what its digest begins with. Worked out once."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..clients.keys import Key, frame
+from ..records.rule import Rule
+
+Lockout = float | tuple[float, ...] | None
+
+
+class Kind(NamedTuple):
+    """A counter of each client: of its key, or of its address alone (the ceiling).
+
+    Attributes:
+        frame: Scope, key specification, kind, window and whether it rolls: what else the client is digested with.
+    """
+
+    rule: Rule
+    frame: str
+    ceiling: bool
+
+
+@lru_cache(maxsize=512)
+def kinds(
+    scope: str, key: Key, rolling: bool, most: int, window: float, lockout: Lockout, forget: float, ceiling: int | None
+) -> tuple[Kind, ...]:
+    """The ceiling's, where there is one, and the key's."""
+    rule = Rule(most, _milliseconds(window), _lengths(lockout), rolling, _milliseconds(forget))
+    counted = (scope, str(key), "rolling" if rolling else "fixed", str(rule.window))
+    own = Kind(rule, frame("key", *counted), False)
+    if ceiling is None:
+        return (own,)
+    return Kind(rule._replace(max=ceiling * most), frame("ceiling", *counted), True), own
+
+
+def _lengths(lockout: Lockout) -> tuple[int | None, ...]:
+    if lockout == 0:
+        return ()
+    if isinstance(lockout, tuple):
+        return tuple([_milliseconds(length) for length in lockout])
+    return (None if lockout is None else _milliseconds(lockout),)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

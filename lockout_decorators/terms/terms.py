@@ -1,0 +1,150 @@
+"""The terms of a policy: a plain frozen value, below everything that acts on it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from inspect import getattr_static
+from typing import Any, ClassVar, Self
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+
+from ..clients.keys import Key, KeyFunction
+from ..conf import conf
+from . import arguments as allowed
+from .arguments import UNSET, Argument, Duration, Failure, Lockout, Response, Username
+from .plan import Kind, kinds
+from .registry import register
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+IP, IP_UA = Key.parse("ip"), Key.parse("ip+ua")
+CEILING = 5  # times `max`, for keys that a client can change
+SLOTS = 5000  # of one counter, at most
+DERIVED = "(derived from the view)"  # the scope of a policy whose view is not known yet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How many failed guesses are one too many, whose, and what happens then.
+
+    Durations are seconds or a `timedelta`. What is not given is read from the settings at the moment of use. A value
+    that is not allowed raises ValueError with the argument's name, what came and what is allowed.
+
+    Attributes:
+        key: How a client is recognised: "ip", "ua", "username", "user", "session", "header:Name", joined by "+", or a
+            callable `(request, identity) -> str`. Default "ip" (LOCKOUT_USE_USER_AGENT: "ip+ua").
+        max: Failed guesses that lock, 1 to 1000. Default LOCKOUT_MAX_ATTEMPTS, 5.
+        window: Seconds in which they count, from the first guess. Default LOCKOUT_ENFORCEMENT_WINDOW, 300.
+        lockout: Seconds that the lock lasts, from the failure that completes `max`; None: until it is reset; several,
+            as in `(60, 300, 3600)`: each further lock takes the next, the last one repeats; 0, only with `rolling`:
+            no lock. Default LOCKOUT_TIME, 600.
+        rolling: Each failure ends `window` after it happened; else all that fall into a window end with it.
+        forget: Seconds after the end of a growing lock until the next one is the first again. Default a day.
+        scope: The name under which the policy counts; views with the same scope share their counters.
+        cache: The cache alias. Default LOCKOUT_CACHE, "default".
+        ceiling: One address may fail `ceiling * max` times, whatever it makes up for the rest of its key; None: no
+            such limit. Default 5 for keys that a client can change, else None.
+        username: The credential that names the account, or a callable `(request, credentials)` that computes it.
+            Default the user model's USERNAME_FIELD, "username" or "email".
+        account: Names of further credentials that tell whose account it is, as `("tenant",)`; `()`: none of the others
+            does. Default None: a call with more than a name and one secret forgives nothing.
+        failure: For views whose verdict shows only in the response: a status, several, or a callable `(request,
+            response) -> bool`. At most `max` plus what is in flight are verified.
+        credentials: Whether `request` presents credentials, for `failure`. Default: it has an Authorization header.
+        calls: Calls of `authenticate()` with the same secrets that are one guess. Default 2.
+        response: The answer to a refused guess: a template, or a callable `(request, locked_out)`.
+        methods: HTTP methods that are refused before the view runs. Default: those that are not safe.
+        enforce: False counts, logs and signals, but refuses nobody.
+        exempt: A callable `(request) -> bool`: requests to let through uncounted.
+        patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
+    """
+
+    derived: ClassVar[bool] = False  # whether the scope was
+
+    key: Argument[str | KeyFunction, Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
+    max: Argument[int, int] = Argument(
+        allowed.whole(1, 1000), ask=lambda policy: conf.max_attempts, setting="LOCKOUT_MAX_ATTEMPTS"
+    )
+    window: Argument[Duration, float] = Argument(
+        allowed.duration(1), ask=lambda policy: conf.enforcement_window, setting="LOCKOUT_ENFORCEMENT_WINDOW"
+    )
+    lockout: Argument[Lockout, Any] = Argument(allowed.lockout, ask=lambda policy: conf.time, setting="LOCKOUT_TIME")
+    rolling: Argument[bool, bool] = Argument(allowed.flag, False)
+    forget: Argument[Duration, float] = Argument(allowed.duration(1), 86_400)
+    scope: Argument[str, str] = Argument(allowed.name, UNSET)
+    cache: Argument[str, str] = Argument(allowed.name, ask=lambda policy: conf.cache, setting="LOCKOUT_CACHE")
+    ceiling: Argument[int | None, int | None] = Argument(
+        allowed.optional(allowed.whole(1, 1000)), ask=lambda policy: CEILING if policy.key.changeable else None
+    )
+    username: Argument[Username | None, Username | None] = Argument(allowed.optional(allowed.name_or_function))
+    account: Argument[Iterable[str] | None, tuple[str, ...] | None] = Argument(allowed.optional(allowed.names))
+    failure: Argument[Failure | None, Any] = Argument(allowed.optional(allowed.failure))
+    credentials: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
+    calls: Argument[int, int] = Argument(allowed.whole(1, 10), 2)
+    response: Argument[Response | None, Response | None] = Argument(allowed.optional(allowed.template_or_function))
+    methods: Argument[Iterable[str] | None, frozenset[str] | None] = Argument(allowed.optional(allowed.methods))
+    enforce: Argument[bool, bool] = Argument(allowed.flag, True)
+    exempt: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
+    patience: Argument[Duration, float] = Argument(allowed.duration(0), 5)
+
+    def __post_init__(self) -> None:
+        if self.scope is UNSET:
+            raise ValueError('LockoutPolicy: a policy made by hand names its scope: LockoutPolicy(scope="login").')
+        for argument in fields(self):
+            getattr_static(type(self), argument.name).settle(self.__dict__)
+        if "key" in self.__dict__:
+            self.__dict__.setdefault("ceiling", self.ceiling)
+        self._expect_sense()
+        if self.scope != DERIVED:
+            register(self)
+
+    def _expect_sense(self) -> None:
+        """What each argument alone does not tell. Raises ValueError."""
+        if self.__dict__.get("lockout") == 0 and not self.rolling:
+            raise ValueError("lockout_protect: lockout is 0; that needs rolling=True, where failures end one by one.")
+        if (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1) > SLOTS:
+            raise ValueError(f"lockout_protect: ceiling * max is over {SLOTS}.")
+
+    def scoped(self, scope: str) -> Self:
+        """These terms under a scope that was derived from a view."""
+        policy = object.__new__(type(self))
+        policy.__dict__.update(self.__dict__, scope=scope, derived=True)
+        register(policy)
+        return policy
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The counters of each client: the ceiling's, where there is one, and the key's."""
+        if self.scope == DERIVED:
+            raise ImproperlyConfigured(
+                'The policy of a view under method_decorator(..., name="dispatch") has no scope that could be known '
+                'beforehand: write scope="..." to use it by hand.'
+            )
+        return kinds(
+            self.scope, self.key, self.rolling, self.max, self.window, self.lockout, self.forget, self.ceiling
+        )
+
+    @property
+    def frames(self) -> frozenset[str]:
+        """What is counted: policies with the same are one."""
+        return frozenset([kind.frame for kind in self.kinds])
+
+    def looks_early(self, request: HttpRequest) -> bool:
+        """Whether a lock is looked up before the view runs."""
+        if self.key.needs_identity and self.failure is None:
+            return False
+        if self.methods is None:
+            return self.failure is not None or request.method not in SAFE_METHODS
+        return request.method in self.methods
+
+    def is_failure(self, request: HttpRequest, response: Any) -> bool:
+        """The verdict of a view that shows it in its response only."""
+        presented = self.credentials or (_has_authorization if isinstance(self.failure, frozenset) else None)
+        if presented is not None and not presented(request):
+            return False
+        if isinstance(self.failure, frozenset):
+            return response.status_code in self.failure
+        return bool(self.failure(request, response))
+
+
+def _has_authorization(request: HttpRequest) -> bool:
+    return bool(request.META.get("HTTP_AUTHORIZATION"))

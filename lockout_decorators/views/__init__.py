@@ -1,0 +1,1 @@
+"""What is decorated: its name, and how it is called."""

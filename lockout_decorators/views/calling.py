@@ -1,0 +1,102 @@
+"""Calls a view inside its block, and answers for those who are locked out: two thin runners."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from inspect import isawaitable
+from typing import Any, NamedTuple
+
+from asgiref.sync import iscoroutinefunction
+
+from ..answers import drf
+from ..answers.plain import aanswer, answer, marked
+from ..attempts.block import Block
+from ..clients.asgi import request_from
+from ..exceptions import LockedOut
+from ..terms.terms import Terms
+from .naming import verifies
+
+
+class Visit(NamedTuple):
+    """A call of a view; `owner` is the object that it is a method of.
+
+    For what is no view only the policy's `response` answers; for what returns a user, nobody: an answer would be one.
+    """
+
+    block: Block
+    view: Any
+    owner: Any
+    request: Any
+    args: Any
+    kwargs: Any
+    is_view: bool
+    returns_user: bool
+
+    def refuse(self, how: Any, locked_out: Any, made: Any = None) -> Any:
+        """DRF's views answer by themselves, any other is answered for, unless the policy says what the answer is."""
+        if self.returns_user:
+            raise locked_out
+        if (response := self.block.answer) is not None:
+            return how(self.request, locked_out, response)
+        if not self.is_view:
+            raise locked_out
+        if made is None and (view := self.find_view()) is not None:
+            with suppress(LockedOut):  # the project's exception handler may pass
+                made = drf.answer(view, self.request, locked_out)
+        return how(self.request, locked_out) if made is None else marked(made, locked_out)
+
+    def is_refusal(self) -> bool:
+        """Whether DRF has made the response of a refusal inside the view."""
+        return self.is_view and self.block.refused is not None and getattr(self.block.response, "exception", False)
+
+    def find_view(self) -> Any:
+        captured = {name: value for name, value in self.kwargs.items() if name != "request"}
+        return drf.view_of(self.view, self.owner, self.request, self.args[1:], captured)
+
+
+def call_view(
+    policies: Sequence[Terms], view: Any, owner: Any, is_async: bool, args: Any, kwargs: Any, find_request: Any
+) -> Any:
+    """What `view` answers, or for an async view a coroutine. It is no view if the request has to be found."""
+    if find_request is not None:
+        request = request_from(find_request(*(args if owner is None else (owner, *args)), **kwargs))
+    else:
+        request = args[0] if args and args[0] is not None else kwargs.get("request")
+    if not hasattr(request, "META"):
+        raise TypeError(f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs.")
+    returns_user = verifies(view, owner)
+    is_view = find_request is None and not returns_user
+    visit = Visit(Block(policies, request), view, owner, request, args, kwargs, is_view, returns_user)
+    return _arun(visit) if is_async else _run(visit)
+
+
+def is_async(view: Any) -> bool:
+    """Whether `view` answers with a coroutine."""
+    return iscoroutinefunction(view) or iscoroutinefunction(getattr(view, "__call__", None))  # noqa: B004
+
+
+def _run(visit: Visit) -> Any:
+    block = visit.block
+    try:
+        with block:
+            block.response = visit.view(*visit.args, **visit.kwargs)
+            _expect_response(block.response)
+    except LockedOut as locked_out:
+        return visit.refuse(answer, locked_out)
+    return visit.refuse(answer, block.refused, block.response) if visit.is_refusal() else block.response
+
+
+async def _arun(visit: Visit) -> Any:
+    block = visit.block
+    try:
+        async with block:
+            block.response = await visit.view(*visit.args, **visit.kwargs)
+    except LockedOut as locked_out:
+        made = visit.refuse(aanswer, locked_out)
+    else:
+        made = visit.refuse(aanswer, block.refused, block.response) if visit.is_refusal() else block.response
+    return await made if isawaitable(made) else made
+
+
+def _expect_response(response: Any) -> None:
+    if isawaitable(response):
+        raise TypeError("lockout_protect: the view returned an awaitable but is not marked as a coroutine function.")

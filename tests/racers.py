@@ -1,0 +1,117 @@
+"""Swaps at the same entries from many threads at once; run as a module, a process of them."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from secrets import token_hex
+from subprocess import PIPE, Popen
+from threading import Barrier
+from typing import Any, NamedTuple
+
+import django
+from django.core.cache import close_caches
+
+from lockout_decorators.stores import Change, store_for
+from tests.servers import Setup, hang_up, use
+
+PROCESSES = 3
+THREADS = 6
+OLD = 1000  # a number that stands there before a race
+
+
+class Race(NamedTuple):
+    """Add one to the numbers under `keys`, `rounds` times in each thread, all beginning at the instant `at`; or with no
+    rounds, wait until nothing stands there any more, and begin anew."""
+
+    keys: list[str]
+    rounds: int
+    at: float
+
+
+def text(number: int) -> str:
+    """Something of the shape of a record."""
+    return f"{token_hex(8)}.{number}"
+
+
+def number(found: Any) -> int:
+    return 0 if found.text is None else int(found.text.split(".")[1])
+
+
+def add(keys: Sequence[str]) -> int:
+    """Add one to each of `keys`, those at once that can be; how many began anew, where nothing stood."""
+    store, begun = store_for("default"), 0
+    for batch in store.batches(keys):
+        reading = store.read(batch)
+        clock, found = reading.clock, reading.found
+        while True:
+            changes = [Change(key, f.token, text(number(f) + 1), 60) for key, f in zip(batch, found, strict=True)]
+            swapped = store.swap(changes, clock())
+            if swapped.won or [c.text for c in changes] == [f.text for f in swapped.found]:
+                break
+            found, clock = swapped.found, swapped.clock or clock
+        begun += sum(one.text is None for one in found)
+    return begun
+
+
+def begin(keys: Sequence[str]) -> int:
+    """Write where nothing stands any more; whether it was this thread."""
+    store = store_for("default")
+    while (reading := store.read(keys)).found[0].text is not None and number(reading.found[0]) >= OLD:
+        time.sleep(0.005)
+    if reading.found[0].text is not None:
+        return 0
+    return int(store.swap([Change(keys[0], reading.found[0].token, text(1), 60)], reading.clock()).won)
+
+
+def values(keys: Sequence[str]) -> list[int]:
+    return [number(found) for found in store_for("default").read(keys).found]
+
+
+def run(race: Race) -> int:
+    time.sleep(max(0, race.at - time.time()))
+    begun = sum(add(race.keys) for _ in range(race.rounds)) if race.rounds else begin(race.keys)
+    close_caches(signal=None)
+    return begun
+
+
+class Processes:
+    """Racers in processes of their own."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.racers"]
+        self.all = [Popen(command, stdin=PIPE, stdout=PIPE, text=True) for _ in range(PROCESSES)]
+
+    def ask(self, message: Any) -> list[Any]:
+        for process in self.all:
+            process.stdin.write(json.dumps(message) + "\n")
+            process.stdin.flush()
+        return [json.loads(process.stdout.readline()) for process in self.all]
+
+    def close(self) -> None:
+        for process in self.all:
+            process.communicate()
+        assert [0] * PROCESSES == [process.returncode for process in self.all]
+
+
+def main() -> None:
+    """Answer the lines of the input: a `Setup` is put to use until the next, a `Race` is run in every thread."""
+    django.setup()
+    together = Barrier(THREADS)
+    with ExitStack() as stack, ThreadPoolExecutor(THREADS) as pool:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if len(message) == len(Setup._fields):
+                stack.close()
+                stack.enter_context(use(Setup(*message)))
+                stack.callback(lambda: list(pool.map(lambda _: (hang_up(), together.wait()), range(THREADS))))
+                answer = None
+            else:
+                answer = sum(pool.map(run, [Race(*message)] * THREADS))
+            print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

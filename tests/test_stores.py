@@ -1,0 +1,193 @@
+"""The conformance suite: what every store must do, on every engine."""
+
+import time
+from secrets import token_hex
+
+import pytest
+from django.core.cache import cache
+
+from lockout_decorators.stores import UNKNOWN, Change, store_for
+from tests import racers
+from tests.engines import ENGINES
+from tests.racers import Race, text, values
+from tests.servers import use
+
+IN_PROCESS = {"locmem"}  # caches that live in one process
+
+
+@pytest.fixture(params=list(ENGINES))
+def engine(request, set_up, django_db_blocker):
+    """The name of an engine, which is the default cache in this test, under a prefix of its own."""
+    setup = set_up(request.param)
+    own = setup._replace(cache={**setup.cache, "KEY_PREFIX": token_hex(4)})
+    with django_db_blocker.unblock(), use(own):
+        yield request.param, own
+
+
+@pytest.fixture
+def store(engine):
+    return store_for("default")
+
+
+def keys(count=1):
+    """Keys of one client."""
+    return [f"lockout:{{{'ab12'}}}:{token_hex(8)}" for _ in range(count)]
+
+
+def put(store, key, value, life=60):
+    """Write `value` over whatever stands there."""
+    reading = store.read([key])
+    swapped = store.swap([Change(key, reading.found[0].token, value, life)], reading.clock())
+    assert swapped.won
+    return swapped.found[0]
+
+
+def standing(store, *names):
+    return [found.text for found in store.read(names).found]
+
+
+def test_nothing_stands_there(store):
+    """A key that was never written, or has been removed, is absent; and can be written as that."""
+    (key,) = keys()
+    assert [None] == standing(store, key)
+    put(store, key, text(1))
+    put(store, key, None)
+    assert [None] == standing(store, key)
+    put(store, key, last := text(2))
+    assert [last] == standing(store, key)
+
+
+def test_what_was_written_is_read(store):
+    """And the token that a swap gives serves for the next, unless only reading tells it."""
+    (key,) = keys()
+    first = put(store, key, text(1))
+    reading = store.read([key])
+    token = reading.found[0].token if first.token is UNKNOWN else first.token
+    assert store.swap([Change(key, token, second := text(2), 60)], reading.clock()).won
+    assert [second] == standing(store, key)
+
+
+def test_a_swap_of_something_else_is_lost(store):
+    """By an old token, as absent, or of what is gone; who loses is told what stands there."""
+    (key,) = keys()
+    absent, now = store.read([key]).found[0].token, store.read([key]).clock
+    put(store, key, first := text(1))
+    old = store.read([key]).found[0].token
+    lost = store.swap([Change(key, absent, text(9), 60)], now())
+    assert (False, [first]) == (lost.won, [found.text for found in lost.found])
+    put(store, key, second := text(2))
+    lost = store.swap([Change(key, old, text(9), 60)], now())
+    assert (False, [second]) == (lost.won, [found.text for found in lost.found])
+    lost = store.swap([Change(key, old, None, 60)], now())
+    assert (False, [second]) == (lost.won, [found.text for found in lost.found])
+    put(store, key, None)
+    lost = store.swap([Change(key, old, text(9), 60)], now())
+    assert (False, [None]) == (lost.won, [found.text for found in lost.found])
+    assert [None] == standing(store, key)
+
+
+def test_who_loses_can_go_on(store):
+    """What a lost swap tells is enough for the next one."""
+    (key,) = keys()
+    absent = store.read([key])
+    put(store, key, text(1))
+    lost = store.swap([Change(key, absent.found[0].token, text(9), 60)], absent.clock())
+    assert store.swap([Change(key, lost.found[0].token, last := text(2), 60)], absent.clock()).won
+    assert [last] == standing(store, key)
+
+
+def test_several_keys_at_once(store):
+    """All of a batch, or none."""
+    names = keys(3)
+    for batch in store.batches(names):
+        reading = store.read(batch)
+        put(store, batch[-1], other := text(7))
+        changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
+        assert not store.swap(changes, reading.clock()).won
+        assert [*[None] * (len(batch) - 1), other] == standing(store, *batch)
+        reading = store.read(batch)
+        changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
+        assert store.swap(changes, reading.clock()).won
+        assert [change.text for change in changes] == standing(store, *batch)
+    assert sorted(names) == sorted(key for batch in store.batches(names) for key in batch)
+
+
+def test_large_records(store):
+    (key,) = keys()
+    put(store, key, large := text(1) + "-" * 40_000)
+    assert [large] == standing(store, key)
+
+
+@pytest.mark.parametrize("life", [None, 60 * 86_400])
+def test_long_lives(store, life):
+    """For ever, and beyond the thirty days after which Memcached takes a time for a date."""
+    (key,) = keys()
+    put(store, key, long := text(1), life)
+    assert [long] == standing(store, key)
+    put(store, key, None)
+
+
+def test_an_entry_ends(store):
+    """Within two seconds after its time, never before it; then it is absent, and can be written as that."""
+    (key,) = keys()
+    began = time.time()
+    put(store, key, text(1), 1)
+    while standing(store, key) != [None]:
+        assert time.time() < began + 4
+        time.sleep(0.05)
+    assert time.time() >= began + 0.9
+    put(store, key, last := text(2))
+    assert [last] == standing(store, key)
+
+
+def test_a_decision_of_another_time_is_lost(store):
+    """Whoever dawdled between look and swap decides again; so does a host whose clock differs."""
+    (key,) = keys()
+    reading = store.read([key])
+    for late in (-3000, 3000):
+        lost = store.swap([Change(key, reading.found[0].token, text(1), 60)], reading.clock() + late)
+        assert (False, True) == (lost.won, lost.stale)
+    assert [None] == standing(store, key)
+
+
+@pytest.mark.parametrize("foreign", ["17", b"\xff\x00", 17, [1, 2], {"a": None}, "x" * 100], ids=lambda value: type(value).__name__ + str(len(str(value))))
+def test_what_somebody_else_put_there(store, foreign):
+    """Is told as what it is, or as nothing; and can be written over."""
+    (key,) = keys()
+    cache.set(key, foreign, 60)
+    store.read([key])
+    put(store, key, last := text(1))
+    assert [last] == standing(store, key)
+
+
+@pytest.fixture(scope="module")
+def processes():
+    processes = racers.Processes()
+    yield processes
+    processes.close()
+
+
+def test_one_winner_of_many(engine, request):
+    """Numbers are added up by threads of several processes: none is lost, and none counted twice."""
+    name, setup = engine
+    if name in IN_PROCESS:
+        pytest.skip("lives in one process")
+    processes = request.getfixturevalue("processes")
+    processes.ask(setup)
+    names, rounds = keys(2), 4
+    begun = sum(processes.ask(Race(names, rounds, time.time() + 0.1)))
+    assert 2 == begun
+    assert [racers.PROCESSES * racers.THREADS * rounds] * 2 == values(names)
+
+
+def test_an_entry_that_ends_in_the_race(engine, request):
+    """Written for a second, and raced for as it ends: whoever finds nothing there, one of them begins anew."""
+    name, setup = engine
+    if name in IN_PROCESS:
+        pytest.skip("lives in one process")
+    processes = request.getfixturevalue("processes")
+    processes.ask(setup)
+    (key,) = keys()
+    put(store_for("default"), key, text(racers.OLD), 1)
+    assert 1 == sum(processes.ask(Race([key], 0, time.time())))
+    assert [1] == values([key])
