@@ -100,7 +100,7 @@ def main() -> None:
     """Answer the lines of the input: a `Setup` is put to use until the next, a `Race` is run in every thread."""
     django.setup()
     together = Barrier(THREADS)
-    with ExitStack() as stack, ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool, ExitStack() as stack:
         for line in sys.stdin:
             message = json.loads(line)
             if len(message) == len(Setup._fields):
