@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import isfunction
 from typing import Any, TypeVar, Unpack
 
 import wrapt
@@ -70,6 +71,9 @@ class _Protection:
             return view
         if isinstance(view, type):
             return self.decorate_class(view)
+        if type(view) is _Protected and self.find_request is view._self_protection.find_request is None:
+            inner = view._self_protection.policies  # one door: their records are read and written together
+            return _Protection(self.policies + inner, None).decorate(view.__wrapped__)
         if self.find_request is None and not takes_request(view):
             raise TypeError(f"lockout_protect: {view!r} is no view: it takes no request.")
         scope = scope_of(view)
@@ -99,8 +103,12 @@ class _Protection:
     def protect(self, view: Any, policies: tuple[LockoutPolicy, ...]) -> Any:
         known_async = is_async(view)
 
+        is_function = isfunction(view)
+
         def guard(view: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-            owner = instance if instance is not None else getattr(unwrapped(view), "__self__", None)
+            owner = instance
+            if owner is None and not is_function:
+                owner = getattr(unwrapped(view), "__self__", None)
             if owner is None:
                 return call_view(policies, view, None, known_async, args, kwargs, self.find_request)
             method = getattr(unwrapped(view), "__name__", "")
@@ -109,7 +117,7 @@ class _Protection:
             cls = owner if isinstance(owner, type) else type(owner)
             return call_view(self.policies_in(cls, method), view, owner, awaits, args, kwargs, self.find_request)
 
-        return _Protected(view, guard, policies, self.policies_in)
+        return _Protected(view, guard, policies, self)
 
     def policies_in(self, cls: type, method: str = "dispatch") -> tuple[LockoutPolicy, ...]:
         """The policies of a method, which a subclass may have inherited."""
@@ -134,7 +142,7 @@ class _ProtectedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
 
     @property
     def lockout_policies(self) -> tuple[LockoutPolicy, ...]:
-        return self._self_parent._self_policies_in(self._self_owner, self.__name__)  # type: ignore[no-any-return]
+        return self._self_parent._self_protection.policies_in(self._self_owner, self.__name__)  # type: ignore[no-any-return]
 
     __dict__ = property(_attributes)
 
@@ -144,11 +152,9 @@ class _Protected(wrapt.FunctionWrapper):  # type: ignore[type-arg]
 
     __bound_function_wrapper__ = _ProtectedMethod
 
-    def __init__(
-        self, view: Any, guard: Any, policies: tuple[LockoutPolicy, ...], policies_in: Callable[..., Any]
-    ) -> None:
+    def __init__(self, view: Any, guard: Any, policies: tuple[LockoutPolicy, ...], protection: _Protection) -> None:
         super().__init__(view, guard)
-        self._self_policies, self._self_policies_in = policies, policies_in
+        self._self_policies, self._self_protection = policies, protection
 
     @property
     def lockout_policies(self) -> tuple[LockoutPolicy, ...]:

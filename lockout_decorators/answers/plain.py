@@ -1,7 +1,7 @@
 """From LockedOut to an answer: the same for right and wrong passwords, known and unknown users."""
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +10,25 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template import Context, Engine, Template, TemplateDoesNotExist
 from django.template.loader import render_to_string
-from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext, ngettext
 
 from ..exceptions import LockedOut
 
 TEMPLATE = "lockout_decorators/locked_out.html"
 HTML, JSON = "text/html", "application/problem+json"
-LONGEST = 8192  # characters of Accept that are looked at; Django raises ValueError for 10,000 and more
+LONGEST = 1024  # characters of Accept that are looked at
 
 
 def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> Any:
     """The response to a refused guess: what `response` (a template name or a callable) makes, or a negotiated one."""
-    if iscoroutinefunction(response):
+    if response is None:
+        made = _negotiated(request, locked_out)
+    elif iscoroutinefunction(response):
         made = async_to_sync(response)(request, locked_out)
     elif callable(response):
         made = response(request, locked_out)
-    elif response is not None:
-        made = HttpResponse(_render(response, request, locked_out), status=locked_out.status_code)
     else:
-        made = _negotiated(request, locked_out)
+        made = HttpResponse(_render(response, request, locked_out), status=locked_out.status_code)
     return marked(made, locked_out)
 
 
@@ -53,26 +52,31 @@ def marked(response: Any, locked_out: LockedOut) -> Any:
 
 def _negotiated(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
     status, kind = locked_out.status_code, _kind(request)
-    if kind == HTML:
-        made = HttpResponse(_page(request, locked_out), status=status)
+    if kind.startswith(HTML):
+        made = _page(request, locked_out)
     elif kind == JSON:
         problem = {"type": "about:blank", "title": _title(locked_out), "status": status, "detail": _advice(locked_out)}
-        made = HttpResponse(json.dumps(problem), status=status, content_type=JSON)
+        made = json.dumps(problem)
     else:
-        text = f"{_title(locked_out)} {_advice(locked_out)}\n"
-        made = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
-    patch_vary_headers(made, ["Accept"])
-    return made
+        made = f"{_title(locked_out)} {_advice(locked_out)}\n"
+    return HttpResponse(made, status=status, headers={"Content-Type": kind, "Vary": "Accept"})
 
 
 def _kind(request: HttpRequest) -> str:
     """What the client names first in Accept, HTML or some JSON; plain text for those that take anything."""
-    accepted = request.accepted_types if len(request.headers.get("Accept", "")) <= LONGEST else []
-    named = [f"{media.main_type}/{media.sub_type}" for media in accepted if "*" not in str(media)]
+    named = _named(request.META.get("HTTP_ACCEPT", "")[:LONGEST])
     wanted = next((name for name in named if name == HTML or _is_json(name)), None)
     if wanted == HTML:
-        return HTML
-    return JSON if wanted or (not named and _is_json(request.content_type)) else "text/plain"
+        return f"{HTML}; charset=utf-8"
+    return JSON if wanted or (not named and _is_json(request.content_type)) else "text/plain; charset=utf-8"
+
+
+@lru_cache(maxsize=256)
+def _named(accept: str) -> tuple[str, ...]:
+    """The kinds of media that a header names, as Django reads it: the best first."""
+    reader = HttpRequest()
+    reader.META = {"HTTP_ACCEPT": accept}
+    return tuple([f"{one.main_type}/{one.sub_type}" for one in reader.accepted_types if "*" not in str(one)])
 
 
 def _is_json(name: str | None) -> bool:

@@ -15,8 +15,10 @@ from ..exceptions import LockedOut
 from ..records.record import UNTAGGED
 from ..terms.terms import Terms
 from . import watch
+from .claiming import Claiming
 from .counters import further
-from .guesses import Claiming, Guess, Guesses, Party
+from .guess import Guess, Party
+from .guesses import Guesses
 from .waiting import aclaim, hop, run
 from .watch import Call
 
@@ -33,6 +35,13 @@ class Block:
         guessed: Whether anything was verified; then the response is no verdict.
     """
 
+    open: bool = False
+    guessed: bool = False
+    response: Any = None
+    _early: bool = False
+    _held: Guess | None = None
+    _comparison: Comparison | None = None  # made by the first call
+
     def __init__(
         self, policies: Sequence[Terms], request: Requestlike, username: Any = None, eager: bool = False
     ) -> None:
@@ -40,14 +49,7 @@ class Block:
         self.request: HttpRequest = request_from(request)
         self.username: Any = username
         self.eager: bool = eager
-        self.open: bool = False
-        self.guessed: bool = False
-        self.response: Any = None
         self._guesses = Guesses(self.request)
-        self._held: Guess | None = None
-        self._unasked: list[list[Party]] = []
-        self._named: dict[Call, list[Party]] = {}
-        self._comparison: Comparison | None = None  # made by the first call
 
     @property
     def refused(self) -> LockedOut | None:
@@ -79,9 +81,7 @@ class Block:
             guess.verdict = verdict
 
     def __enter__(self) -> Self:
-        if self._opens():
-            if self._asks_first() and not self._begin():
-                return self
+        if self._opens() and (not self._asks_first() or self._begin()):
             if self.eager:
                 self._held = run(self._claiming(self._new))
             self._watch()
@@ -92,9 +92,7 @@ class Block:
             self._settle()
 
     async def __aenter__(self) -> Self:
-        if self._opens():
-            if self._asks_first() and not await hop(self._begin):
-                return self
+        if self._opens() and (not self._asks_first() or await hop(self._begin)):
             if self.eager:
                 self._held = await aclaim(self._claiming(self._new))
             self._watch()
@@ -108,23 +106,24 @@ class Block:
 
     def _opens(self) -> bool:
         """Whether there is something to watch."""
-        watch.home(self.request).setdefault("sensitive_post_parameters", "__ALL__")  # a view inside may narrow it
-        if not conf.enabled:
-            return False
-        if not self.eager:
+        watch.hide_post(self.request)
+        if conf.enabled and not self.eager:
             self.policies = watch.uncounted(self.policies, self.request)
-        return bool(self.policies)
+        return conf.enabled and bool(self.policies)
 
     def _asks_first(self) -> bool:
-        return any([terms.exempt for terms in self.policies]) or self._looks_early()
-
-    def _looks_early(self) -> bool:
-        return not self.eager and all([terms.looks_early(self.request) for terms in self.policies])
+        """Whether there is something to ask before the view runs, or the cache."""
+        self._early = not self.eager
+        asks = False
+        for terms in self.policies:
+            self._early = self._early and terms.looks_early(self.request)
+            asks = asks or terms.exempt is not None
+        return asks or self._early
 
     def _begin(self) -> bool:
         """Let through who is exempt, refuse who is locked out; returns whether there is something left to watch."""
         self.policies = [one for one in self.policies if not (one.exempt and one.exempt(self.request))]
-        if self.policies and self._looks_early():
+        if self.policies and self._early:
             self._guesses.look(self.policies)
         return bool(self.policies)
 
@@ -134,26 +133,27 @@ class Block:
 
     def _leaves(self) -> bool:
         """Close the block; whether there is anything to settle."""
-        was_open, self.open = self.open, False
-        if was_open:
-            watch.leave(self, self.request)
-            self.guessed = self.guessed or bool(self._guesses.made or self._unasked)
-            for peer in watch.peers(self, self.request) if self.guessed else ():
+        if not self.open:
+            return False
+        self.open = False
+        watch.leave(self, self.request)
+        if self._guesses.made or self._guesses.unasked:
+            self.guessed = True
+            for peer in watch.peers(self, self.request):
                 peer.guessed = True
-        return was_open and (self.guessed or bool(self._judges))
+        return self.guessed or bool(self._judges())
 
-    @property
     def _judges(self) -> list[Terms]:
         """The policies whose verdict is the response."""
         judging = self.response is not None and not self.guessed
         return [terms for terms in self.policies if judging and terms.failure is not None]
 
     def _settle(self) -> None:
-        if failed := [Party(terms) for terms in self._judges if terms.is_failure(self.request, self.response)]:
-            self._unasked.append(failed)
+        if failed := [Party(terms) for terms in self._judges() if terms.is_failure(self.request, self.response)]:
+            self._guesses.unasked.append(failed)
         for guess in self._guesses.made:
             self._guesses.settle(guess)
-        for parties in self._unasked:
+        for parties in self._guesses.unasked:
             self._guesses.count(parties)
 
     def _new(self) -> Guess:
@@ -172,7 +172,7 @@ class Block:
         if is_blank(call.credentials):
             return None
         field, parties = self._parties(call, policies)
-        self._named[call] = parties
+        self._guesses.named[call] = parties
         self._comparison = self._comparison or Comparison()
         secrets, named = self._comparison.digest(call.credentials, field), (field, call.credentials.get(field or ""))
         limit = min([terms.calls for terms in policies])
@@ -185,7 +185,7 @@ class Block:
 
     def _parties(self, call: Call, policies: Sequence[Terms]) -> tuple[str | None, list[Party]]:
         """Who is tried, as each policy sees it; and the credential that names the account."""
-        parties = []
+        field, parties = None, []
         for terms in policies:
             field, value = account_in(call.credentials, terms.username, self.request)
             parties.append(self._guesses.party(terms, value, further(terms, field, call.credentials)))
@@ -202,11 +202,11 @@ class Block:
         """Settle at once: a slot is for the verification, not for the rest of the view."""
         if self.open and not guess.settled:
             guess.verdict = True
-            guess.name(self._named[call], proven=True)
+            guess.name(self._guesses.named[call], proven=True)
             self._guesses.settle(guess)
 
     def fail_at(self, guess: Guess | None, call: Call, policies: Sequence[Terms]) -> None:
         """Take note; a failure of no known guess is counted on leaving."""
         self._judge(guess, False)
         if guess is None:
-            self._unasked.append([party._replace(tag=UNTAGGED) for party in self._parties(call, policies)[1]])
+            self._guesses.unasked.append([party._replace(tag=UNTAGGED) for party in self._parties(call, policies)[1]])

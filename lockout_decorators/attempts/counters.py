@@ -6,28 +6,23 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 
 from ..clients.addresses import client_address
-from ..clients.identities import fold, text_of
-from ..clients.keys import digest, frame
+from ..clients.identities import text_of
+from ..clients.keys import digest, frame, home
 from ..conf import conf
 from ..records.record import NOBODY, TAG, UNTAGGED, WHO
 from ..records.rule import Rule
-from ..terms.plan import Kind
 from ..terms.terms import Terms
 
 FORMAT = "2"  # of the record: versions side by side count apart
-HOME = 4  # hexadecimal digits that counters of one client share, so that a cluster keeps them together
 
 
 class Counter(NamedTuple):
     """One client under one rule of a policy."""
 
     key: str
-    kind: Kind
+    rule: Rule
+    ceiling: bool
     terms: Terms
-
-    @property
-    def rule(self) -> Rule:
-        return self.kind.rule
 
 
 class Client:
@@ -37,15 +32,15 @@ class Client:
         self.request: HttpRequest = getattr(request, "_request", request)  # DRF's must not resolve its user
         self.address: str = client_address(self.request)
 
-    def counters(self, terms: Terms, username: Any) -> list[Counter]:
-        """The counters of a guess at `username`: of the ceiling first, if there is one, then of the key."""
-        spelled = frame(*terms.key.spell(self.request, fold(username), self.address))
+    def counters(self, terms: Terms, identity: str | None) -> list[Counter]:
+        """The counters of a guess at `identity`: of the ceiling first, if there is one, then of the key."""
+        address = frame(self.address)
+        spelled = frame(*terms.key.spell(self.request, identity, self.address))
         kinds = terms.kinds
-        by_address = len(kinds) > 1 or "ip" in terms.key.parts
-        home = digest("home" + (frame(self.address) if by_address else spelled), HOME)
-        start = f"{conf.cache_prefix}:{FORMAT}:{{{home}}}:"
+        shared = home(address if len(kinds) > 1 or "ip" in terms.key.parts else spelled)
+        start = f"{conf.cache_prefix}:{FORMAT}:{{{shared}}}:"
         return [
-            Counter(start + digest(kind.frame + (frame(self.address) if kind.ceiling else spelled)), kind, terms)
+            Counter(start + digest(kind.frame + (address if kind.ceiling else spelled)), kind.rule, kind.ceiling, terms)
             for kind in kinds
         ]
 
@@ -60,9 +55,8 @@ class Client:
         return digest("tag" + frame(host, self.address, *named), TAG)
 
 
-def who(username: Any) -> str:
-    """A short digest of the identity."""
-    identity = fold(username)
+def who(identity: str | None) -> str:
+    """A short digest of who is tried."""
     return NOBODY if identity is None else digest("who" + frame(identity), WHO)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..clients.asgi import Requestlike, request_from
+from ..clients.identities import fold
 from ..exceptions import LockoutStatus
 from ..records import moves
 from ..records.record import Record
@@ -36,7 +37,7 @@ def forgive(terms: Terms, request: Requestlike, username: Any) -> None:
     tag, alone = client.tag(username, ()), terms.key.parts == ("username",)
 
     def move(seat: Seat, now: int) -> Record:
-        lift = alone and not seat.counter.kind.ceiling
+        lift = alone and not seat.counter.ceiling
         return moves.forgive(seat.record, seat.counter.rule, now, tag, lift)
 
     _move(terms, request, username, move)
@@ -54,4 +55,4 @@ def _move(terms: Terms, request: Requestlike, username: Any, move: Move) -> None
 def _books(terms: Terms, request: Requestlike, username: Any) -> list[Book]:
     if username is None and "username" in terms.key.parts:
         raise ValueError(f"policy {terms.scope!r} counts by user name: pass username=.")
-    return books_of(Client(request_from(request)).counters(terms, username))
+    return books_of(Client(request_from(request)).counters(terms, fold(username)))

@@ -65,6 +65,7 @@ class Claim:
     """A guess on its way to its slots; `own` are the occupancies that its request holds already.
 
     Attributes:
+        refused: Why the last step came to nothing.
         passed: What would have refused it under policies that are not enforced.
     """
 
@@ -74,20 +75,17 @@ class Claim:
         self.passed: list[Refused] = []
         self._began: float = time.monotonic()
         self._pauses: int = 0
-        self._refused: Refused | None = None
+        self.refused: Refused | None = None
 
     def step(self) -> Refused | Wait | None:
         """Take a slot of each counter: None; or why not. Raises StoreError."""
         for book in self.books:
             if self._pauses or not book.known:
                 book.read()
-        self._refused = self._take()
-        if self._refused:
+        self.refused = self._take()
+        if self.refused:
             self.release()
-        return self._refused and (self._wait(self._refused) or self._refused)
-
-    def give_up(self) -> Refused | None:
-        return self._refused
+        return self.refused and (self._wait(self.refused) or self.refused)
 
     def release(self) -> None:
         """Give back what was taken. Raises StoreError."""
@@ -98,9 +96,10 @@ class Claim:
 
     def _take(self) -> Refused | None:
         """Decide and swap until that has come to something."""
-        patience = max(seat.counter.terms.patience for book in self.books for seat in book.seats)
+        patience = max((seat.counter.terms.patience for book in self.books for seat in book.seats), default=0.0)
         while True:
-            self.passed, refused = [], []
+            refused: list[Refused] = []
+            self.passed = []
             moved = [self._decide(book, refused) for book in self.books]
             if refused:
                 return _longest(refused)

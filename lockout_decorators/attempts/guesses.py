@@ -1,88 +1,29 @@
-"""Claims, refuses and settles: what the guesses of one block do to the records, and what is told of it."""
+"""Refuses and settles: what becomes of the guesses of one block, and what is told of it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.http import HttpRequest
 
+from ..clients.identities import fold
 from ..conf import conf
 from ..exceptions import LockedOut, LockoutStatus, StoreError, StoreUnavailable, flavoured
 from ..records import moves
-from ..records.record import OCCUPANCY, UNTAGGED, Record, Slot
+from ..records.record import OCCUPANCY, Record, Slot
 from ..terms.terms import Terms
 from .counters import Client, who
-from .driver import Claim, Refused, Settled, look, settle
+from .driver import Refused, Settled, look, settle
+from .guess import Guess, Party
 from .reports import Report, refused_status, report_outage
 from .seats import Book, Seat, books_of
-from .waiting import Wait
+from .watch import Call
 
 OUTAGE_RETRY = 30  # seconds after which a refused client is told to come back when the cache is down
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # of references: nothing that is taken for something else
 
-
-class Party(NamedTuple):
-    """One policy's part in a guess: who is tried, as the policy sees it, and the tag of that."""
-
-    terms: Terms
-    username: Any = None
-    tag: str = UNTAGGED
-
-
-class Guess:
-    """One guess: who is tried, the slots it holds, the calls that verify it, and the verdict.
-
-    Attributes:
-        verdict: Whether it was right; None while nobody knows.
-        unknown: A backend broke down: nobody will ever know, and the slots stay taken.
-        settled: Nothing more is written for it.
-    """
-
-    __slots__ = ("books", "calls", "parties", "secrets", "settled", "unknown", "verdict")
-
-    def __init__(self, parties: Sequence[Party]) -> None:
-        self.parties: Sequence[Party] = parties
-        self.books: list[Book] = []
-        self.secrets: bytes = b""
-        self.calls: list[tuple[Any, set[str]]] = []
-        self.verdict: bool | None = None
-        self.unknown: bool = False
-        self.settled: bool = False
-
-    def takes(self, secrets: bytes, named: Any, backend: str, limit: int) -> bool:
-        """Whether a call belongs to this guess: the same secrets, and not more than `limit` calls.
-
-        Another account, or a backend that was asked before, makes it a further call.
-        """
-        if self.settled or self.verdict or self.secrets not in (b"", secrets):
-            return False
-        self.secrets = secrets
-        if self.calls and self.calls[-1][0] == named and backend not in self.calls[-1][1]:
-            self.calls[-1][1].add(backend)
-        elif len(self.calls) < limit:
-            self.calls.append((named, {backend}))
-        else:
-            return False
-        return True
-
-    def name(self, parties: Sequence[Party], proven: bool = False) -> None:
-        """Another call of this guess names who is tried. Forgiving needs one account that is named in one way: of several
-        it could prove the wrong one, unless this is the call that proved it."""
-        for seat in self.seats:
-            tag = next(party.tag for party in parties if party.terms is seat.counter.terms)
-            if tag != seat.slot.tag:
-                seat.slot = seat.slot._replace(tag=tag if proven else UNTAGGED)
-
-    @property
-    def seats(self) -> Iterator[Seat]:
-        return (seat for book in self.books for seat in book.seats)
-
-    def withdraw(self) -> None:
-        """There was no guess: free its slots, prove nothing."""
-        self.verdict = True
-        for seat in self.seats:
-            seat.slot = seat.slot._replace(tag=UNTAGGED)
+_lock = Lock()  # held for a moment only: a block may be shared by threads that were given a copy of the context
 
 
 class Guesses:
@@ -93,6 +34,9 @@ class Guesses:
         refused: What the first refusal raised; after it everything is refused at once.
         refuser: The policy that did.
         outage: A cache failed; none is asked again.
+        own: The occupancies that they hold; grows while other guesses of this request wait.
+        named: Who was tried, call by call.
+        unasked: Failures of no known guess, to be counted on leaving.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -101,10 +45,11 @@ class Guesses:
         self.refused: LockedOut | None = None
         self.refuser: Terms | None = None
         self.outage: bool = False
-        self._lock = Lock()  # a block may be shared by threads that were given a copy of the context
+        self.named: dict[Call, Sequence[Party]] = {}
+        self.unasked: list[Sequence[Party]] = []
         self._client: Client | None = None
         self._early: tuple[list[Terms], list[Book]] | None = None
-        self._own: set[str] = set()  # grows while other guesses of this request wait
+        self.own: set[str] = set()
 
     @property
     def client(self) -> Client:
@@ -113,7 +58,7 @@ class Guesses:
         return self._client
 
     def party(self, terms: Terms, username: Any, further: Sequence[Any] | None = ()) -> Party:
-        return Party(terms, username, self.client.tag(username, further))
+        return Party(terms, username, fold(username), self.client.tag(username, further))
 
     def look(self, policies: Sequence[Terms]) -> None:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
@@ -122,8 +67,7 @@ class Guesses:
             self._seat(guess)
             refused = look(guess.books)
         except StoreError as error:
-            self._fail_store(guess, error)
-            self._refuse_without_store(guess)
+            self.fail_store(guess, error, refuse=True)
         else:
             self._early = list(policies), guess.books
             if refused:
@@ -131,46 +75,33 @@ class Guesses:
 
     def joined(self, take: Callable[[Guess], bool]) -> Guess | None:
         """The guess that a call belongs to; one thread at a time asks them."""
-        with self._lock:
+        with _lock:
             return next((guess for guess in self.made if take(guess)), None)
 
-    def begin(self, guess: Guess) -> Claim | None:
-        """On the way to the slots of a new guess; None if a cache is down, and it passes. Raises LockedOut."""
+    def begin(self, guess: Guess) -> None:
+        """Find the records of a new guess. Raises LockedOut, and StoreError."""
         if self.refused:
             raise type(self.refused)(self.refused.status)
         for made in self.made:
             if made.verdict is False:
                 self.settle(made)
-        if not self.outage:
-            try:
-                self._seat(guess)
-                return Claim(guess.books, self._own)
-            except StoreError as error:
-                self._fail_store(guess, error)
-        self._refuse_without_store(guess)
-        return None
+        if self.outage:
+            self.refuse_without_store(guess)
+        else:
+            self._seat(guess)
 
-    def step(self, guess: Guess, claim: Claim) -> Refused | Wait | None:
-        """See Claim.step(). Raises LockedOut if a cache fails, unless guesses pass then."""
-        try:
-            return claim.step()
-        except StoreError as error:
-            self._fail_store(guess, error)
-        self._refuse_without_store(guess)
-        return None
-
-    def admit(self, guess: Guess, claim: Claim | None = None, refused: Refused | None = None) -> None:
+    def admit(self, guess: Guess, passed: Sequence[Refused], refused: Refused | None) -> None:
         """The guess may be made. Raises LockedOut if it may not."""
-        for passed in claim.passed if claim else ():
-            self._report(guess, passed.seat.counter.terms).refused(passed)
+        for one in passed:
+            self._report(guess, one.seat.counter.terms).refused(one)
         if refused:
             self._refuse(guess, refused)
-        self._own |= {seat.slot.occupancy for seat in guess.seats if seat.taken}
+        self.own |= {seat.slot.occupancy for seat in guess.seats if seat.taken}
         self.made.append(guess)
 
     def settle(self, guess: Guess) -> None:
         """Free or mark the slots of a guess, once. A store that fails now takes nothing back from a good guess."""
-        with self._lock:
+        with _lock:
             settled, guess.settled = guess.settled, True
         if settled or self.outage or (guess.unknown and guess.verdict is None):
             return
@@ -180,7 +111,7 @@ class Guesses:
             else:
                 self._tell(guess, settle(guess.books, _fail))
         except StoreError as error:
-            self._fail_store(guess, error)
+            self.fail_store(guess, error)
 
     def count(self, parties: Sequence[Party]) -> None:
         """A failure that nobody asked about beforehand: counted whether or not a slot is left."""
@@ -191,7 +122,7 @@ class Guesses:
                 look(guess.books)
                 self._tell(guess, settle(guess.books, _fail, all_seats=True))
         except StoreError as error:
-            self._fail_store(guess, error)
+            self.fail_store(guess, error)
 
     def _seat(self, guess: Guess) -> None:
         """Find the records of a guess; those of an early look, if they do not hang on who is tried. Raises StoreError."""
@@ -200,13 +131,13 @@ class Guesses:
         if early and early[0] == policies and not any([terms.key.needs_identity for terms in policies]):
             guess.books = early[1]
         else:
-            counted = [one for party in guess.parties for one in self.client.counters(party.terms, party.username)]
+            counted = [one for party in guess.parties for one in self.client.counters(party.terms, party.identity)]
             guess.books = books_of(counted)
             for book in guess.books:
                 book.store.expect_durable()
         occupancy = os.urandom(OCCUPANCY // 2).hex()
         for party in guess.parties:
-            slot = Slot(False, 0, occupancy, who(party.username), party.tag)
+            slot = Slot(False, 0, occupancy, who(party.identity), party.tag)
             for seat in guess.seats:
                 if seat.counter.terms is party.terms:
                     seat.slot = slot
@@ -226,54 +157,21 @@ class Guesses:
         self.refused = flavoured(LockedOut)(refused_status(refused))
         raise self.refused
 
-    def _fail_store(self, guess: Guess, error: StoreError) -> None:
-        """Once a request for each policy whose cache it is."""
+    def fail_store(self, guess: Guess, error: StoreError, refuse: bool = False) -> None:
+        """Tell of an outage, for each policy whose cache it is; and to `refuse` the guess, raise LockedOut."""
         self.outage = True
         for party in guess.parties:
             if party.terms.cache == error.alias:
                 report_outage(party.terms, self.request, error)
+        if refuse:
+            self.refuse_without_store(guess)
 
-    def _refuse_without_store(self, guess: Guess) -> None:
-        if not conf.fail_open and any(party.terms.enforce for party in guess.parties):
+    def refuse_without_store(self, guess: Guess) -> None:
+        """Unless guesses pass then."""
+        if not conf.fail_open and any([party.terms.enforce for party in guess.parties]):
             terms = guess.parties[-1].terms
             self.refused = flavoured(StoreUnavailable)(LockoutStatus(terms.scope, False, 0, terms.max, OUTAGE_RETRY))
             raise self.refused
-
-
-class Claiming:
-    """A call on its way to its guess, and that to its slots: for run(), arun() and aclaim().
-
-    `find` gives the guess: one that was made already, a new one, or None.
-    """
-
-    def __init__(self, guesses: Guesses, find: Callable[[], Guess | None]) -> None:
-        self._guesses, self._find = guesses, find
-        self._guess: Guess | None = None
-        self._claim: Claim | None = None
-        self._new: bool = False
-
-    def step(self) -> Guess | Wait | None:
-        if self._claim is None:
-            self._guess = self._find()
-            if self._guess is None or self._guess in self._guesses.made:
-                return self._guess
-            self._new = True
-            self._claim = self._guesses.begin(self._guess)
-        came = self._claim and self._guesses.step(self._guess, self._claim)
-        return came if isinstance(came, Wait) else self._end(came)
-
-    def give_up(self) -> Guess | None:
-        return self._end(self._claim.give_up())
-
-    def undo(self) -> None:
-        """Nobody was asked."""
-        if self._new:
-            self._guess.withdraw()
-            self._guesses.settle(self._guess)
-
-    def _end(self, refused: Refused | None) -> Guess:
-        self._guesses.admit(self._guess, self._claim, refused)
-        return self._guess
 
 
 def _succeed(seat: Seat, now: int) -> Record:

@@ -7,7 +7,6 @@
 import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from functools import cache, partial, update_wrapper
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from ..exceptions import LockedOut
 from .waiting import aclaim, hop, run
-from .watch import Call, apart, here, watching
-
-Asked = Sequence[tuple[Any, Any]]  # blocks, and the guess that a call is in each
-
-_asked: ContextVar[Asked] = ContextVar("lockout_decorators_asked", default=())
+from .watch import Asked, Call, apart, asked_last, here, watching
 
 if TYPE_CHECKING:
     Proxy = wrapt.ObjectProxy[Any]
@@ -86,7 +81,7 @@ def _observe(authenticate: Any, name: str, /, *args: Any, **credentials: Any) ->
     except LockedOut:
         _withdraw(asked, call)
         raise
-    _asked.set(asked)
+    asked_last.set(asked)
     try:
         user = authenticate(*args, **credentials)
     except Exception as error:
@@ -108,7 +103,7 @@ async def _aobserve(authenticate: Any, name: str, /, *args: Any, **credentials: 
     except LockedOut:
         await hop(_withdraw, asked, call)
         raise
-    _asked.set(asked)
+    asked_last.set(asked)
     try:
         user = await authenticate(*args, **credentials)
     except Exception as error:
@@ -183,7 +178,7 @@ def _failed(sender: Any, credentials: Any = None, request: Any = None, **kwargs:
 
     What Django says of a call that a block observed, and that no backend was asked in, is no failure.
     """
-    asked = dict(_asked.get())
+    asked = dict(asked_last.get())
     call = Call(credentials if isinstance(credentials, Mapping) else {}, "signal")
     for block, policies in apart(watching(request)):
         if block in asked or sender != auth.__name__ or block not in here():

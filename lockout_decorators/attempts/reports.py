@@ -35,7 +35,7 @@ def status_of(counter: Counter, record: Record, now: int, why: Refusal | None) -
         length = rule.length(record.level) if locked else None
         retry_after = max(1, left if length is None else min(left, math.ceil(length / 1000)))
         until = datetime.fromtimestamp(why.until / 1000, UTC) if locked else None
-    failures, kind = _failures(counter, record), "ceiling" if counter.kind.ceiling else "key"
+    failures, kind = _failures(counter, record), "ceiling" if counter.ceiling else "key"
     reference = _shown(record.reference) if locked else ""
     return LockoutStatus(counter.terms.scope, locked, failures, rule.max, retry_after, until, kind, reference)
 
@@ -57,7 +57,7 @@ class Report:
     def failed(self, settled: Iterable[Settled]) -> None:
         """Of the key's counter; and of each lock that this failure has written."""
         for seat, _, after, now in settled:
-            if not seat.counter.kind.ceiling:
+            if not seat.counter.ceiling:
                 failures, most = _failures(seat.counter, after), seat.counter.rule.max
                 self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, f"failed attempt {failures} of {most}")
         for seat, before, after, now in settled:
@@ -78,12 +78,12 @@ class Report:
         username = None if self.username is None else text_of(self.username)
         if logger.isEnabledFor(level):
             name = None if username is None else ascii(username[:SHOWN])
-            shown += " (ceiling)" if counter.kind.ceiling else ""
+            shown += " (ceiling)" if counter.ceiling else ""
             code = f" reference={_shown(record.reference)}" if record.locked else ""
             logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, self.terms.scope, self.address, name, code)
         if signal.has_listeners(self.terms):
             status = status_of(counter, record, now, refusal(record, counter.rule, now))
-            detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.kind.ceiling)
+            detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.ceiling)
             signal.send_robust(sender=self.terms, request=self.request, detail=detail)
 
 

@@ -61,18 +61,22 @@ class Seat:
 
 
 class Book:
-    """The seats that lie in one store."""
+    """The seats that lie in one store.
+
+    Attributes:
+        groups: The seats that can be swapped at once.
+        clock: What the records are judged by; of this host until they are `known`.
+    """
 
     def __init__(self, store: Store, seats: Sequence[Seat]) -> None:
         self.store: Store = store
         self.seats: Sequence[Seat] = seats
         self.clock: Clock = host_clock
         self.known: bool = False
+        self.groups: Sequence[Sequence[Seat]] = [seats] if len(seats) == 1 else self._groups()
         self._unchanged = 0
 
-    @property
-    def groups(self) -> Iterable[Sequence[Seat]]:
-        """The seats that can be swapped at once."""
+    def _groups(self) -> Sequence[Sequence[Seat]]:
         by_key = {seat.counter.key: seat for seat in self.seats}
         return [[by_key[key] for key in batch] for batch in self.store.batches(list(by_key))]
 

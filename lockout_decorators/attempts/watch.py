@@ -30,7 +30,10 @@ class Watching(Protocol):
     guessed: bool
 
 
+Asked = Sequence[tuple[Any, Any]]  # blocks, and the guess that a call is in each
+
 _open: ContextVar[tuple[Any, ...]] = ContextVar("lockout_decorators_open", default=())
+asked_last: ContextVar[Asked] = ContextVar("lockout_decorators_asked", default=())
 
 
 def enter(block: Watching, request: Any) -> None:
@@ -40,8 +43,16 @@ def enter(block: Watching, request: Any) -> None:
 
 
 def leave(block: Watching, request: Any) -> None:
+    """Forget it, with the secrets that it holds: a thread may live long."""
     _open.set(tuple([other for other in _open.get() if other is not block]))
+    if asked := asked_last.get():
+        asked_last.set([pair for pair in asked if pair[0] is not block])
     home(request).get(BLOCKS, [block]).remove(block)
+
+
+def hide_post(request: Any) -> None:
+    """In error reports, as Django's `sensitive_post_parameters()` does; a view inside may narrow it."""
+    home(request).setdefault("sensitive_post_parameters", "__ALL__")
 
 
 def home(request: Any) -> dict[str, Any]:
@@ -56,10 +67,11 @@ def here() -> tuple[Any, ...]:
 
 
 def watching(request: Any) -> list[Any]:
-    """The open blocks that a call with `request` belongs to, the innermost last."""
-    blocks = list(_open.get())
-    blocks += [block for block in home(request).get(BLOCKS, ()) if block not in blocks]
-    return [block for block in blocks if block.open]
+    """The open blocks that a call with `request` belongs to: those of other threads or tasks, then its own, the innermost
+    last."""
+    own = _open.get()
+    blocks = [block for block in home(request).get(BLOCKS, ()) if block not in own]
+    return [block for block in (*blocks, *own) if block.open]
 
 
 def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:
@@ -84,9 +96,9 @@ def peers(block: Watching, request: Any) -> list[Any]:
 def uncounted(policies: Sequence[Terms], request: Any) -> Sequence[Terms]:
     """One of each that count alike, the strictest; and none that an open block of this very thread or task counts already
     as strictly. Guesses in parallel tasks need a block each."""
-    blocks = [block for block in home(request).get(BLOCKS, ()) if block.open and block in _open.get()]
-    if not blocks and len(policies) == 1:
+    if len(policies) == 1 and not _open.get():
         return policies
+    blocks = [block for block in home(request).get(BLOCKS, ()) if block.open and block in _open.get()]
     counted = {enforce: _frames([one for block in blocks for one in block.policies if one.enforce or not enforce]) for enforce in (True, False)}
     left: list[Terms] = []
     for terms in sorted(policies, key=lambda terms: not terms.enforce):

@@ -12,7 +12,7 @@ Requestlike = HttpRequest | Mapping[str, Any]
 
 def request_from(given: Any) -> Any:
     """`given`; if it is an ASGI scope, a request with its address, headers, user and session, and no body."""
-    if not isinstance(given, Mapping) or "type" not in given:
+    if isinstance(given, HttpRequest) or not isinstance(given, Mapping) or "type" not in given:
         return given
     request = ASGIRequest({"method": given["type"], "path": "/", **given}, BytesIO())
     vars(request).update({name: given[name] for name in ("user", "session") if name in given})

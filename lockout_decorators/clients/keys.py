@@ -22,6 +22,7 @@ PARTS = ("ip", "ua", "username", "user", "session")
 HEADER = re.compile(r"header:[A-Za-z0-9-]+")
 CHANGEABLE = ("ua", "username", "session", "header:")  # a client can make these up anew for every guess
 
+HOME = 4  # hexadecimal digits of what the counters of one client share
 DIGEST = 32  # hexadecimal digits that are kept: 128 bits
 
 
@@ -39,7 +40,7 @@ class Key:
             return value
         if callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__):
             return cls((), value)
-        parts = tuple(value.split("+")) if isinstance(value, str) else ()
+        parts = tuple([part.strip() for part in value.split("+")]) if isinstance(value, str) else ()
         unknown = [part for part in parts if part not in PARTS and not HEADER.fullmatch(part)]
         if not parts or unknown or len(set(parts)) < len(parts):
             raise ValueError(
@@ -93,9 +94,22 @@ def frame(*parts: str) -> str:
 
 def digest(framed: str, length: int = DIGEST) -> str:
     """`length` hexadecimal digits of an HMAC-SHA256 under SECRET_KEY."""
-    return hmac.digest(_secret(settings.SECRET_KEY), framed.encode("utf-8", "surrogatepass"), "sha256").hex()[:length]
+    mac = _mac(settings.SECRET_KEY).copy()
+    mac.update(framed.encode("utf-8", "surrogatepass"))
+    return mac.hexdigest()[:length]
 
 
 @lru_cache(maxsize=4)
-def _secret(secret: str | bytes) -> bytes:
-    return salted_hmac("lockout_decorators", "", secret=secret, algorithm="sha256").digest()
+def _mac(secret: str | bytes) -> hmac.HMAC:
+    key = salted_hmac("lockout_decorators", "", secret=secret, algorithm="sha256").digest()
+    return hmac.new(key, digestmod="sha256")
+
+
+def home(framed: str) -> str:
+    """What the counters of one client have in common: a cluster keeps together what has the same between braces."""
+    return _home(settings.SECRET_KEY, framed)
+
+
+@lru_cache(maxsize=1024)
+def _home(secret: str | bytes, framed: str) -> str:
+    return digest("home" + framed, HOME)

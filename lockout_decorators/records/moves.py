@@ -4,10 +4,10 @@ Only failures lock, in the move that completes `max` of them. A move that was ma
 known by its occupancy, so a command that was sent twice, its first reply lost, counts once.
 """
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
-from .record import EMPTY, FOREVER, UNTAGGED, Record, Slot
+from .record import EMPTY, FOREVER, UNTAGGED, WHEN, Record, Slot, spell_time
 from .rule import Rule
 
 STALE = 60_000  # an undecided guess older than this has lost its worker: nobody waits for it
@@ -28,6 +28,8 @@ class Refusal(NamedTuple):
 def prune(record: Record, rule: Rule, now: int) -> Record:
     """Without what is over: the lock, the slots, the level of growing locks."""
     window, since, until, reference, level, slots = record
+    if not until and not rule.rolling and window > now:
+        return record
     if since:
         until = lock_end(record, rule)
     if until and until <= now:
@@ -35,7 +37,8 @@ def prune(record: Record, rule: Rule, now: int) -> Record:
         if not rule.grows or until + rule.forget <= now:
             until = level = 0
     if rule.rolling:
-        slots = tuple([slot for slot in slots if slot.when + rule.window > now])
+        start = spell_time(now - rule.window)
+        slots = tuple([slot for slot in slots if slot[WHEN] > start])
     elif window <= now:
         window, slots = 0, ()
     return Record(window, since, until, reference, level, slots)
@@ -53,9 +56,9 @@ def refusal(record: Record, rule: Rule, now: int, own: Set[str] = frozenset()) -
         return Refusal(record.until)
     if len(record.slots) < rule.max:
         return None
-    alive = [slot.occupancy for slot in record.slots if not slot.failed and slot.when + STALE > now]
+    alive = {slot.occupancy for slot in record.slots if not slot.failed and slot.when + STALE > now}
     if alive and record.failures < rule.max:
-        return Refusal(now + 1000, waits=not own.issuperset(alive))
+        return Refusal(now + 1000, waits=not alive <= own)
     if not rule.rolling:
         return Refusal(record.window)
     ends = sorted(slot.when + rule.window for slot in record.slots)
@@ -65,9 +68,9 @@ def refusal(record: Record, rule: Rule, now: int, own: Set[str] = frozenset()) -
 def admit(record: Record, rule: Rule, now: int, guess: Slot, own: Set[str] = frozenset()) -> Record | Refusal:
     """Take a slot for a guess that is about to be verified: `guess` is its slot, `own` see refusal()."""
     record = prune(record, rule, now)
-    if any([slot.occupancy == guess.occupancy for slot in record.slots]):
+    if record.slot_of(guess.occupancy):
         return record
-    return refusal(record, rule, now, own) or _with(record, rule, now, guess._replace(when=now))
+    return refusal(record, rule, now, own) or _with(record, rule, now, guess.at(now))
 
 
 def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> Record:
@@ -76,10 +79,10 @@ def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> R
     One that comes late, its slot gone with the window, is entered all the same; under a lock it changes nothing.
     """
     record = prune(record, rule, now)
-    own = next((slot for slot in record.slots if slot.occupancy == guess.occupancy), None)
+    own = record.slot_of(guess.occupancy)
     if (own and own.failed) or (own is None and record.locked):
         return record
-    failed = _with(_without(record, own), rule, now, guess._replace(failed=True, when=now))
+    failed = _with(_without(record, own), rule, now, guess.at(now, failed=True))
     if failed.locked or failed.failures < rule.max or not rule.lengths:
         return failed
     level = record.level + 1 if rule.grows else 1
@@ -91,7 +94,7 @@ def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> R
 def succeed(record: Record, rule: Rule, now: int, occupancy: str, tag: str = UNTAGGED) -> Record:
     """Give the guess's slot back, and those of the failures that it proves to be the same person's."""
     record = prune(record, rule, now)
-    return _keep(record, [slot for slot in record.slots if slot.occupancy != occupancy and not _proven(slot, tag)])
+    return _keep(record, _unproven([slot for slot in record.slots if slot.occupancy != occupancy], tag))
 
 
 def release(record: Record, rule: Rule, now: int, occupancy: str) -> Record:
@@ -105,7 +108,7 @@ def forgive(record: Record, rule: Rule, now: int, tag: str, lift: bool) -> Recor
     record = prune(record, rule, now)
     if lift and record.locked:
         record = prune(record._replace(until=now), rule, now)
-    return _keep(record, [slot for slot in record.slots if not _proven(slot, tag)])
+    return _keep(record, _unproven(record.slots, tag))
 
 
 def reset() -> Record:
@@ -118,13 +121,14 @@ def lasts_until(record: Record, rule: Rule) -> int:
     ends = [record.window]
     if record.since or record.until:
         ends.append(record.until + rule.forget if rule.grows and record.until < FOREVER else record.until)
-    if rule.rolling:
-        ends += [slot.when + rule.window for slot in record.slots]
+    if rule.rolling and record.slots:
+        ends.append(int(max([slot[WHEN] for slot in record.slots]), 16) + rule.window)
     return max(ends)
 
 
-def _proven(slot: Slot, tag: str) -> bool:
-    return slot.failed and slot.tag == tag != UNTAGGED
+def _unproven(slots: Sequence[Slot], tag: str) -> Sequence[Slot]:
+    """Without the failures that `tag` forgives."""
+    return slots if tag == UNTAGGED else [slot for slot in slots if slot.tag != tag or not slot.failed]
 
 
 def _with(record: Record, rule: Rule, now: int, slot: Slot) -> Record:
@@ -137,6 +141,6 @@ def _without(record: Record, slot: Slot | None) -> Record:
     return record._replace(slots=tuple([other for other in record.slots if other is not slot]))
 
 
-def _keep(record: Record, slots: list[Slot]) -> Record:
+def _keep(record: Record, slots: Sequence[Slot]) -> Record:
     """With only these slots; a window without any is none."""
     return record._replace(slots=tuple(slots), window=record.window if slots else 0)

@@ -8,23 +8,36 @@ databases compare case-blind:
 A slot is of fixed width: a letter (u: undecided, f: failed), when, the occupancy, who is tried, and the tag.
 """
 
+import re
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-STAMP, OCCUPANCY, WHO, TAG = 16, 6, 5, 8  # hexadecimal digits
+STAMP, OCCUPANCY, WHO, TAG = 16, 8, 5, 8  # hexadecimal digits
 NOBODY, UNTAGGED = "0" * WHO, "0" * TAG
 TIME = 11  # hexadecimal digits of a time: until the year 2527
 FOREVER = 0xFFFFFFFFFFF  # the end of what ends only by a reset
-FIELDS = 8
-WIDTH = 1 + TIME + OCCUPANCY + WHO + TAG
 
-# Where the fields of a slot begin.
-_OCCUPANCY = 1 + TIME
-_WHO = _OCCUPANCY + OCCUPANCY
-_TAG = _WHO + WHO
+# Where the fields of a slot stand.
+WHEN = slice(1, 1 + TIME)
+_OCCUPANCY = slice(WHEN.stop, WHEN.stop + OCCUPANCY)
+_WHO = slice(_OCCUPANCY.stop, _OCCUPANCY.stop + WHO)
+_TAG = slice(_WHO.stop, _WHO.stop + TAG)
+
+_SLOT = f"[uf][0-9a-f]{{{_TAG.stop - 1}}}"
+_TIME, _SMALL = f"([0-9a-f]{{1,{TIME}}})", "([0-9a-f]{1,4})"
+_SHAPE = re.compile(
+    rf"[0-9a-f]{{{STAMP}}}\.{_TIME}\.{_TIME}\.{_TIME}\.([0-9a-z]*)\.{_SMALL}\.{_SMALL}\.((?:{_SLOT}(?:-{_SLOT})*)?)"
+)
 
 
-class Slot(NamedTuple):
-    """One of the `max` places that guesses occupy.
+def spell_time(time: int) -> str:
+    """Of fixed width, so that of two times the later one is the greater text."""
+    return f"{time:0{TIME}x}"
+
+
+class Slot(str):
+    """One of the `max` places that guesses occupy; it is its own text, since of hundreds only one or two are looked at.
 
     Attributes:
         failed: The guess was wrong; else it is undecided.
@@ -34,21 +47,43 @@ class Slot(NamedTuple):
         tag: Which success forgives it; `UNTAGGED`: none.
     """
 
-    failed: bool
-    when: int
-    occupancy: str
-    who: str = NOBODY
-    tag: str = UNTAGGED
+    __slots__ = ()
 
-    def __str__(self) -> str:
-        return f"{'f' if self.failed else 'u'}{self.when:0{TIME}x}{self.occupancy}{self.who}{self.tag}"
+    def __new__(cls, failed: bool, when: int, occupancy: str, who: str = NOBODY, tag: str = UNTAGGED) -> "Slot":
+        return _slot(f"{'f' if failed else 'u'}{spell_time(when)}{occupancy}{who}{tag}")
 
-    @classmethod
-    def parse(cls, text: str) -> "Slot":
-        if len(text) != WIDTH or text[0] not in "uf":
-            raise ValueError(f"no slot: {text!r}")
-        when = int(text[1:_OCCUPANCY], 16)
-        return cls(text[0] == "f", when, text[_OCCUPANCY:_WHO], text[_WHO:_TAG], text[_TAG:])
+    @property
+    def failed(self) -> bool:
+        return self[0] == "f"
+
+    @property
+    def when(self) -> int:
+        return int(self[WHEN], 16)
+
+    @property
+    def occupancy(self) -> str:
+        return self[_OCCUPANCY]
+
+    @property
+    def who(self) -> str:
+        return self[_WHO]
+
+    @property
+    def tag(self) -> str:
+        return self[_TAG]
+
+    def at(self, when: int, failed: bool = False) -> "Slot":
+        """The same guess's slot at another time."""
+        return _slot(f"{'f' if failed else 'u'}{spell_time(when)}{self[WHEN.stop :]}")
+
+    def tagged(self, tag: str) -> "Slot":
+        """The same guess's slot, forgiven by another success."""
+        return _slot(self[: _TAG.start] + tag)
+
+    _replace = tagged
+
+
+_slot: Callable[[str], Slot] = partial(str.__new__, Slot)
 
 
 class Record(NamedTuple):
@@ -76,7 +111,10 @@ class Record(NamedTuple):
 
     @property
     def failures(self) -> int:
-        return sum([slot.failed for slot in self.slots])
+        return [slot[0] for slot in self.slots].count("f")
+
+    def slot_of(self, occupancy: str) -> Slot | None:
+        return next((slot for slot in self.slots if slot[_OCCUPANCY] == occupancy), None)
 
 
 EMPTY = Record()
@@ -84,18 +122,17 @@ EMPTY = Record()
 
 def spell(record: Record, stamp: str) -> str:
     """`record` as text, under the random `stamp` of the move that wrote it."""
-    slots = "-".join([str(slot) for slot in record.slots])
-    head = f"{stamp}.{record.window:x}.{record.since:x}.{record.until:x}"
-    return f"{head}.{record.reference}.{record.level:x}.{len(record.slots):x}.{slots}"
+    window, since, until, reference, level, slots = record
+    return f"{stamp}.{window:x}.{since:x}.{until:x}.{reference}.{level:x}.{len(slots):x}.{'-'.join(slots)}"
 
 
 def parse(text: str) -> Record:
     """The record that `text` spells. Raises ValueError for anything else, half a record too."""
-    fields = text.split(".")
-    if len(fields) != FIELDS or len(fields[0]) != STAMP:
+    shape = _SHAPE.fullmatch(text)
+    if shape is None:
         raise ValueError("no record")
-    _, window, since, until, reference, level, count, slots = fields
-    found = tuple([Slot.parse(slot) for slot in slots.split("-")]) if slots else ()
+    window, since, until, reference, level, count, slots = shape.groups()
+    found = tuple(map(_slot, slots.split("-"))) if slots else ()
     if len(found) != int(count, 16):
         raise ValueError("a record cut short")
     return Record(int(window, 16), int(since, 16), int(until, 16), reference, int(level, 16), found)

@@ -1,6 +1,6 @@
 """What each argument of a policy may be: a check per kind, and the attribute that runs it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, overload
 
@@ -8,16 +8,16 @@ from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from ..exceptions import LockedOut
 from ..clients.identities import UsernameFunction
 from ..clients.keys import KeyFunction
+from ..exceptions import LockedOut
 
 T = TypeVar("T")
 Given = TypeVar("Given")
 
 
 Duration = float | timedelta
-Lockout = Duration | Iterable[Duration] | None
+Lockout = Duration | Sequence[Duration] | None
 Failure = int | Iterable[int] | Callable[[HttpRequest, Any], bool | None]
 Username = str | UsernameFunction
 Response = str | Callable[[HttpRequest, LockedOut], Any]
@@ -130,18 +130,18 @@ def duration(least: float) -> Callable[[Any], float]:
 
 def lockout(value: Any) -> Any:
     """None, seconds (0 for no lock), or a tuple of several."""
-    if value is None or value == 0 and type(value) in (int, float):
+    if value is None or (value == 0 and type(value) in (int, float)):
         return value
     try:
-        return tuple([duration(1)(one) for one in value]) if isinstance(value, tuple | list) and value else duration(1)(value)
+        if isinstance(value, tuple | list) and value:
+            return tuple([duration(1)(one) for one in value])
+        return duration(1)(value)
     except ValueError as error:
         raise ValueError(f"{error}, several of them in a row, None for ever, or 0 with rolling=True") from None
 
 
 def names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise ValueError('a list of names such as ("tenant",), or ()')
-    return tuple([name(one) for one in value])
+    return _strings(value, 'a list of names such as ("tenant",), or ()')
 
 
 def flag(value: Any) -> bool:
@@ -191,10 +191,14 @@ def template_or_function(value: Any) -> Any:
 
 
 def methods(value: Any) -> frozenset[str]:
-    names = () if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
-    if not isinstance(value, Iterable) or isinstance(value, str) or not all(isinstance(n, str) and n for n in names):
-        raise ValueError('a list of HTTP methods such as ("POST", "PUT"), or () for none')
-    return frozenset(n.upper() for n in names)
+    return frozenset(n.upper() for n in _strings(value, 'a list of HTTP methods such as ("POST", "PUT"), or () for none'))
+
+
+def _strings(value: Any, allowed: str) -> tuple[str, ...]:
+    found: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (None,)
+    if not all(isinstance(one, str) and one for one in found):
+        raise ValueError(allowed)
+    return found
 
 
 def failure(value: Any) -> Any:

@@ -3,10 +3,14 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.core.exceptions import ImproperlyConfigured
+
 from ..clients.keys import Key, frame
 from ..records.rule import Rule
 
-Lockout = float | tuple[float, ...] | None
+Lengths = float | tuple[float, ...] | None
+
+SLOTS = 5000  # of one counter, at most
 
 
 class Kind(NamedTuple):
@@ -23,9 +27,13 @@ class Kind(NamedTuple):
 
 @lru_cache(maxsize=512)
 def kinds(
-    scope: str, key: Key, rolling: bool, most: int, window: float, lockout: Lockout, forget: float, ceiling: int | None
+    scope: str, key: Key, rolling: bool, most: int, window: float, lockout: Lengths, forget: float, ceiling: int | None
 ) -> tuple[Kind, ...]:
-    """The ceiling's, where there is one, and the key's."""
+    """The ceiling's, where there is one, and the key's. Raises ImproperlyConfigured where a setting makes no sense here."""
+    if lockout == 0 and not rolling:
+        raise ImproperlyConfigured("LOCKOUT_TIME is 0; it must be more, or None for ever, without rolling=True.")
+    if (ceiling or 1) * most > SLOTS:
+        raise ImproperlyConfigured(f"LOCKOUT_MAX_ATTEMPTS is {most}; it must be less with ceiling={ceiling}.")
     rule = Rule(most, _milliseconds(window), _lengths(lockout), rolling, _milliseconds(forget))
     counted = (scope, str(key), "rolling" if rolling else "fixed", str(rule.window))
     own = Kind(rule, frame("key", *counted), False)
@@ -34,7 +42,7 @@ def kinds(
     return Kind(rule._replace(max=ceiling * most), frame("ceiling", *counted), True), own
 
 
-def _lengths(lockout: Lockout) -> tuple[int | None, ...]:
+def _lengths(lockout: Lengths) -> tuple[int | None, ...]:
     if lockout == 0:
         return ()
     if isinstance(lockout, tuple):

@@ -12,13 +12,12 @@ from ..clients.keys import Key, KeyFunction
 from ..conf import conf
 from . import arguments as allowed
 from .arguments import UNSET, Argument, Duration, Failure, Lockout, Response, Username
-from .plan import Kind, kinds
+from .plan import SLOTS, Kind, Lengths, kinds
 from .registry import register
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 IP, IP_UA = Key.parse("ip"), Key.parse("ip+ua")
 CEILING = 5  # times `max`, for keys that a client can change
-SLOTS = 5000  # of one counter, at most
 DERIVED = "(derived from the view)"  # the scope of a policy whose view is not known yet
 
 
@@ -67,7 +66,9 @@ class Terms:
     window: Argument[Duration, float] = Argument(
         allowed.duration(1), ask=lambda policy: conf.enforcement_window, setting="LOCKOUT_ENFORCEMENT_WINDOW"
     )
-    lockout: Argument[Lockout, Any] = Argument(allowed.lockout, ask=lambda policy: conf.time, setting="LOCKOUT_TIME")
+    lockout: Argument[Lockout, Lengths] = Argument(
+        allowed.lockout, ask=lambda policy: conf.time, setting="LOCKOUT_TIME"
+    )
     rolling: Argument[bool, bool] = Argument(allowed.flag, False)
     forget: Argument[Duration, float] = Argument(allowed.duration(1), 86_400)
     scope: Argument[str, str] = Argument(allowed.name, UNSET)
@@ -101,8 +102,8 @@ class Terms:
         """What each argument alone does not tell. Raises ValueError."""
         if self.__dict__.get("lockout") == 0 and not self.rolling:
             raise ValueError("lockout_protect: lockout is 0; that needs rolling=True, where failures end one by one.")
-        if (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1) > SLOTS:
-            raise ValueError(f"lockout_protect: ceiling * max is over {SLOTS}.")
+        if (slots := (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1)) > SLOTS:
+            raise ValueError(f"lockout_protect: ceiling * max is {slots}; it must be at most {SLOTS}.")
 
     def scoped(self, scope: str) -> Self:
         """These terms under a scope that was derived from a view."""

@@ -6,6 +6,7 @@ from inspect import isawaitable
 from typing import Any, NamedTuple
 
 from asgiref.sync import iscoroutinefunction
+from django.http.response import HttpResponseBase
 
 from ..answers import drf
 from ..answers.plain import aanswer, answer, marked
@@ -25,32 +26,32 @@ class Visit(NamedTuple):
     block: Block
     view: Any
     owner: Any
-    request: Any
     args: Any
     kwargs: Any
     is_view: bool
-    returns_user: bool
 
     def refuse(self, how: Any, locked_out: Any, made: Any = None) -> Any:
         """DRF's views answer by themselves, any other is answered for, unless the policy says what the answer is."""
-        if self.returns_user:
+        if verifies(self.view, self.owner):
             raise locked_out
+        request = self.block.request
         if (response := self.block.answer) is not None:
-            return how(self.request, locked_out, response)
+            return how(request, locked_out, response)
         if not self.is_view:
             raise locked_out
         if made is None and (view := self.find_view()) is not None:
             with suppress(LockedOut):  # the project's exception handler may pass
-                made = drf.answer(view, self.request, locked_out)
-        return how(self.request, locked_out) if made is None else marked(made, locked_out)
+                made = drf.answer(view, request, locked_out)
+        return how(request, locked_out) if made is None else marked(made, locked_out)
 
     def is_refusal(self) -> bool:
         """Whether DRF has made the response of a refusal inside the view."""
-        return self.is_view and self.block.refused is not None and getattr(self.block.response, "exception", False)
+        refused = self.block.refused is not None and self.is_view and not verifies(self.view, self.owner)
+        return refused and getattr(self.block.response, "exception", False)
 
     def find_view(self) -> Any:
         captured = {name: value for name, value in self.kwargs.items() if name != "request"}
-        return drf.view_of(self.view, self.owner, self.request, self.args[1:], captured)
+        return drf.view_of(self.view, self.owner, self.block.request, self.args[1:], captured)
 
 
 def call_view(
@@ -63,9 +64,7 @@ def call_view(
         request = args[0] if args and args[0] is not None else kwargs.get("request")
     if not hasattr(request, "META"):
         raise TypeError(f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs.")
-    returns_user = verifies(view, owner)
-    is_view = find_request is None and not returns_user
-    visit = Visit(Block(policies, request), view, owner, request, args, kwargs, is_view, returns_user)
+    visit = Visit(Block(policies, request), view, owner, args, kwargs, find_request is None)
     return _arun(visit) if is_async else _run(visit)
 
 
@@ -98,5 +97,5 @@ async def _arun(visit: Visit) -> Any:
 
 
 def _expect_response(response: Any) -> None:
-    if isawaitable(response):
+    if not isinstance(response, HttpResponseBase) and isawaitable(response):
         raise TypeError("lockout_protect: the view returned an awaitable but is not marked as a coroutine function.")

@@ -1,0 +1,72 @@
+"""One guess: who is tried, the slots it holds, the calls that verify it, and the verdict."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..records.record import UNTAGGED
+from ..terms.terms import Terms
+from .seats import Book, Seat
+
+
+class Party(NamedTuple):
+    """One policy's part in a guess: who is tried, as the policy sees it: as it was sent, folded, and the tag."""
+
+    terms: Terms
+    username: Any = None
+    identity: str | None = None
+    tag: str = UNTAGGED
+
+
+class Guess:
+    """One guess: who is tried, the slots it holds, the calls that verify it, and the verdict.
+
+    Attributes:
+        verdict: Whether it was right; None while nobody knows.
+        unknown: A backend broke down: nobody will ever know, and the slots stay taken.
+        settled: Nothing more is written for it.
+    """
+
+    __slots__ = ("books", "calls", "parties", "secrets", "settled", "unknown", "verdict")
+
+    def __init__(self, parties: Sequence[Party]) -> None:
+        self.parties: Sequence[Party] = parties
+        self.books: list[Book] = []
+        self.secrets: bytes = b""
+        self.calls: list[tuple[Any, set[str]]] = []
+        self.verdict: bool | None = None
+        self.unknown: bool = False
+        self.settled: bool = False
+
+    def takes(self, secrets: bytes, named: Any, backend: str, limit: int) -> bool:
+        """Whether a call belongs to this guess: the same secrets, and not more than `limit` calls.
+
+        Another account, or a backend that was asked before, makes it a further call.
+        """
+        if self.settled or self.verdict or self.secrets not in (b"", secrets):
+            return False
+        self.secrets = secrets
+        if self.calls and self.calls[-1][0] == named and backend not in self.calls[-1][1]:
+            self.calls[-1][1].add(backend)
+        elif len(self.calls) < limit:
+            self.calls.append((named, {backend}))
+        else:
+            return False
+        return True
+
+    def name(self, parties: Sequence[Party], proven: bool = False) -> None:
+        """Another call of this guess names who is tried. Forgiving needs one account that is named in one way: of several
+        it could prove the wrong one, unless this is the call that proved it."""
+        for seat in self.seats:
+            tag = next(party.tag for party in parties if party.terms is seat.counter.terms)
+            if tag != seat.slot.tag:
+                seat.slot = seat.slot._replace(tag=tag if proven else UNTAGGED)
+
+    @property
+    def seats(self) -> Iterator[Seat]:
+        return (seat for book in self.books for seat in book.seats)
+
+    def withdraw(self) -> None:
+        """There was no guess: free its slots, prove nothing."""
+        self.verdict = True
+        for seat in self.seats:
+            seat.slot = seat.slot._replace(tag=UNTAGGED)
