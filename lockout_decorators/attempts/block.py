@@ -107,9 +107,11 @@ class Block:
     def _opens(self) -> bool:
         """Whether there is something to watch."""
         watch.hide_post(self.request)
-        if conf.enabled and not self.eager:
+        if not conf.enabled:
+            return False
+        if not self.eager:
             self.policies = watch.uncounted(self.policies, self.request)
-        return conf.enabled and bool(self.policies)
+        return bool(self.policies)
 
     def _asks_first(self) -> bool:
         """Whether there is something to ask before the view runs, or the cache."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from ..exceptions import StoreError
 from .driver import Claim, Refused
 from .guess import Guess
 from .guesses import Guesses
@@ -22,15 +21,15 @@ class Claiming:
         guess = self._guess or self._find()
         if guess is None or guess in self._guesses.made:
             return guess
-        self._guess, came = guess, None
-        try:
-            if self._claim is None:
-                self._guesses.begin(guess)
-                self._claim = Claim(guess.books, self._guesses.own)
-            came = self._claim.step()
-        except StoreError as error:
-            self._guesses.fail_store(guess, error, refuse=True)
+        self._guess = guess
+        came = self._guesses.without_outage(guess, self._claimed)
         return came if isinstance(came, Wait) else self._admitted(guess, came)
+
+    def _claimed(self) -> Refused | Wait | None:
+        if self._claim is None:
+            self._guesses.begin(self._guess)
+            self._claim = Claim(self._guess.books, self._guesses.own)
+        return self._claim.step()
 
     def give_up(self) -> Guess | None:
         """Wait no longer. Raises LockedOut."""

@@ -36,13 +36,13 @@ class Client:
         """The counters of a guess at `identity`: of the ceiling first, if there is one, then of the key."""
         address = frame(self.address)
         spelled = frame(*terms.key.spell(self.request, identity, self.address))
-        kinds = terms.kinds
-        shared = home(address if len(kinds) > 1 or "ip" in terms.key.parts else spelled)
-        start = f"{conf.cache_prefix}:{FORMAT}:{{{shared}}}:"
-        return [
-            Counter(start + digest(kind.frame + (address if kind.ceiling else spelled)), kind.rule, kind.ceiling, terms)
-            for kind in kinds
-        ]
+        own = home(address if "ip" in terms.key.parts else spelled)  # one account is one counter from all addresses
+        counters = []
+        for kind in terms.kinds:
+            counted, shared = (address, home(address)) if kind.ceiling else (spelled, own)
+            key = f"{conf.cache_prefix}:{FORMAT}:{{{shared}}}:{digest(kind.frame + counted)}"
+            counters.append(Counter(key, kind.rule, kind.ceiling, terms))
+        return counters
 
     def tag(self, username: Any, further: Sequence[Any] | None) -> str:
         """What a success at `username` has to repeat to forgive a failure: the exact name, the host as it was sent, the

@@ -1,6 +1,6 @@
 """One guess: who is tried, the slots it holds, the calls that verify it, and the verdict."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..records.record import UNTAGGED
@@ -59,14 +59,15 @@ class Guess:
         for seat in self.seats:
             tag = next(party.tag for party in parties if party.terms is seat.counter.terms)
             if tag != seat.slot.tag:
-                seat.slot = seat.slot._replace(tag=tag if proven else UNTAGGED)
+                seat.slot = seat.slot.tagged(tag if proven else UNTAGGED)
 
     @property
-    def seats(self) -> Iterator[Seat]:
-        return (seat for book in self.books for seat in book.seats)
+    def seats(self) -> list[Seat]:
+        return [seat for book in self.books for seat in book.seats]
 
     def withdraw(self) -> None:
         """There was no guess: free its slots, prove nothing."""
         self.verdict = True
         for seat in self.seats:
-            seat.slot = seat.slot._replace(tag=UNTAGGED)
+            if seat.taken:
+                seat.slot = seat.slot.tagged(UNTAGGED)

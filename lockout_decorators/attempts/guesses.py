@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
@@ -14,14 +14,17 @@ from ..records import moves
 from ..records.record import OCCUPANCY, Record, Slot
 from ..terms.terms import Terms
 from .counters import Client, who
-from .driver import Refused, Settled, look, settle
+from .driver import Move, Refused, Settled, look, settle
 from .guess import Guess, Party
 from .reports import Report, refused_status, report_outage
 from .seats import Book, Seat, books_of
 from .watch import Call
 
 OUTAGE_RETRY = 30  # seconds after which a refused client is told to come back when the cache is down
-ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # of references: nothing that is taken for something else
+# The letter of a reference that each random byte stands for: nothing that is taken for something else.
+LETTERS = (b"23456789abcdefghjkmnpqrstuvwxyz" * 9)[:256]
+
+T = TypeVar("T")
 
 _lock = Lock()  # held for a moment only: a block may be shared by threads that were given a copy of the context
 
@@ -33,7 +36,7 @@ class Guesses:
         made: Those that hold, or held, slots.
         refused: What the first refusal raised; after it everything is refused at once.
         refuser: The policy that did.
-        outage: A cache failed; none is asked again.
+        down: The caches that have failed; they are not asked again.
         own: The occupancies that they hold; grows while other guesses of this request wait.
         named: Who was tried, call by call.
         unasked: Failures of no known guess, to be counted on leaving.
@@ -44,7 +47,7 @@ class Guesses:
         self.made: list[Guess] = []
         self.refused: LockedOut | None = None
         self.refuser: Terms | None = None
-        self.outage: bool = False
+        self.down: set[str] = set()
         self.named: dict[Call, Sequence[Party]] = {}
         self.unasked: list[Sequence[Party]] = []
         self._client: Client | None = None
@@ -63,15 +66,14 @@ class Guesses:
     def look(self, policies: Sequence[Terms]) -> None:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
         guess = Guess([Party(terms) for terms in policies])
-        try:
-            self._seat(guess)
-            refused = look(guess.books)
-        except StoreError as error:
-            self.fail_store(guess, error, refuse=True)
-        else:
-            self._early = list(policies), guess.books
-            if refused:
-                self._refuse(guess, refused)
+        refused = self.without_outage(guess, lambda: self._look(guess))
+        self._early = list(policies), guess.books
+        if refused:
+            self._refuse(guess, refused)
+
+    def _look(self, guess: Guess) -> Refused | None:
+        self._find(guess)
+        return look(guess.books)
 
     def joined(self, take: Callable[[Guess], bool]) -> Guess | None:
         """The guess that a call belongs to; one thread at a time asks them."""
@@ -79,16 +81,14 @@ class Guesses:
             return next((guess for guess in self.made if take(guess)), None)
 
     def begin(self, guess: Guess) -> None:
-        """Find the records of a new guess. Raises LockedOut, and StoreError."""
+        """Find the records of a new guess, and make out what it will write there. Raises LockedOut, and StoreError."""
         if self.refused:
             raise type(self.refused)(self.refused.status)
         for made in self.made:
             if made.verdict is False:
                 self.settle(made)
-        if self.outage:
-            self.refuse_without_store(guess)
-        else:
-            self._seat(guess)
+        self._refuse_without_store(guess)
+        self._seat(guess)
 
     def admit(self, guess: Guess, passed: Sequence[Refused], refused: Refused | None) -> None:
         """The guess may be made. Raises LockedOut if it may not."""
@@ -103,38 +103,47 @@ class Guesses:
         """Free or mark the slots of a guess, once. A store that fails now takes nothing back from a good guess."""
         with _lock:
             settled, guess.settled = guess.settled, True
-        if settled or self.outage or (guess.unknown and guess.verdict is None):
+        if settled or (guess.unknown and guess.verdict is None):
             return
-        try:
-            if guess.verdict:
-                settle(guess.books, _succeed)
-            else:
-                self._tell(guess, settle(guess.books, _fail))
-        except StoreError as error:
-            self.fail_store(guess, error)
+        written = self._settle(guess, _succeed if guess.verdict else _fail)
+        if not guess.verdict:
+            self._tell(guess, written)
 
     def count(self, parties: Sequence[Party]) -> None:
         """A failure that nobody asked about beforehand: counted whether or not a slot is left."""
         guess = Guess(parties)
         try:
-            if not self.outage:
-                self._seat(guess)
-                look(guess.books)
-                self._tell(guess, settle(guess.books, _fail, all_seats=True))
+            self._seat(guess)
+            look(guess.books)
         except StoreError as error:
-            self.fail_store(guess, error)
+            self._note_outage(guess, error)
+        self._tell(guess, self._settle(guess, _fail, all_seats=True))
 
-    def _seat(self, guess: Guess) -> None:
+    def _settle(self, guess: Guess, move: Move, all_seats: bool = False) -> list[Settled]:
+        settled: list[Settled] = []
+        for book in list(guess.books):
+            try:
+                settled += settle([book], move, all_seats)
+            except StoreError as error:
+                self._note_outage(guess, error)
+        return settled
+
+    def _find(self, guess: Guess) -> None:
         """Find the records of a guess; those of an early look, if they do not hang on who is tried. Raises StoreError."""
         early, self._early = self._early, None
         policies = [party.terms for party in guess.parties]
         if early and early[0] == policies and not any([terms.key.needs_identity for terms in policies]):
             guess.books = early[1]
-        else:
-            counted = [one for party in guess.parties for one in self.client.counters(party.terms, party.identity)]
-            guess.books = books_of(counted)
-            for book in guess.books:
-                book.store.expect_durable()
+            return
+        parties = [party for party in guess.parties if not self.down or party.terms.cache not in self.down]
+        counted = [one for party in parties for one in self.client.counters(party.terms, party.identity)]
+        guess.books = books_of(counted)
+        for book in guess.books:
+            book.store.expect_durable()
+
+    def _seat(self, guess: Guess) -> None:
+        """Find the records of a guess, and make out what it will write there. Raises StoreError."""
+        self._find(guess)
         occupancy = os.urandom(OCCUPANCY // 2).hex()
         for party in guess.parties:
             slot = Slot(False, 0, occupancy, who(party.identity), party.tag)
@@ -157,20 +166,31 @@ class Guesses:
         self.refused = flavoured(LockedOut)(refused_status(refused))
         raise self.refused
 
-    def fail_store(self, guess: Guess, error: StoreError, refuse: bool = False) -> None:
-        """Tell of an outage, for each policy whose cache it is; and to `refuse` the guess, raise LockedOut."""
-        self.outage = True
+    def without_outage(self, guess: Guess, step: Callable[[], T]) -> T:
+        """What `step` comes to, without the records of a cache that fails meanwhile. Raises LockedOut, unless guesses pass
+        then."""
+        while True:
+            try:
+                return step()
+            except StoreError as error:
+                self._note_outage(guess, error)
+                self._refuse_without_store(guess)
+
+    def _note_outage(self, guess: Guess, error: StoreError) -> None:
+        """Tell of it, for each policy whose cache it is; and ask that cache no more."""
+        self.down.add(error.alias)
+        guess.books[:] = [book for book in guess.books if book.store.alias != error.alias]
         for party in guess.parties:
             if party.terms.cache == error.alias:
                 report_outage(party.terms, self.request, error)
-        if refuse:
-            self.refuse_without_store(guess)
 
-    def refuse_without_store(self, guess: Guess) -> None:
-        """Unless guesses pass then."""
-        if not conf.fail_open and any([party.terms.enforce for party in guess.parties]):
-            terms = guess.parties[-1].terms
-            self.refused = flavoured(StoreUnavailable)(LockoutStatus(terms.scope, False, 0, terms.max, OUTAGE_RETRY))
+    def _refuse_without_store(self, guess: Guess) -> None:
+        uncounted = [party.terms for party in guess.parties if party.terms.enforce and party.terms.cache in self.down]
+        if uncounted and not conf.fail_open:
+            guess.withdraw()
+            self.settle(guess)
+            status = LockoutStatus(uncounted[-1].scope, False, 0, uncounted[-1].max, OUTAGE_RETRY)
+            self.refused = flavoured(StoreUnavailable)(status)
             raise self.refused
 
 
@@ -179,5 +199,5 @@ def _succeed(seat: Seat, now: int) -> Record:
 
 
 def _fail(seat: Seat, now: int) -> Record:
-    reference = "".join([ALPHABET[byte % len(ALPHABET)] for byte in os.urandom(8)])
+    reference = os.urandom(8).translate(LETTERS).decode()
     return moves.fail(seat.record, seat.counter.rule, now, seat.slot, reference)

@@ -6,6 +6,7 @@
 
 import copy
 import inspect
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial, update_wrapper
 from types import MethodType
@@ -48,9 +49,11 @@ class ObservedBackend(Proxy):
         """The method with a look at it; made once, though Django takes it twice: for its signature, and to call."""
         method, kind = getattr(self.__wrapped__, name), type(self.__wrapped__)
         door: Any = partial(observe, method, f"{kind.__module__}.{kind.__qualname__}")
-        door = self._self_doors[name] = update_wrapper(door, method)
         if isinstance(method, MethodType):
-            door.__signature__ = _signature(method.__func__)
+            vars(door).update(_facade(method.__func__), __wrapped__=method)
+        else:
+            update_wrapper(door, method)
+        self._self_doors[name] = door
         return door  # type: ignore[no-any-return]
 
     def __copy__(self) -> Any:
@@ -64,10 +67,11 @@ class ObservedBackend(Proxy):
 
 
 @cache  # of a site's few backends
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature of a method by its function: to find it out takes as long as all else that Django does here."""
+def _facade(function: Callable[..., Any]) -> dict[str, Any]:
+    """What a method shows of itself, by its function: to find its signature takes as long as all else that Django does."""
+    method = MethodType(function, object())
     signature = getattr(auth, "signature", inspect.signature)  # Django has its own, which spares late annotations
-    return signature(MethodType(function, object()))
+    return {**vars(update_wrapper(partial(function), method)), "__signature__": signature(method)}
 
 
 @sensitive_variables()
@@ -84,7 +88,7 @@ def _observe(authenticate: Any, name: str, /, *args: Any, **credentials: Any) ->
     asked_last.set(asked)
     try:
         user = authenticate(*args, **credentials)
-    except Exception as error:
+    except BaseException as error:
         _broke(asked, error)
         raise
     if user is not None:
@@ -106,7 +110,7 @@ async def _aobserve(authenticate: Any, name: str, /, *args: Any, **credentials: 
     asked_last.set(asked)
     try:
         user = await authenticate(*args, **credentials)
-    except Exception as error:
+    except BaseException as error:
         _broke(asked, error)
         raise
     if user is not None:
@@ -151,9 +155,9 @@ def _withdraw(asked: Asked, call: Call) -> None:
         block.withdraw(guess, call)
 
 
-def _broke(asked: Asked, error: Exception) -> None:
-    """A backend that broke down said nothing: whether the guess was right, nobody knows."""
-    if not isinstance(error, PermissionDenied):
+def _broke(asked: Asked, error: BaseException) -> None:
+    """A backend that broke down said nothing: whether the guess was right, nobody knows. Who hangs up has guessed."""
+    if not isinstance(error, PermissionDenied | CancelledError):
         for _, guess in asked:
             guess.unknown = True
 

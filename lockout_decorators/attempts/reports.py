@@ -81,7 +81,7 @@ class Report:
             shown += " (ceiling)" if counter.ceiling else ""
             code = f" reference={_shown(record.reference)}" if record.locked else ""
             logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, self.terms.scope, self.address, name, code)
-        if signal.has_listeners(self.terms):
+        if signal.receivers and signal.has_listeners(self.terms):
             status = status_of(counter, record, now, refusal(record, counter.rule, now))
             detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.ceiling)
             signal.send_robust(sender=self.terms, request=self.request, detail=detail)

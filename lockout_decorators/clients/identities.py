@@ -83,6 +83,9 @@ def is_blank(credentials: Mapping[str, Any]) -> bool:
     return all(value is None or (isinstance(value, str | bytes) and not value) for value in credentials.values())
 
 
+_KEY = os.urandom(16)  # of this process
+
+
 class Comparison:
     """Tells whether two calls present the same values, without keeping plain secrets: by a digest under a random key.
 
@@ -90,17 +93,22 @@ class Comparison:
     """
 
     def __init__(self) -> None:
-        self._key = os.urandom(16)
         self._objects: dict[int, object] = {}
 
     @sensitive_variables()
     def digest(self, credentials: Mapping[str, Any], without: str | None = None) -> bytes:
-        spelled = [(name, self._spell(credentials[name])) for name in sorted(credentials) if name != without]
-        return sha256(self._key + ascii(spelled).encode()).digest()
+        spelled = "".join(
+            [f"{name!a}: {self._spell(credentials[name])}, " for name in sorted(credentials) if name != without]
+        )
+        return sha256(_KEY + spelled.encode()).digest()
 
     def _spell(self, value: Any) -> str:
+        if type(value) is str:
+            return ascii(value)
         if isinstance(value, int):
             return hex(value)  # of any length, unlike decimal digits
-        if value is None or isinstance(value, str | bytes | float):
+        if value is None or isinstance(value, bytes | float):
             return ascii(value)
+        if isinstance(value, str):  # a subclass may hide itself in its repr
+            return ascii(str.__str__(value))
         return f"{type(value).__name__} {id(self._objects.setdefault(id(value), value))}"

@@ -9,18 +9,50 @@ from typing import Any
 from django.core.cache import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from .store import Change, Found, LockingStore, Reading, host_clock
+from .store import Change, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale
 
 _lock = Lock()
 
 
-class LocMemStore(LockingStore):
-    """Django's own class is entered where its entries lie: its front door checks each letter of a key, which takes longer
-    than all else. A subclass is asked by its methods."""
+class LocMemStore(Store):
+    """Django's own class, which is entered where its entries lie, under its own lock: its front door looks at each letter
+    of a key, which takes longer than all else. A token is the entry as it lies there."""
 
-    def __init__(self, alias: str, cache: Any) -> None:
-        super().__init__(alias, cache)
-        self._entered: bool = type(cache) is LocMemCache
+    @classmethod
+    def serves(cls, cache: BaseCache) -> bool:
+        return type(cache) is LocMemCache
+
+    def _read(self, keys: Sequence[str]) -> Reading:
+        with self.cache._lock:
+            return Reading([self._find(key) for key in keys], host_clock)
+
+    def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
+        with self.cache._lock:
+            found = [self._find(change.key) for change in changes]
+            stale = is_stale(now)
+            if stale or [here.token for here in found] != [change.token for change in changes]:
+                return Swapped(False, found, stale=stale)
+            return Swapped(True, [self._write(change) for change in changes])
+
+    def _find(self, key: str) -> Found:
+        name = self.cache.make_key(key)
+        entry = self.cache._cache.get(name)
+        if entry is None or self.cache._has_expired(name):
+            return ABSENT
+        return Found(pickle.loads(entry), entry)  # noqa: S301  # the process has put it there itself
+
+    def _write(self, change: Change) -> Found:
+        name = self.cache.make_key(change.key)
+        if change.text is None:
+            self.cache._delete(name)
+            return ABSENT
+        entry = pickle.dumps(change.text, self.cache.pickle_protocol)
+        self.cache._set(name, entry, change.life)
+        return Found(change.text, entry)
+
+
+class LocMemSubclassStore(LockingStore):
+    """What somebody made of it is asked by its methods."""
 
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:
@@ -28,30 +60,6 @@ class LocMemStore(LockingStore):
 
     def hold(self, keys: Sequence[str]) -> AbstractContextManager[Any]:
         return _lock
-
-    def _read(self, keys: Sequence[str]) -> Reading:
-        if not self._entered:
-            return super()._read(keys)
-        return Reading([self._find(self.cache.make_key(key)) for key in keys], host_clock)
-
-    def _find(self, name: str) -> Found:
-        with self.cache._lock:
-            entry = self.cache._cache.get(name)
-            if entry is None or self.cache._has_expired(name):
-                return ABSENT
-        text = pickle.loads(entry)  # noqa: S301  # the process has put it there itself
-        return Found(text, text)
-
-    def _write(self, change: Change) -> None:
-        if not self._entered:
-            return super()._write(change)
-        name = self.cache.make_key(change.key)
-        with self.cache._lock:
-            if change.text is None:
-                self.cache._delete(name)
-            else:
-                self.cache._set(name, pickle.dumps(change.text, self.cache.pickle_protocol), change.life)
-        return None
 
 
 ABSENT = Found(None, None)

@@ -191,7 +191,8 @@ def template_or_function(value: Any) -> Any:
 
 
 def methods(value: Any) -> frozenset[str]:
-    return frozenset(n.upper() for n in _strings(value, 'a list of HTTP methods such as ("POST", "PUT"), or () for none'))
+    found = _strings(value, 'a list of HTTP methods such as ("POST", "PUT"), or () for none')
+    return frozenset(method.upper() for method in found)
 
 
 def _strings(value: Any, allowed: str) -> tuple[str, ...]:

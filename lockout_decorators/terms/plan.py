@@ -29,7 +29,7 @@ class Kind(NamedTuple):
 def kinds(
     scope: str, key: Key, rolling: bool, most: int, window: float, lockout: Lengths, forget: float, ceiling: int | None
 ) -> tuple[Kind, ...]:
-    """The ceiling's, where there is one, and the key's. Raises ImproperlyConfigured where a setting makes no sense here."""
+    """The ceiling's, if there is one, and the key's. Raises ImproperlyConfigured for a setting that makes no sense."""
     if lockout == 0 and not rolling:
         raise ImproperlyConfigured("LOCKOUT_TIME is 0; it must be more, or None for ever, without rolling=True.")
     if (ceiling or 1) * most > SLOTS:

@@ -120,9 +120,7 @@ class Terms:
                 'The policy of a view under method_decorator(..., name="dispatch") has no scope that could be known '
                 'beforehand: write scope="..." to use it by hand.'
             )
-        return kinds(
-            self.scope, self.key, self.rolling, self.max, self.window, self.lockout, self.forget, self.ceiling
-        )
+        return kinds(self.scope, self.key, self.rolling, self.max, self.window, self.lockout, self.forget, self.ceiling)
 
     @property
     def frames(self) -> frozenset[str]:
