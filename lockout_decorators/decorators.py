@@ -10,7 +10,8 @@ from django.http import HttpRequest
 
 from .clients.asgi import Requestlike
 from .policy import LockoutPolicy
-from .terms.arguments import PolicyArguments, plain
+from .terms.allowed import plain
+from .terms.arguments import PolicyArguments
 from .terms.terms import DERIVED
 from .views.calling import call_view, is_async
 from .views.naming import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
@@ -62,7 +63,7 @@ class _Protection:
 
     def __init__(self, policies: tuple[LockoutPolicy, ...], find_request: Callable[..., Requestlike] | None) -> None:
         self.policies, self.find_request = policies, find_request
-        self.derives = any([policy.scope == DERIVED for policy in policies])
+        self.derives = any(policy.scope == DERIVED for policy in policies)
         self.scoped: dict[str, tuple[LockoutPolicy, ...]] = {}
 
     def decorate(self, view: Any) -> Any:
@@ -71,9 +72,8 @@ class _Protection:
             return view
         if isinstance(view, type):
             return self.decorate_class(view)
-        if type(view) is _Protected and self.find_request is view._self_protection.find_request is None:
-            inner = view._self_protection.policies  # one door: their records are read and written together
-            return _Protection(self.policies + inner, None).decorate(view.__wrapped__)
+        if both := self.stacked_on(view):
+            return both.protect(view, both.under(scope_of(view) or ""))
         if self.find_request is None and not takes_request(view):
             raise TypeError(f"lockout_protect: {view!r} is no view: it takes no request.")
         scope = scope_of(view)
@@ -90,6 +90,9 @@ class _Protection:
         inherited = getattr(cls, "dispatch", None)
         if inherited is None:
             raise TypeError(f"lockout_protect: {cls!r} is no view: it has no dispatch().")
+        if both := self.stacked_on(own := vars(cls).get("dispatch")):
+            setattr(cls, "dispatch", own.__wrapped__)  # type: ignore[union-attr]  # noqa: B010
+            return both.decorate_class(cls)
 
         @wraps(inherited)
         def dispatch(self: Any, request: HttpRequest, /, *args: Any, **kwargs: Any) -> Any:
@@ -100,12 +103,19 @@ class _Protection:
             setattr(cls, name, value)
         return cls
 
-    def protect(self, view: Any, policies: tuple[LockoutPolicy, ...]) -> Any:
-        known_async = is_async(view)
+    def stacked_on(self, view: Any) -> "_Protection | None":
+        """Both in one, if `view` is decorated already: one door, whose records are read and written together."""
+        inner = view._self_protection if type(view) is _Protected else None
+        if inner is None or not (self.find_request is inner.find_request is None):
+            return None
+        return _Protection(self.policies + inner.policies, None)
 
-        is_function = isfunction(view)
+    def protect(self, view: Any, policies: tuple[LockoutPolicy, ...]) -> Any:
+        known_async, is_function = is_async(view), isfunction(view)
 
         def guard(view: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            while type(view) in (_Protected, _ProtectedMethod):  # its policies are among these
+                view = view.__wrapped__
             owner = instance
             if owner is None and not is_function:
                 owner = getattr(unwrapped(view), "__self__", None)

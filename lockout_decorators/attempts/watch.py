@@ -99,13 +99,14 @@ def uncounted(policies: Sequence[Terms], request: Any) -> Sequence[Terms]:
     if len(policies) == 1 and not _open.get():
         return policies
     blocks = [block for block in home(request).get(BLOCKS, ()) if block.open and block in _open.get()]
-    counted = {enforce: _frames([one for block in blocks for one in block.policies if one.enforce or not enforce]) for enforce in (True, False)}
-    left: list[Terms] = []
-    for terms in sorted(policies, key=lambda terms: not terms.enforce):
-        if not terms.frames <= counted[terms.enforce]:
-            left.append(terms)
-            counted = {enforce: frames | terms.frames for enforce, frames in counted.items()}
-    return [terms for terms in policies if terms in left]
+    known = [terms for block in blocks for terms in block.policies]
+    loose, strict = _frames(known), _frames([terms for terms in known if terms.enforce])
+    left: dict[int, Terms] = {}
+    for place, terms in sorted(enumerate(policies), key=lambda pair: not pair[1].enforce):
+        if not terms.frames <= (strict if terms.enforce else loose):
+            left[place] = terms
+            loose, strict = loose | terms.frames, strict | (terms.frames if terms.enforce else set())
+    return [left[place] for place in sorted(left)]
 
 
 def _frames(policies: Iterable[Terms]) -> frozenset[str]:
