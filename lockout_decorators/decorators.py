@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from inspect import isfunction
+from inspect import isasyncgenfunction, isfunction, isgeneratorfunction
 from typing import Any, TypeVar, Unpack
 
 import wrapt
@@ -72,6 +72,8 @@ class _Protection:
             return view
         if isinstance(view, type):
             return self.decorate_class(view)
+        if isgeneratorfunction(view) or isasyncgenfunction(view):
+            raise TypeError(f"lockout_protect: {view!r} is a generator function: it runs when nobody watches any more.")
         if both := self.stacked_on(view):
             return both.protect(view, both.under(scope_of(view) or ""))
         if self.find_request is None and not takes_request(view):

@@ -1,29 +1,23 @@
 """The context manager that everything rests on: it opens, decides and settles. Sync and async doors side by side."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from django.http import HttpRequest
-
 from ..clients.asgi import Requestlike, request_from
-from ..clients.identities import Comparison, account_in, is_blank
 from ..conf import conf
 from ..exceptions import LockedOut
-from ..records.record import UNTAGGED
 from ..terms.terms import Terms
 from . import watch
-from .claiming import Claiming
-from .counters import further
 from .guess import Guess, Party
-from .guesses import Guesses
+from .verdicts import response_to
 from .waiting import aclaim, hop, run
-from .watch import Call
+from .watched import Watched
 
 
-class Block:
+class Block(Watched):
     """Watches the guesses made inside it; made by `LockoutPolicy.observe()` and `LockoutPolicy.attempt()`.
 
     For `with` and `async with`. Raises LockedOut on entering if the client is known to be locked then, and on leaving
@@ -31,25 +25,22 @@ class Block:
 
     Attributes:
         policies: Those that it counts under; what an open block of the request counts already is left to that.
-        response: What the view answered, for policies with `failure`.
-        guessed: Whether anything was verified; then the response is no verdict.
+        watched: Whether it was open, and may be resumed.
+        response: What the view answered or raised, for policies with `failure`; None: no verdict.
+        failed: Whether a failure was counted; then the response is none.
     """
 
-    open: bool = False
-    guessed: bool = False
+    watched: bool = False
+    failed: bool = False
     response: Any = None
     _early: bool = False
-    _held: Guess | None = None
-    _comparison: Comparison | None = None  # made by the first call
 
     def __init__(
         self, policies: Sequence[Terms], request: Requestlike, username: Any = None, eager: bool = False
     ) -> None:
-        self.policies: Sequence[Terms] = policies
-        self.request: HttpRequest = request_from(request)
+        super().__init__(policies, request_from(request))
         self.username: Any = username
         self.eager: bool = eager
-        self._guesses = Guesses(self.request)
 
     @property
     def refused(self) -> LockedOut | None:
@@ -75,11 +66,6 @@ class Block:
         if self._held and self._held.verdict is None:
             self._held.withdraw()
 
-    def _judge(self, guess: Guess | None, verdict: bool) -> None:
-        """The first verdict on a guess stands."""
-        if guess and guess.verdict is None:
-            guess.verdict = verdict
-
     def __enter__(self) -> Self:
         if self._opens() and (not self._asks_first() or self._begin()):
             if self.eager:
@@ -88,7 +74,7 @@ class Block:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._leaves():
+        if self._leaves(error):
             self._settle()
 
     async def __aenter__(self) -> Self:
@@ -101,8 +87,30 @@ class Block:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        if self._leaves():
+        if self._leaves(error):
             await asyncio.shield(hop(self._settle))  # a client that hangs up just now has guessed all the same
+
+    @contextmanager
+    def resumed(self) -> Iterator[None]:
+        """Watch on, while what the view has left to be made later is made."""
+        self._watch()
+        try:
+            yield
+        except BaseException as error:
+            self.__exit__(None, error, None)
+            raise
+        self.__exit__(None, None, None)
+
+    @asynccontextmanager
+    async def aresumed(self) -> AsyncIterator[None]:
+        """See resumed()."""
+        self._watch()
+        try:
+            yield
+        except BaseException as error:
+            await self.__aexit__(None, error, None)
+            raise
+        await self.__aexit__(None, None, None)
 
     def _opens(self) -> bool:
         """Whether there is something to watch."""
@@ -129,86 +137,35 @@ class Block:
             self._guesses.look(self.policies)
         return bool(self.policies)
 
+    def _new(self) -> Guess:
+        return Guess([self._guesses.party(terms, self.username) for terms in self.policies])
+
     def _watch(self) -> None:
-        self.open = True
+        self.open = self.watched = True
         watch.enter(self, self.request)
 
-    def _leaves(self) -> bool:
+    def _leaves(self, error: BaseException | None) -> bool:
         """Close the block; whether there is anything to settle."""
         if not self.open:
             return False
         self.open = False
         watch.leave(self, self.request)
-        if self._guesses.made or self._guesses.unasked:
-            self.guessed = True
+        if error is not None and self.response is None:
+            self.response = response_to(error)
+        if self._guesses.failing:
+            self.failed = True
             for peer in watch.peers(self, self.request):
-                peer.guessed = True
-        return self.guessed or bool(self._judges())
+                peer.failed = True
+        return self._guesses.unsettled or bool(self._judges())
 
     def _judges(self) -> list[Terms]:
-        """The policies whose verdict is the response."""
-        judging = self.response is not None and not self.guessed
+        """The policies whose verdict is the response. What `authenticate()` said in it excuses nothing."""
+        judging = self.response is not None and not self.failed
         return [terms for terms in self.policies if judging and terms.failure is not None]
 
     def _settle(self) -> None:
         if failed := [Party(terms) for terms in self._judges() if terms.is_failure(self.request, self.response)]:
+            self.failed = True
             self._guesses.unasked.append(failed)
-        for guess in self._guesses.made:
-            self._guesses.settle(guess)
-        for parties in self._guesses.unasked:
-            self._guesses.count(parties)
-
-    def _new(self) -> Guess:
-        return Guess([self._guesses.party(terms, self.username) for terms in self.policies])
-
-    def _claiming(self, find: Callable[[], Guess | None]) -> Claiming:
-        return Claiming(self._guesses, find)
-
-    # What the hook into django.contrib.auth asks of an open block
-
-    def asking(self, call: Call, policies: Sequence[Terms]) -> Claiming:
-        """Before a backend sees credentials: the guess they belong to, with its slots."""
-        return self._claiming(partial(self._find, call, policies))
-
-    def _find(self, call: Call, policies: Sequence[Terms]) -> Guess | None:
-        if is_blank(call.credentials):
-            return None
-        field, parties = self._parties(call, policies)
-        self._guesses.named[call] = parties
-        self._comparison = self._comparison or Comparison()
-        secrets, named = self._comparison.digest(call.credentials, field), (field, call.credentials.get(field or ""))
-        limit = min([terms.calls for terms in policies])
-        belongs = partial(Guess.takes, secrets=secrets, named=named, backend=call.backend, limit=limit)
-        if guess := self._guesses.joined(belongs):
-            guess.name(parties)
-            return guess
-        belongs(guess := Guess(parties))
-        return guess
-
-    def _parties(self, call: Call, policies: Sequence[Terms]) -> tuple[str | None, list[Party]]:
-        """Who is tried, as each policy sees it; and the credential that names the account."""
-        field, parties = None, []
-        for terms in policies:
-            field, value = account_in(call.credentials, terms.username, self.request)
-            parties.append(self._guesses.party(terms, value, further(terms, field, call.credentials)))
-        return field, parties
-
-    def withdraw(self, guess: Guess, call: Call) -> None:
-        """The call is not made after all; if it was the guess's only one, there was no guess. A slot that the view's own
-        code may have used stays taken."""
-        if guess is not self._held and guess.verdict is None and [asked for _, asked in guess.calls] == [{call.backend}]:
-            guess.withdraw()
-            self._guesses.settle(guess)
-
-    def succeed_at(self, guess: Guess, call: Call) -> None:
-        """Settle at once: a slot is for the verification, not for the rest of the view."""
-        if self.open and not guess.settled:
-            guess.verdict = True
-            guess.name(self._guesses.named[call], proven=True)
-            self._guesses.settle(guess)
-
-    def fail_at(self, guess: Guess | None, call: Call, policies: Sequence[Terms]) -> None:
-        """Take note; a failure of no known guess is counted on leaving."""
-        self._judge(guess, False)
-        if guess is None:
-            self._guesses.unasked.append([party._replace(tag=UNTAGGED) for party in self._parties(call, policies)[1]])
+        self.response = None
+        self._guesses.settle_all()

@@ -1,6 +1,7 @@
 """A call on its way to its guess, and that to its slots."""
 
 from collections.abc import Callable
+from functools import partial
 
 from .driver import Claim, Refused
 from .guess import Guess
@@ -22,13 +23,13 @@ class Claiming:
         if guess is None or guess in self._guesses.made:
             return guess
         self._guess = guess
-        came = self._guesses.without_outage(guess, self._claimed)
+        came = self._guesses.without_outage(guess, partial(self._claimed, guess))
         return came if isinstance(came, Wait) else self._admitted(guess, came)
 
-    def _claimed(self) -> Refused | Wait | None:
+    def _claimed(self, guess: Guess) -> Refused | Wait | None:
         if self._claim is None:
-            self._guesses.begin(self._guess)
-            self._claim = Claim(self._guess.books, self._guesses.own)
+            self._guesses.begin(guess)
+            self._claim = Claim(guess.books, self._guesses.own)
         return self._claim.step()
 
     def give_up(self) -> Guess | None:

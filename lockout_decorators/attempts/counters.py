@@ -65,4 +65,5 @@ def further(terms: Terms, field: str | None, credentials: Mapping[str, Any]) -> 
     of several do."""
     if terms.account is not None:
         return [credentials.get(name) for name in terms.account]
-    return () if len(credentials) - (field in credentials) <= 1 else None
+    others = [value for name, value in credentials.items() if name != field and value not in (None, "")]
+    return () if len(others) <= 1 else None

@@ -24,9 +24,10 @@ class Guess:
         verdict: Whether it was right; None while nobody knows.
         unknown: A backend broke down: nobody will ever know, and the slots stay taken.
         settled: Nothing more is written for it.
+        contradicted: A failure was signalled of it; once more is the same one.
     """
 
-    __slots__ = ("books", "calls", "parties", "secrets", "settled", "unknown", "verdict")
+    __slots__ = ("books", "calls", "contradicted", "parties", "secrets", "settled", "unknown", "verdict")
 
     def __init__(self, parties: Sequence[Party]) -> None:
         self.parties: Sequence[Party] = parties
@@ -36,6 +37,7 @@ class Guess:
         self.verdict: bool | None = None
         self.unknown: bool = False
         self.settled: bool = False
+        self.contradicted: bool = False
 
     def takes(self, secrets: bytes, named: Any, backend: str, limit: int) -> bool:
         """Whether a call belongs to this guess: the same secrets, and not more than `limit` calls.

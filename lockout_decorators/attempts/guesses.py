@@ -109,6 +109,21 @@ class Guesses:
         if not guess.verdict:
             self._tell(guess, written)
 
+    @property
+    def failing(self) -> bool:
+        """Whether a failure was counted, or will be."""
+        return bool(self.unasked) or not all([guess.verdict for guess in self.made])
+
+    @property
+    def unsettled(self) -> bool:
+        return bool(self.unasked) or not all([guess.settled for guess in self.made])
+
+    def settle_all(self) -> None:
+        for guess in self.made:
+            self.settle(guess)
+        while self.unasked:
+            self.count(self.unasked.pop(0))
+
     def count(self, parties: Sequence[Party]) -> None:
         """A failure that nobody asked about beforehand: counted whether or not a slot is left."""
         guess = Guess(parties)

@@ -27,7 +27,7 @@ class Watching(Protocol):
 
     policies: Sequence[Terms]
     open: bool
-    guessed: bool
+    failed: bool
 
 
 Asked = Sequence[tuple[Any, Any]]  # blocks, and the guess that a call is in each

@@ -97,7 +97,8 @@ def digest(framed: str, length: int = DIGEST) -> str:
     inner, outer = [half.copy() for half in _halves(settings.SECRET_KEY)]
     inner.update(framed.encode("utf-8", "surrogatepass"))
     outer.update(inner.digest())
-    return outer.hexdigest()[:length]
+    digested: str = outer.hexdigest()
+    return digested[:length]
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from ..attempts.block import Block
 from ..clients.asgi import request_from
 from ..exceptions import LockedOut
 from ..terms.terms import Terms
+from .deferred import is_deferred, watch_on
 from .naming import verifies
 
 
@@ -44,10 +46,16 @@ class Visit(NamedTuple):
                 made = drf.answer(view, request, locked_out)
         return how(request, locked_out) if made is None else marked(made, locked_out)
 
-    def is_refusal(self) -> bool:
-        """Whether DRF has made the response of a refusal inside the view."""
-        refused = self.block.refused is not None and self.is_view and not verifies(self.view, self.owner)
-        return refused and getattr(self.block.response, "exception", False)
+    def finish(self, how: Any, response: Any) -> Any:
+        """What the view answered: DRF may have made it of a refusal inside, and the rest of it may be made later."""
+        block = self.block
+        if not self.is_view:
+            return response
+        if block.refused is not None and getattr(response, "exception", False) and not verifies(self.view, self.owner):
+            return self.refuse(how, block.refused, response)
+        if block.watched and is_deferred(response):
+            watch_on(block, response, partial(self.refuse, answer))
+        return response
 
     def find_view(self) -> Any:
         captured = {name: value for name, value in self.kwargs.items() if name != "request"}
@@ -77,23 +85,39 @@ def _run(visit: Visit) -> Any:
     block = visit.block
     try:
         with block:
-            block.response = visit.view(*visit.args, **visit.kwargs)
-            _expect_response(block.response)
+            response = visit.view(*visit.args, **visit.kwargs)
+            _expect_response(response)
+            block.response = response
     except LockedOut as locked_out:
         return visit.refuse(answer, locked_out)
-    return visit.refuse(answer, block.refused, block.response) if visit.is_refusal() else block.response
+    except ExceptionGroup as group:
+        return visit.refuse(answer, _locked_out_in(group))
+    return visit.finish(answer, response)
 
 
 async def _arun(visit: Visit) -> Any:
     block = visit.block
     try:
         async with block:
-            block.response = await visit.view(*visit.args, **visit.kwargs)
+            response = block.response = await visit.view(*visit.args, **visit.kwargs)
     except LockedOut as locked_out:
         made = visit.refuse(aanswer, locked_out)
+    except ExceptionGroup as group:
+        made = visit.refuse(aanswer, _locked_out_in(group))
     else:
-        made = visit.refuse(aanswer, block.refused, block.response) if visit.is_refusal() else block.response
+        made = visit.finish(aanswer, response)
     return await made if isawaitable(made) else made
+
+
+def _locked_out_in(group: ExceptionGroup[Exception]) -> LockedOut:
+    """The refusal among what tasks have raised together; without one, they go on their way."""
+    found = group.subgroup(LockedOut)
+    while found is not None:
+        first = found.exceptions[0]
+        if isinstance(first, LockedOut):
+            return first
+        found = first
+    raise group
 
 
 def _expect_response(response: Any) -> None:

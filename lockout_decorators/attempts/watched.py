@@ -1,0 +1,96 @@
+"""What the hook into django.contrib.auth asks of an open block: whose guess a call is, and what came of it."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from django.http import HttpRequest
+
+from ..clients.credentials import Comparison, account_in, is_blank, presents
+from ..records.record import UNTAGGED
+from ..terms.terms import Terms
+from .claiming import Claiming
+from .counters import further
+from .guess import Guess, Party
+from .guesses import Guesses
+from .watch import Call
+
+
+class Watched:
+    """The calls of one block.
+
+    Attributes:
+        policies: Those that it counts under.
+        open: Whether it watches.
+    """
+
+    open: bool = False
+    _held: Guess | None = None  # the one that `attempt()` has made
+    _comparison: Comparison | None = None  # made by the first call
+
+    def __init__(self, policies: Sequence[Terms], request: HttpRequest) -> None:
+        self.policies: Sequence[Terms] = policies
+        self.request: HttpRequest = request
+        self._guesses = Guesses(request)
+
+    def asking(self, call: Call, policies: Sequence[Terms]) -> Claiming:
+        """Before a backend sees credentials: the guess they belong to, with its slots."""
+        return self._claiming(partial(self._find, call, policies))
+
+    def withdraw(self, guess: Guess, call: Call) -> None:
+        """The call is not made after all; if it was the guess's only one, there was no guess. A slot that the view's own
+        code may have used stays taken."""
+        if guess is not self._held and guess.verdict is None and [asked for _, asked in guess.calls] == [{call.backend}]:
+            guess.withdraw()
+            self._guesses.settle(guess)
+
+    def succeed_at(self, guess: Guess, call: Call) -> None:
+        """Settle at once: a slot is for the verification, not for the rest of the view."""
+        if self.open and not guess.settled:
+            guess.verdict = True
+            guess.name(self._guesses.named[call], proven=True)
+            self._guesses.settle(guess)
+
+    def fail_at(self, guess: Guess | None, call: Call, policies: Sequence[Terms]) -> None:
+        """Take note. A failure of no known guess is counted on leaving, without a tag; so is one that is told of a guess
+        that was right, as a wrong second factor in the same form."""
+        self._judge(guess, False)
+        if guess is None or (guess.verdict and not guess.contradicted):
+            self._guesses.unasked.append([party._replace(tag=UNTAGGED) for party in self._parties(call, policies)[1]])
+        if guess is not None:
+            guess.contradicted = True
+
+    def _claiming(self, find: Callable[[], Guess | None]) -> Claiming:
+        return Claiming(self._guesses, find)
+
+    def _judge(self, guess: Guess | None, verdict: bool) -> None:
+        """The first verdict on a guess stands."""
+        if guess and guess.verdict is None:
+            guess.verdict = verdict
+
+    def _find(self, call: Call, policies: Sequence[Terms]) -> Guess | None:
+        if is_blank(call.credentials) and not self._presented(policies):
+            return None
+        field, parties = self._parties(call, policies)
+        self._guesses.named[call] = parties
+        self._comparison = self._comparison or Comparison()
+        secrets, named = self._comparison.digest(call.credentials, field), (field, call.credentials.get(field or ""))
+        limit = min([terms.calls for terms in policies])
+        belongs = partial(Guess.takes, secrets=secrets, named=named, backend=call.backend, limit=limit)
+        if guess := self._guesses.joined(belongs):
+            guess.name(parties)
+            return guess
+        belongs(guess := Guess(parties))
+        return guess
+
+    def _presented(self, policies: Sequence[Terms]) -> bool:
+        """Whether a call without values has a secret all the same: a backend may read it from the request."""
+        return any([(terms.credentials or presents)(self.request) for terms in policies])
+
+    def _parties(self, call: Call, policies: Sequence[Terms]) -> tuple[str | None, list[Party]]:
+        """Who is tried, as each policy sees it; and the credential that names the account."""
+        field, parties = None, []
+        for terms in policies:
+            field, value = account_in(call.credentials, terms.username, self.request)
+            parties.append(self._guesses.party(terms, value, further(terms, field, call.credentials)))
+        return field, parties

@@ -1,0 +1,103 @@
+"""What a guess presents: the credential that names the account, the secrets beside it, and what the request itself has."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
+
+from .identities import fold
+
+UsernameFunction = Callable[[HttpRequest, Mapping[str, Any]], Any]
+
+# By their words; each of these presents something, in a header or a query field that has all of them.
+PRESENTING = (
+    {"authorization"},
+    {"apikey"},
+    {"api", "key"},
+    {"token"},
+    {"secret"},
+    {"signature"},
+    {"assertion"},
+    {"client", "cert"},
+    {"client", "certificate"},
+    {"ssl", "cert"},
+)
+FORGERY = {"csrf", "xsrf"}  # a token against forgery is no credential
+WORD = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
+_KEY = os.urandom(16)  # of this process
+
+
+@sensitive_variables()
+def account_in(
+    credentials: Mapping[str, Any], username: str | UsernameFunction | None, request: HttpRequest
+) -> tuple[str | None, Any]:
+    """The name of the credential that names the account, and the exact value that does; None where nothing does.
+
+    Of the usual names the first one whose value is not blank.
+    """
+    usual = (_user_model(settings.AUTH_USER_MODEL).USERNAME_FIELD, "username", "email")
+    given = [name for name in ((username,) if isinstance(username, str) else usual) if name in credentials]
+    field = next((name for name in given if fold(credentials[name]) is not None), given[0] if given else None)
+    if callable(username):
+        return field, username(request, credentials)
+    return field, None if field is None else credentials[field]
+
+
+@lru_cache(maxsize=4)
+def _user_model(name: str) -> Any:
+    return get_user_model()
+
+
+@sensitive_variables()
+def is_blank(credentials: Mapping[str, Any]) -> bool:
+    """Whether there is nothing to verify."""
+    return all([value is None or (isinstance(value, str | bytes) and not value) for value in credentials.values()])
+
+
+def presents(request: HttpRequest) -> bool:
+    """Whether a request itself has a secret that a backend may read from it: an API key, the code of a single sign-on, a
+    client certificate. A cookie is none."""
+    meta = request.META
+    if any([_presenting(name) and meta[name] for name in meta if name.startswith(("HTTP_", "SSL_"))]):
+        return True
+    query = request.GET
+    return bool(query.get("code") and query.get("state")) or any(_presenting(name) and query[name] for name in query)
+
+
+@lru_cache(maxsize=1024)
+def _presenting(name: str) -> bool:
+    words = {word.lower() for word in WORD.findall(name)}
+    return "cookie" not in words and not words & FORGERY and any(known <= words for known in PRESENTING)
+
+
+class Comparison:
+    """Tells whether two calls present the same values, without keeping plain secrets: by a digest under a random key.
+
+    Strings, bytes and numbers are compared by value, any other object by identity (and kept alive for that).
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[int, object] = {}
+
+    @sensitive_variables()
+    def digest(self, credentials: Mapping[str, Any], without: str | None = None) -> bytes:
+        spelled = "".join(
+            [f"{name!a}: {self._spell(credentials[name])}, " for name in sorted(credentials) if name != without]
+        )
+        return sha256(_KEY + spelled.encode()).digest()
+
+    def _spell(self, value: Any) -> str:
+        if isinstance(value, str):
+            return ascii(str.__str__(value))  # a subclass may hide itself in its repr
+        if isinstance(value, int):
+            return hex(value)  # of any length, unlike decimal digits
+        if value is None or isinstance(value, bytes | float):
+            return ascii(value)
+        return f"{type(value).__name__} {id(self._objects.setdefault(id(value), value))}"
