@@ -11,7 +11,8 @@ from django.test import AsyncRequestFactory, RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockout_decorators import clients, lockout_protect
+from lockout_decorators import lockout_protect
+from lockout_decorators.clients import addresses
 from lockout_decorators.clients.addresses import HOPS, client_address, parse
 from tests.doors import FORM, RIGHT, check
 
@@ -22,9 +23,9 @@ MAX = 3
 @pytest.fixture(autouse=True)
 def unwarned():
     """The warning that is given once per process is due again."""
-    clients._warn_of_untrusted_peer.cache_clear()
+    addresses._warn_of_untrusted_peer.cache_clear()
     yield
-    clients._warn_of_untrusted_peer.cache_clear()
+    addresses._warn_of_untrusted_peer.cache_clear()
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_several_headers_are_one_list(behind_proxies):
 def test_long_list_is_not_walked_to_its_end(hop, behind_proxies, monkeypatch):
     """However long the header, a bounded number of its hops is looked at."""
     parsed = []
-    monkeypatch.setattr(clients, "parse", lambda text: parsed.append(text) or parse(text))
+    monkeypatch.setattr(addresses, "parse", lambda text: parsed.append(text) or parse(text))
     found(PROXY, ",".join(["198.51.100.1", *(10_000 // (len(hop) + 1) * [hop])]))
     assert len(parsed) <= HOPS + 1
 
@@ -152,7 +153,7 @@ def test_a_thousand_addresses_are_remembered():
     """An address is parsed once, and whoever sends ever new ones fills no memory."""
     for number in range(2000):
         parse(f"10.1.{number // 250}.{number % 250}")
-    assert clients._parse.cache_info().currsize == 1024
+    assert addresses._parse.cache_info().currsize == 1024
 
 
 def test_long_hop_is_no_address(behind_proxies):
@@ -174,7 +175,45 @@ def test_every_spelling_is_one_address(address):
     bare, exploded = str(address), address.exploded
     for text in (bare, bare.upper(), exploded, f" {bare} ", f'"{bare}"', f"[{bare}]", f"[{bare}]:80", f"{bare}%zone"):
         assert parse(bare) == parse(text)
-    assert parse(bare) == (getattr(address, "ipv4_mapped", None) or address)
+    assert address.version == 6 or parse(bare) == address
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "::ffff:192.0.2.9",
+        "::ffff:0:192.0.2.9",
+        "64:ff9b::192.0.2.9",
+        "2002:c000:0209::1",
+        "2002:c000:209:ffff::",
+        "2001:0:53aa:64c:0:fbfe:3fff:fdf6",
+        "[::FFFF:C000:0209]:443",
+    ],
+)
+def test_an_ipv4_address_inside_of_an_ipv6_one(spelled):
+    """Mapped, translated (SIIT, NAT64), 6to4 and Teredo: one client."""
+    assert ip_address("192.0.2.9") == parse(spelled)
+
+
+@pytest.mark.parametrize("plain", ["2001:db8::1", "64:ff9b:1::192.0.2.9", "::1", "2003::c000:209"])
+def test_other_ipv6_addresses_are_themselves(plain):
+    assert ip_address(plain) == parse(plain)
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [("192.0.2.9, unix:", "192.0.2.9"), ("192.0.2.9, unix:, 10.0.0.1,unix:", "192.0.2.9"), ("192.0.2.9, unix:x", None)],
+)
+def test_a_socket_is_a_hop(settings, forwarded, client):
+    """Proxies write `unix:` for a peer on a socket; where sockets are trusted it is passed."""
+    settings.LOCKOUT_TRUSTED_PROXIES = ["unix", "10.0.0.0/8"]
+    if client:
+        assert client == found("", forwarded)
+    else:
+        with pytest.raises(ImproperlyConfigured):
+            found("", forwarded)
+    settings.LOCKOUT_TRUSTED_PROXIES = ["10.0.0.0/8"]
+    assert "10.0.0.1" == found("10.0.0.1", "192.0.2.9, unix:")
 
 
 # Who is not believed
@@ -378,7 +417,7 @@ def test_callable_may_return_an_address_object(settings):
 
 
 @pytest.mark.parametrize(
-    "junk", ["unknown", "192.0.2.9, 192.0.2.8", "evil\r\nline", "x" * 10_000, 5, b"192.0.2.9", ["192.0.2.9"]]
+    "junk", ["unknown", "192.0.2.9, 192.0.2.8", "evil\r\nline", "x" * 10_000]
 )
 def test_callable_that_returns_junk_is_reported(junk, guess, settings, caplog, verified):
     """A warning, on one line and cut; the address of the peer is counted."""
@@ -391,3 +430,19 @@ def test_callable_that_returns_junk_is_reported(junk, guess, settings, caplog, v
         assert guess() == 401
     assert guess(RIGHT) == 429
     assert len(verified) == MAX
+
+
+async def later(request):
+    return "192.0.2.9"  # pragma: no cover
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [lambda request: ("192.0.2.9", True), lambda request: 5, lambda request: b"192.0.2.9", later, lambda request: 1 / 0],
+    ids=["pair", "number", "bytes", "coroutine", "exception"],
+)
+def test_a_callable_that_is_wrong_is_one_clear_error(broken, settings):
+    """A pair as from ipware, a coroutine, an exception: never everybody as one client."""
+    settings.LOCKOUT_CLIENT_IP = broken
+    with pytest.raises(ImproperlyConfigured, match="LOCKOUT_CLIENT_IP"):
+        found()

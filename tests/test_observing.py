@@ -3,13 +3,14 @@
 import asyncio
 import contextvars
 import inspect
+import pickle
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial
 
 import pytest
@@ -23,11 +24,11 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy
-from lockout_decorators.authentication import BLOCKS, ObservedBackend, _asked, _open
-from lockout_decorators.counting import Attempt, Attempts
-from lockout_decorators.clients.keys import NOBODY
+from lockout_decorators.attempts.guess import Guess
+from lockout_decorators.attempts.guesses import Guesses
+from lockout_decorators.attempts.hook import ObservedBackend
+from lockout_decorators.attempts.watch import BLOCKS, asked_last, here
 from lockout_decorators.signals import lockout_reset
-from lockout_decorators.store import run
 from tests.backends import CountingBackend
 from tests.sizes import IN_FULL
 
@@ -144,14 +145,16 @@ for password in ("a", "b", "right"):
 
 
 def test_outside_of_a_block_everything_is_as_without_the_package(request_, verified):
-    """No block, no observed backend, no count."""
-    assert type(auth.load_backend(COUNTING)) is CountingBackend
+    """No block, no count; and what is handed out is copied and pickled as the backend that it stands for."""
+    found = auth.load_backend(COUNTING)
+    for other in (copy(found), deepcopy(found), pickle.loads(pickle.dumps(found))):
+        assert type(other) is CountingBackend
     assert [authenticate(request_, username="bob", password="wrong") for _ in range(9)] == [None] * 9
     assert len(verified) == 9
 
 
 def test_an_observed_backend_is_the_backend(policy, request_):
-    """Inside a block a backend keeps its class, its attributes and the signature of `authenticate`."""
+    """A backend keeps its class, its attributes and the signature of `authenticate`."""
     with policy.observe(request_):
         (found,) = auth.get_backends()
         assert isinstance(found, CountingBackend)
@@ -164,7 +167,7 @@ def test_an_observed_backend_is_the_backend(policy, request_):
 
 def test_a_signature_is_found_out_once():
     """It takes as long as all else that Django does with a backend; a request makes each backend anew."""
-    first, second = (inspect.signature(ObservedBackend(CountingBackend(), ()).authenticate) for _ in range(2))
+    first, second = (inspect.signature(ObservedBackend(CountingBackend()).authenticate) for _ in range(2))
     assert first is second
 
 
@@ -174,8 +177,8 @@ def test_closed_blocks_are_forgotten(policy, request_):
     with policy.observe(request_) as outer:
         with inner.observe(request_):
             authenticate(request_, username="bob", password="wrong")
-        assert [outer] == [block for block, _ in _asked.get()] == [*_open.get()]
-    assert () == _asked.get() == _open.get()
+        assert [outer] == [block for block, _ in asked_last.get()] == [*here()]
+    assert [] == [*asked_last.get(), *here()]
 
 
 def test_django_is_known_by_its_name_however_it_is_spelled(policy, request_):
@@ -235,14 +238,19 @@ def test_permission_denied_is_a_failure(policy, request_, settings, verified):
     assert failures(policy, request_) == 1
 
 
-def test_an_exception_out_of_a_backend_is_a_failure(policy, request_, settings, verified):
-    """It comes out as it is, and the guess counts; so does the one whose exception the view swallows."""
+def test_an_exception_out_of_a_backend_is_no_verdict(policy, request_, settings, verified):
+    """It comes out as it is. The slot stays taken, so that nobody guesses for free; but a directory that is down locks
+    nobody out."""
     settings.AUTHENTICATION_BACKENDS = [backend(BrokenBackend)]
-    with pytest.raises(ConnectionError):
-        guess(policy, request_, "right")
     with policy.observe(request_), pytest.raises(ConnectionError):
         authenticate(request_, username="bob", password="right")
-    assert failures(policy, request_) == 2
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            guess(policy, request_, "right")
+    with pytest.raises(LockedOut) as caught:
+        guess(policy, request_, "right")
+    status = caught.value.status
+    assert (3, 0, False, 1) == (len(verified), status.failures, status.locked, status.retry_after)
 
 
 def test_an_exception_after_the_failure_takes_nothing_back(policy, request_):
@@ -326,7 +334,7 @@ def test_the_same_call_again_is_a_further_call(request_, verified):
 
 def test_whose_call_it_is():
     """Backends that are asked one after the other are one call; the same backend or another account begins the next."""
-    bob, eve, guess = "bob", "eve", Attempt(None, "", NOBODY, set())
+    bob, eve, guess = "bob", "eve", Guess([])
     asked = [(bob, "A"), (bob, "B"), (bob, "C"), (eve, "A"), (eve, "A"), (bob, "D"), (eve, "B"), (eve, "B")]
     taken = [guess.takes(b"secrets", ("username", name), backend, 2) for name, backend in asked]
     assert taken == [True, True, True, True, False, False, True, False]
@@ -375,12 +383,14 @@ def test_a_failure_signalled_twice_is_counted_once(policy, request_):
     assert failures(policy, request_) == 1
 
 
-def test_a_failure_signalled_after_a_success_is_not_counted(policy, request_):
-    """Neither does a later signal turn a good guess into a bad one."""
-    with policy.observe(request_):
-        authenticate(request_, username="bob", password="right")
-        user_login_failed.send("elsewhere", credentials={"username": "bob"}, request=request_)
-    assert failures(policy, request_) == 0
+def test_a_failure_signalled_after_a_success_is_one_of_its_own(policy, request_):
+    """As a wrong second factor in the same form: it is counted once, and that right password does not forgive it."""
+    for failed in (1, 2):
+        with policy.observe(request_):
+            authenticate(request_, username="bob", password="right")
+            for _ in range(2):
+                user_login_failed.send("elsewhere", credentials={"username": "bob"}, request=request_)
+        assert failures(policy, request_) == failed
 
 
 def test_a_failure_from_a_thread_without_the_context_is_counted_afterwards(policy, request_, verified):
@@ -448,6 +458,26 @@ def test_work_that_outlives_the_request_is_not_counted(policy, request_, verifie
     assert left.result().username == "bob"
     assert len(verified) == 2
     assert failures(policy, request_) == 0
+
+
+async def test_a_task_is_watched_by_its_own_block(policy, request_):
+    """A neighbour of the same request that leaves meanwhile settles nothing of it."""
+    CountingBackend.delay = 0.1
+
+    async def resolve():
+        async with policy.observe(request_):
+            opened.set()
+            await neighbour.wait()
+            return await aauthenticate(request_, username="bob", password="right")
+
+    opened, neighbour = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(resolve())
+    await opened.wait()
+    async with policy.observe(request_):
+        neighbour.set()
+        await asyncio.sleep(0.05)
+    assert (await task).username == "bob"
+    assert 0 == (await policy.astatus(request_)).failures
 
 
 async def test_parallel_tasks_of_one_request_are_watched_each(policy, request_, verified):
@@ -519,26 +549,19 @@ def test_threads_of_one_block_share_the_calls_of_a_guess(request_, verified, bus
     assert policy.max <= len(verified) <= policy.max * policy.calls
 
 
-def test_attempt_is_complete_before_other_threads_see_it(policy, request_):
-    """Or one of them might take it for its own guess."""
-    attempts, seen = Attempts(policy, request_), []
-    made = run(attempts.claim(NOBODY, lambda attempt: seen.append(attempt in attempts.made)))
-    assert ([False], [made]) == (seen, attempts.made)
-
-
-def test_one_thread_at_a_time_asks_whose_an_attempt_is(policy, request_):
+def test_one_thread_at_a_time_asks_whose_a_guess_is(request_):
     """Or several might take its last call."""
-    attempts, inside, seen = Attempts(policy, request_), set(), []
-    run(attempts.claim(NOBODY))
+    guesses, inside, seen = Guesses(request_), set(), []
+    guesses.made.append(Guess([]))
 
-    def take(attempt):
+    def take(guess):
         inside.add(threading.get_ident())
         time.sleep(0.01)
         seen.append(len(inside))
         inside.discard(threading.get_ident())
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: attempts.joined(take), range(4)))
+        list(pool.map(lambda _: guesses.joined(take), range(4)))
     assert [1] * 4 == seen
 
 
@@ -650,16 +673,18 @@ def test_a_refused_second_call_takes_no_earlier_one_back(request_, verified):
 
 
 def test_a_refused_second_call_takes_no_unknown_verdict_back(request_, verified, settings):
-    """Nor one whose backend broke down over it."""
+    """Nor one whose backend broke down over it: its slot stays taken."""
     settings.AUTHENTICATION_BACKENDS = [backend(BrokenBackend)]
     strict = LockoutPolicy(scope="strict", key="ip", max=1, calls=1, patience=0)
-    loose = LockoutPolicy(scope="loose", key="ip", max=5, calls=2, patience=0)
+    loose = LockoutPolicy(scope="loose", key="ip", max=1, calls=2, patience=0)
     with loose.observe(request_), strict.observe(request_):
         with pytest.raises(ConnectionError):
             authenticate(request_, username="bob", password="wrong")
         with pytest.raises(LockedOut):
             authenticate(request_, username="bob", password="wrong")
-    assert (1, 1) == (len(verified), failures(loose, request_))
+    assert 1 == len(verified)
+    with pytest.raises(LockedOut):
+        guess(loose, request_, "right")
 
 
 class TestAsync:
@@ -834,14 +859,14 @@ class TestAttempt:
             authenticate(request_, username="bob", password="wronger")
         assert failures(policy, request_) == 2
 
-    def test_another_policy_that_refuses_costs_nothing(self, policy, request_):
-        """The guess was never made."""
+    def test_another_policy_that_refuses_gives_no_slot_back(self, policy, request_):
+        """The view's own code may have used it before."""
         strict = LockoutPolicy(scope="strict", key="ip", max=1, patience=0)
         with strict.attempt(request_):
             pass
         with pytest.raises(LockedOut), policy.attempt(request_):
             strict.attempt(request_).__enter__()
-        assert failures(policy, request_) == 0
+        assert failures(policy, request_) == 1
 
     def test_words_outside_of_an_attempt_do_nothing(self, policy, request_):
         """An observing block holds no slot to speak about."""

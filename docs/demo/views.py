@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from rest_framework.authtoken.views import ObtainAuthToken
 
-from lockout_decorators import LockoutPolicy, lockout_protect
+from lockout_decorators import LockoutPolicy, lockout_protect, policies_of
 
 CODE = "271828"  # a real project makes a fresh one for each sign-in, and sends it
 
@@ -83,16 +83,16 @@ class Door(NamedTuple):
 
 
 DOORS = [
-    Door("Form login", "/login/", login.lockout_policy, "address and browser"),
+    Door("Form login", "/login/", policies_of(login)[0], "address and browser"),
     Door("One-time code", "/code/", code_policy, "signed-in user"),
-    Door("Admin", "/admin/", admin.site.login.lockout_policy, "user name"),
+    Door("Admin", "/admin/", policies_of(admin.site.login)[0], "user name"),
     Door(
-        "Token endpoint", "/token/", Token.lockout_policy, "address and user name", "-d 'username=ann&password=guess'"
+        "Token endpoint", "/token/", policies_of(Token)[0], "address and user name", "-d 'username=ann&password=guess'"
     ),
     Door(
         "JSON login",
         "/json/",
-        json_login.lockout_policy,
+        policies_of(json_login)[0],
         "address",
         """-d '{"username": "ann", "password": "guess"}'""",
     ),

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template import Context, Engine, Template, TemplateDoesNotExist
 from django.template.loader import render_to_string
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 
 from ..exceptions import LockedOut
 
@@ -22,8 +22,8 @@ LONGEST = 1024  # characters of Accept that are looked at
 def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> Any:
     """The response to a refused guess: what `response` (a template name or a callable) makes, or a negotiated one."""
     if response is None:
-        made = _negotiated(request, locked_out)
-    elif iscoroutinefunction(response):
+        return _negotiated(request, locked_out)
+    if iscoroutinefunction(response):
         made = async_to_sync(response)(request, locked_out)
     elif callable(response):
         made = response(request, locked_out)
@@ -42,12 +42,15 @@ async def aanswer(request: HttpRequest, locked_out: LockedOut, response: Any = N
 def marked(response: Any, locked_out: LockedOut) -> Any:
     """Headers that every such answer has: when to come back, and that nobody may store it. What is made for a callable
     that is no view may be anything, and stays as it is."""
-    if not isinstance(response, HttpResponseBase):
-        return response
-    if locked_out.status.retry_after is not None:
-        response.headers.setdefault("Retry-After", str(locked_out.status.retry_after))
-    response.headers.setdefault("Cache-Control", "no-store")
+    if isinstance(response, HttpResponseBase):
+        for name, value in _headers(locked_out).items():
+            response.headers.setdefault(name, value)
     return response
+
+
+def _headers(locked_out: LockedOut) -> dict[str, str]:
+    seconds = locked_out.status.retry_after
+    return {"Cache-Control": "no-store"} | ({} if seconds is None else {"Retry-After": str(seconds)})
 
 
 def _negotiated(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
@@ -55,11 +58,12 @@ def _negotiated(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
     if kind.startswith(HTML):
         made = _page(request, locked_out)
     elif kind == JSON:
-        problem = {"type": "about:blank", "title": _title(locked_out), "status": status, "detail": _advice(locked_out)}
-        made = json.dumps(problem)
+        title, advice = _words(locked_out)
+        made = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": advice})
     else:
-        made = f"{_title(locked_out)} {_advice(locked_out)}\n"
-    return HttpResponse(made, status=status, headers={"Content-Type": kind, "Vary": "Accept"})
+        made = "{} {}\n".format(*_words(locked_out))
+    headers = {"Content-Type": kind, "Vary": "Accept", **_headers(locked_out)}
+    return HttpResponse(made, status=status, headers=headers)
 
 
 def _kind(request: HttpRequest) -> str:
@@ -101,15 +105,21 @@ def _render(template: str, request: HttpRequest, locked_out: LockedOut) -> str:
 
 
 def _context(locked_out: LockedOut) -> dict[str, Any]:
-    return {"status": locked_out.status, "title": _title(locked_out), "advice": _advice(locked_out)}
+    title, advice = _words(locked_out)
+    return {"status": locked_out.status, "title": title, "advice": advice}
 
 
-def _title(locked_out: LockedOut) -> str:
-    return gettext(locked_out.message)
+def _words(locked_out: LockedOut) -> tuple[str, str]:
+    return _translated(get_language(), locked_out.message, locked_out.status.retry_after)
 
 
-def _advice(locked_out: LockedOut) -> str:
-    seconds = locked_out.status.retry_after
+@lru_cache(maxsize=1024)  # under an attack the same few are asked for again and again
+def _translated(language: str | None, message: str, seconds: int | None) -> tuple[str, str]:
+    """Title and advice."""
+    return gettext(message), _advice(seconds)
+
+
+def _advice(seconds: int | None) -> str:
     if seconds is None:
         return gettext("Ask the site's administrators for help.")
     if seconds < 120:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..clients.asgi import Requestlike, request_from
+from ..clients.credentials import account_in
 from ..clients.identities import fold
 from ..exceptions import LockoutStatus
 from ..records import moves
@@ -12,12 +13,15 @@ from .counters import Client
 from .driver import Move, refusal_of, settle
 from .reports import Report, refused_status, status_of
 from .seats import Book, Seat, books_of
+from .watch import watching
 
 
 def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
-    """Of the counter that refuses longest, else of the key's. Raises StoreError, and ValueError."""
-    (book,) = _books(terms, request, username)
-    book.read()
+    """Of the counter that refuses longest, else of the key's; the failures at hand included. Raises as read() does."""
+    client, username = _client(terms, request, username)
+    for block in watching(client.request):
+        block.settle_failures()
+    (book,) = _read(terms, client, username)
     now = book.clock()
     refused = [found for seat in book.seats if (found := refusal_of(seat, now))]
     if refused:
@@ -27,32 +31,44 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
 
 
 def reset(terms: Terms, request: Requestlike, username: Any) -> None:
-    """Raises StoreError, and ValueError."""
-    _move(terms, request, username, lambda seat, now: moves.reset())
+    """Raises as _client() and _read() do."""
+    client, username = _client(terms, request, username)
+    _move(terms, client, username, lambda seat, now: moves.reset())
 
 
 def forgive(terms: Terms, request: Requestlike, username: Any) -> None:
-    """Raises StoreError, and ValueError."""
-    client = Client(request_from(request))
+    """Raises as _client() and _read() do."""
+    client, username = _client(terms, request, username)
     tag, alone = client.tag(username, ()), terms.key.parts == ("username",)
 
     def move(seat: Seat, now: int) -> Record:
         lift = alone and not seat.counter.ceiling
         return moves.forgive(seat.record, seat.counter.rule, now, tag, lift)
 
-    _move(terms, request, username, move)
+    _move(terms, client, username, move)
 
 
-def _move(terms: Terms, request: Requestlike, username: Any, move: Move) -> None:
-    books = _books(terms, request, username)
-    for book in books:
-        book.read()
-    settled = settle(books, move, all_seats=True)
-    client = Client(request_from(request))
-    Report(terms, client.request, client.address, username).reset(settled[-1])
-
-
-def _books(terms: Terms, request: Requestlike, username: Any) -> list[Book]:
+def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, Any]:
+    """Who is meant; the name as the policy computes it. Raises TypeError for what is no request, and ValueError where the
+    key needs a name."""
+    found = request_from(request)
+    if not hasattr(found, "META"):
+        raise TypeError(f"policy {terms.scope!r}: request is {request!r}; it must be a request, or the scope of an ASGI one.")
     if username is None and "username" in terms.key.parts:
         raise ValueError(f"policy {terms.scope!r} counts by user name: pass username=.")
-    return books_of(Client(request_from(request)).counters(terms, fold(username)))
+    if username is not None and callable(terms.username):
+        _, username = account_in({"username": username}, terms.username, found)
+    return Client(found), username
+
+
+def _read(terms: Terms, client: Client, username: Any) -> list[Book]:
+    """Raises StoreError."""
+    books = books_of(client.counters(terms, fold(username)))
+    for book in books:
+        book.read()
+    return books
+
+
+def _move(terms: Terms, client: Client, username: Any, move: Move) -> None:
+    settled = settle(_read(terms, client, username), move, all_seats=True)
+    Report(terms, client.request, client.address, username).reset(settled[-1])

@@ -7,6 +7,7 @@ after another, ceiling first, and what was taken before one refused is released.
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..exceptions import StoreError
@@ -58,7 +59,8 @@ def refusal_of(seat: Seat, now: int) -> Refused | None:
 
 
 def _longest(refused: Sequence[Refused]) -> Refused | None:
-    return max(refused, key=lambda one: one.refusal.until - one.now, default=None)
+    """Of two that last as long, the one that nobody may wait for."""
+    return max(refused, key=lambda one: (one.refusal.until - one.now, not one.refusal.waits), default=None)
 
 
 class Claim:
@@ -82,15 +84,23 @@ class Claim:
         for book in self.books:
             if self._pauses or not book.known:
                 book.read()
-        self.refused = self._take()
+        try:
+            self.refused = self._take()
+        except StoreError as error:
+            with suppress(StoreError):  # of several servers, one may have failed
+                self._release([book for book in self.books if book.store.alias == error.alias])
+            raise
         if self.refused:
             self.release()
         return self.refused and (self._wait(self.refused) or self.refused)
 
     def release(self) -> None:
         """Give back what was taken. Raises StoreError."""
-        settle(self.books, lambda seat, now: moves.release(seat.record, seat.counter.rule, now, seat.slot.occupancy))
-        for book in self.books:
+        self._release(self.books)
+
+    def _release(self, books: Sequence[Book]) -> None:
+        settle(books, lambda seat, now: moves.release(seat.record, seat.counter.rule, now, seat.slot.occupancy))
+        for book in books:
             for seat in book.seats:
                 seat.taken = False
 
@@ -106,8 +116,16 @@ class Claim:
             if all(self._swap(book, *decided) for book, decided in zip(self.books, moved, strict=True)):
                 return None
             if time.monotonic() > self._began + max(patience, LOSING):
-                seat, now = self.books[-1].seats[-1], self.books[-1].clock()
-                return Refused(seat, Refusal(now + 1000), now)
+                return self._lose()
+
+    def _lose(self) -> Refused | None:
+        """Others came between for too long. That is no reason where nothing is enforced."""
+        enforced = [(book, seat) for book in self.books for seat in book.seats if seat.counter.terms.enforce]
+        if not enforced:
+            return None
+        book, seat = enforced[-1]
+        now = book.clock()
+        return Refused(seat, Refusal(now + 1000), now)
 
     def _decide(self, book: Book, refused: list[Refused]) -> tuple[Mapping[Seat, Record], int]:
         now, moved = book.clock(), {}
@@ -123,16 +141,18 @@ class Claim:
     def _swap(self, book: Book, moved: Mapping[Seat, Record], now: int) -> bool:
         for group in book.groups:
             taking = [(seat, moved[seat]) for seat in group if seat in moved]
-            if not book.swap(taking, now):
-                return False
+            won = book.swap(taking, now)
             for seat, _ in taking:
-                seat.taken = True
+                seat.taken = won or seat.holds  # the reply may be lost, and others have built on what was written
+            if not won:
+                return False
         return True
 
     def _wait(self, refused: Refused) -> Wait | None:
         """Whoever holds slots by failures has the less patience for the others."""
-        seat, terms = refused.seat, refused.seat.counter.terms
-        patience = terms.patience * (1 - seat.record.failures / seat.counter.rule.max)
+        terms, rule = refused.seat.counter.terms, refused.seat.counter.rule
+        failures = moves.prune(refused.seat.record, rule, refused.now).failures
+        patience = terms.patience * (1 - failures / rule.max)
         left = self._began + patience - time.monotonic()
         if left <= 0 or not refused.refusal.waits:
             return None
@@ -147,7 +167,7 @@ def settle(books: Sequence[Book], move: Move, all_seats: bool = False) -> list[S
     for book in books:
         seats = [seat for seat in book.seats if seat.taken or all_seats]
         if any([seat.found.token is UNKNOWN for seat in seats]):
-            book.read()
+            book.read(seats)
         for group in book.groups:
             settled += _move(book, [seat for seat in group if seat in seats], move)
     return settled

@@ -40,6 +40,7 @@ class Guesses:
         own: The occupancies that they hold; grows while other guesses of this request wait.
         named: Who was tried, call by call.
         unasked: Failures of no known guess, to be counted on leaving.
+        counted: Whether there were any.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -50,6 +51,7 @@ class Guesses:
         self.down: set[str] = set()
         self.named: dict[Call, Sequence[Party]] = {}
         self.unasked: list[Sequence[Party]] = []
+        self.counted: bool = False
         self._client: Client | None = None
         self._early: tuple[list[Terms], list[Book]] | None = None
         self.own: set[str] = set()
@@ -84,9 +86,7 @@ class Guesses:
         """Find the records of a new guess, and make out what it will write there. Raises LockedOut, and StoreError."""
         if self.refused:
             raise type(self.refused)(self.refused.status)
-        for made in self.made:
-            if made.verdict is False:
-                self.settle(made)
+        self.settle_all(failures_only=True)
         self._refuse_without_store(guess)
         self._seat(guess)
 
@@ -112,20 +112,22 @@ class Guesses:
     @property
     def failing(self) -> bool:
         """Whether a failure was counted, or will be."""
-        return bool(self.unasked) or not all([guess.verdict for guess in self.made])
+        return self.counted or bool(self.unasked) or not all([guess.verdict for guess in self.made])
 
     @property
     def unsettled(self) -> bool:
         return bool(self.unasked) or not all([guess.settled for guess in self.made])
 
-    def settle_all(self) -> None:
+    def settle_all(self, failures_only: bool = False) -> None:
         for guess in self.made:
-            self.settle(guess)
+            if guess.verdict is False or not failures_only:
+                self.settle(guess)
         while self.unasked:
             self.count(self.unasked.pop(0))
 
     def count(self, parties: Sequence[Party]) -> None:
         """A failure that nobody asked about beforehand: counted whether or not a slot is left."""
+        self.counted = True
         guess = Guess(parties)
         try:
             self._seat(guess)

@@ -49,11 +49,16 @@ class Seat:
             logger.error("%s holds no record, and counts as absent: %.80a", self.counter.key, text)
             return EMPTY
 
+    @property
+    def holds(self) -> bool:
+        """Whether `slot` is on the record as it was last seen."""
+        return self.record.slot_of(self.slot.occupancy) is not None
+
     def change(self, record: Record, now: int) -> Change | None:
         """How to write `record`; None if it stands there already."""
         if record == EMPTY:
             return None if self.found.text is None else Change(self.counter.key, self.found.token, None, 0)
-        if record is self.record:
+        if record == self.record:
             return None
         text, end = spell(record, os.urandom(STAMP // 2).hex()), moves.lasts_until(record, self.counter.rule)
         life = None if end >= FOREVER else math.ceil((end - now) / 1000) + MARGIN
@@ -80,11 +85,12 @@ class Book:
         by_key = {seat.counter.key: seat for seat in self.seats}
         return [[by_key[key] for key in batch] for batch in self.store.batches(list(by_key))]
 
-    def read(self) -> None:
-        """Raises StoreError."""
-        reading = self.store.read([seat.counter.key for seat in self.seats])
+    def read(self, seats: Sequence[Seat] = ()) -> None:
+        """All of them, unless `seats` says which. Raises StoreError."""
+        seats = seats or self.seats
+        reading = self.store.read([seat.counter.key for seat in seats])
         self.clock, self.known = reading.clock, True
-        for seat, found in zip(self.seats, reading.found, strict=True):
+        for seat, found in zip(seats, reading.found, strict=True):
             seat.see(found)
 
     def swap(self, moved: Sequence[tuple[Seat, Record]], now: int) -> bool:
@@ -96,8 +102,8 @@ class Book:
         swapped = self.store.swap([change for _, _, change in changed], now)
         standing = list(zip(changed, swapped.found, strict=True))
         won = swapped.won or all([found.text == change.text for (_, _, change), found in standing])
-        if not (won or swapped.stale):
-            self._suspect(all([seat.found == found for (seat, _, _), found in standing]))
+        if not swapped.stale:
+            self._suspect(not won and all([seat.found == found for (seat, _, _), found in standing]))
         for (seat, record, _), found in standing:
             if won:
                 seat.found, seat.record = found, record
@@ -109,7 +115,7 @@ class Book:
     def _suspect(self, unchanged: bool) -> None:
         """A store that neither swaps nor says what came between."""
         self._unchanged = self._unchanged + 1 if unchanged else 0
-        if self._unchanged == UNCHANGED:
+        if self._unchanged >= UNCHANGED:
             raise StoreError(self.store.alias, OSError("it stores nothing"))
 
 

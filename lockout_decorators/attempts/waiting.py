@@ -34,31 +34,29 @@ def run(steps: Steps[T]) -> T:
     return came
 
 
-async def arun(steps: Steps[T]) -> T:
-    """See run(). The steps are made in Django's thread; it sleeps on the loop."""
-    while isinstance(came := await hop(steps.step), Wait):
-        await asyncio.sleep(came.seconds)
-    return came
-
-
 async def aclaim(steps: Steps[T]) -> T:
-    """See arun(). If the task is cancelled meanwhile, the step under way is finished, and undone."""
-    running = asyncio.ensure_future(arun(steps))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        undoing = asyncio.ensure_future(_undo(running, steps))
-        _undoing.add(undoing)
-        undoing.add_done_callback(_undoing.discard)
-        raise
+    """See run(). The steps are made in Django's thread; it sleeps on the loop. If the task is cancelled meanwhile, the step
+    under way is finished, and undone."""
+    while True:
+        step = asyncio.ensure_future(hop(steps.step))
+        try:
+            came = await asyncio.shield(step)
+        except asyncio.CancelledError:
+            undoing = asyncio.ensure_future(_undo(step, steps))
+            _undoing.add(undoing)
+            undoing.add_done_callback(_undoing.discard)
+            raise
+        if not isinstance(came, Wait):
+            return came
+        await asyncio.sleep(came.seconds)
 
 
 _undoing: set[asyncio.Future[None]] = set()  # a loop itself keeps no hold of its tasks
 
 
-async def _undo(running: asyncio.Future[T], steps: Steps[T]) -> None:
-    await asyncio.wait([running])
-    if not running.cancelled() and running.exception() is None:
+async def _undo(step: asyncio.Future[T | Wait], steps: Steps[T]) -> None:
+    await asyncio.wait([step])
+    if not step.cancelled() and step.exception() is None:
         await hop(steps.undo)
 
 

@@ -60,6 +60,10 @@ class Watched:
         if guess is not None:
             guess.contradicted = True
 
+    def settle_failures(self) -> None:
+        """Without waiting for the end: what stands on record is asked for."""
+        self._guesses.settle_all(failures_only=True)
+
     def _claiming(self, find: Callable[[], Guess | None]) -> Claiming:
         return Claiming(self._guesses, find)
 

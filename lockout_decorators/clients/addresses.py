@@ -1,7 +1,9 @@
 """Whose request is it: the client's address, seen through the proxies that are trusted and no others."""
 
+import inspect
 import ipaddress
 import logging
+from collections.abc import Callable
 from functools import lru_cache
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,6 +15,15 @@ logger: logging.Logger = logging.getLogger("lockout_decorators")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+# Networks with an IPv4 address inside, and by how many bits it stands off the right.
+EMBEDDING = {
+    ipaddress.IPv6Network("::ffff:0:0/96"): 0,
+    ipaddress.IPv6Network("::ffff:0:0:0/96"): 0,
+    ipaddress.IPv6Network("64:ff9b::/96"): 0,
+    ipaddress.IPv6Network("2002::/16"): 80,
+}
+
+SOCKET = "unix:"  # how proxies write a peer on a unix socket
 HOPS = 64  # proxies between a client and this site, at most
 LONGEST = 100  # characters of an address with its port, brackets, quotes and zone
 
@@ -23,11 +34,28 @@ def client_address(request: HttpRequest) -> str:
     Raises ImproperlyConfigured if the peer has no address (a unix socket) and "unix" is not among the trusted proxies:
     all visitors would be one client.
     """
-    if (custom := conf.client_ip) and (claimed := custom(request)):
-        if found := parse(claimed):
-            return counted(found)
-        logger.warning("LOCKOUT_CLIENT_IP returned %.80a, which is no address; REMOTE_ADDR is used", claimed)
+    if (custom := conf.client_ip) and (claimed := _claimed(custom, request)):
+        return counted(claimed)
     return counted(_forwarded(request))
+
+
+def _claimed(custom: Callable[[HttpRequest], object], request: HttpRequest) -> Address | None:
+    """What LOCKOUT_CLIENT_IP says; None where it says nothing, or text that is no address."""
+    try:
+        said = custom(request)
+    except Exception as error:
+        raise ImproperlyConfigured(f"LOCKOUT_CLIENT_IP raised {type(error).__name__}: {error}") from error
+    if not said:
+        return None
+    if not isinstance(said, str | Address):  # all visitors would be one client
+        if inspect.iscoroutine(said):
+            said.close()
+        raise ImproperlyConfigured(
+            f"LOCKOUT_CLIENT_IP returned {said!r:.80}; it must return an address as text, or None for the usual way."
+        )
+    if (found := parse(said)) is None:
+        logger.warning("LOCKOUT_CLIENT_IP returned %.80a, which is no address; REMOTE_ADDR is used", said)
+    return found
 
 
 def parse(said: object) -> Address | None:
@@ -47,7 +75,16 @@ def _parse(text: str) -> Address | None:
         found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return _inside(found) if found.version == 6 else found
+
+
+def _inside(address: ipaddress.IPv6Address) -> Address:
+    """The IPv4 address inside an IPv6 one: mapped and translated (RFC 4291, 2765, 6052), 6to4 (3056), Teredo (4380)."""
+    bits = int(address)
+    for network, shift in EMBEDDING.items():
+        if address in network:
+            return ipaddress.IPv4Address(bits >> shift & 0xFFFFFFFF)
+    return address.teredo[1] if address.teredo else address
 
 
 def counted(address: Address) -> str:
@@ -62,22 +99,21 @@ def _forwarded(request: HttpRequest) -> Address:
     header = request.META.get("HTTP_X_FORWARDED_FOR", "")
     hops = header.rsplit(",", HOPS)[-HOPS:] if header else []
     address = parse(request.META.get("REMOTE_ADDR", ""))
-    if address is None:
-        if not unix:
-            raise ImproperlyConfigured(
-                "The server gives no REMOTE_ADDR (a unix socket?), so all visitors would be one client. If a proxy of "
-                f'yours sets X-Forwarded-For, write LOCKOUT_TRUSTED_PROXIES = ["{UNIX}"].'
-            )
-        address = parse(hops.pop()) if hops else None
-        if address is None:
-            raise ImproperlyConfigured("The proxy behind the unix socket sets no X-Forwarded-For that can be read.")
-    elif hops and not _trusted(address, networks):
+    if address is None and not unix:
+        raise ImproperlyConfigured(
+            "The server gives no REMOTE_ADDR (a unix socket?), so all visitors would be one client. If a proxy of "
+            f'yours sets X-Forwarded-For, write LOCKOUT_TRUSTED_PROXIES = ["{UNIX}"].'
+        )
+    if hops and address is not None and not _trusted(address, networks):
         _warn_of_untrusted_peer()
-    while hops and _trusted(address, networks):
-        further = parse(hops.pop())
-        if further is None:
+    while hops and (address is None or _trusted(address, networks)):
+        hop = hops.pop()
+        further = parse(hop)
+        if further is None and not (unix and hop.strip() == SOCKET):
             break
-        address = further
+        address = further or address
+    if address is None:
+        raise ImproperlyConfigured("The proxy behind the unix socket sets no X-Forwarded-For that can be read.")
     return address
 
 

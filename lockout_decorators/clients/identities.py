@@ -1,18 +1,21 @@
 """Who is tried: the name of an account, folded for counting."""
 
+import reprlib
 import unicodedata
 from functools import lru_cache
 from typing import Any
 
+LONGEST = 16_384  # characters that are looked at, for a name behind spaces
 LENGTH = 256  # characters of a folded user name; decomposed, it may be four times as long
+CONTAINERS = (list, tuple, dict, set, frozenset, bytes, bytearray)
 INVISIBLE = ("Mn", "Me", "Cf", "Cc")
 LIGATURES = {"\N{LATIN SMALL LETTER AE}": "ae", "\N{LATIN SMALL LIGATURE OE}": "oe"}  # casefolded
 
 
 def text_of(value: Any) -> str:
-    """`value` as text; the name of its type where it can't be told, as of a list nested too deep."""
+    """`value` as text, of lists and the like their beginning; the name of its type where it can't be told."""
     try:
-        return str(value)
+        return reprlib.repr(value) if isinstance(value, CONTAINERS) else str(value)
     except Exception:  # noqa: BLE001
         return f"<{type(value).__name__}>"
 
@@ -25,7 +28,7 @@ def fold(value: Any) -> str | None:
     """
     if value is None:
         return None
-    text = text_of(value).lstrip()[: 4 * LENGTH]
+    text = text_of(value)[:LONGEST].lstrip()[: 4 * LENGTH]
     if text.isascii() and text.isprintable():
         return text.strip().lower()[:LENGTH].strip() or None
     text = _bare(_bare(text).casefold())  # bare first: casefolding makes letters of some marks
