@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
-from itertools import combinations
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from itertools import combinations
 from typing import Any
 
 from django.conf import settings
@@ -32,22 +32,27 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     with suppress(Exception):  # Django's own check of the URLconf tells what is wrong with it
         import_module(settings.ROOT_URLCONF)
     policies = [policy for known in registered.values() for policy in known]
-    return list(_settings()) or [*_policies(policies), *_caches(policies), *_scopes()]
+    return list(_settings(policies)) or [*_policies(policies), *_caches(policies), *_scopes()]
 
 
-def _settings() -> Iterator[CheckMessage]:
-    for name in (name for name, attribute in vars(LockoutSettings).items() if isinstance(attribute, property)):
-        try:
-            getattr(conf, name)
-        except ImproperlyConfigured as error:
-            yield _wrong_setting(error)
-    for name in ("max", "window", "lockout", "cache"):  # settings that are checked as arguments
-        try:
-            getattr(DEFAULTS, name)
-        except ImproperlyConfigured as error:
-            yield _wrong_setting(error)
+def _settings(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    asked: list[tuple[object, str]] = [
+        (conf, name) for name, one in vars(LockoutSettings).items() if type(one) is property
+    ]
+    asked += [(DEFAULTS, name) for name in ("max", "window", "lockout", "cache")]  # which are checked as arguments
+    asked += [(policy, "kinds") for policy in policies]  # what a setting comes to beside a policy's own arguments
+    for message in dict.fromkeys(filter(None, [_wrong(owner, name) for owner, name in asked])):
+        yield Error(message, hint="Correct or remove the setting.", id="lockout_decorators.E001")
     with suppress(ImproperlyConfigured):
         yield from _proxies(conf.trusted_proxies[0])
+
+
+def _wrong(owner: object, name: str) -> str:
+    try:
+        getattr(owner, name)
+    except ImproperlyConfigured as error:
+        return str(error)
+    return ""
 
 
 def _proxies(networks: Iterable[Network]) -> Iterator[CheckMessage]:
@@ -70,20 +75,23 @@ def _proxies(networks: Iterable[Network]) -> Iterator[CheckMessage]:
         )
 
 
-def _wrong_setting(error: ImproperlyConfigured) -> CheckMessage:
-    return Error(str(error), hint="Correct or remove the setting.", id="lockout_decorators.E001")
-
-
-def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+def _disagreements(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    found: dict[str, set[str]] = {}
     for first, second in combinations(policies, 2):
-        alike = {kind.frame for kind in first.kinds} & {kind.frame for kind in second.kinds}
-        differing = [name for name in RULES if getattr(first, name) != getattr(second, name)]
-        if alike and differing:
+        if first.frames & second.frames:
+            differing = {name for name in RULES if getattr(first, name) != getattr(second, name)}
+            found.setdefault(first.scope, set()).update(differing)
+    for scope, differing in found.items():
+        if differing:
             yield Error(
-                f"Policies with the scope {first.scope!r} count alike, and differ in {', '.join(differing)}.",
+                f"Policies with the scope {scope!r} count alike, and differ in {', '.join(sorted(differing))}.",
                 hint="Share one LockoutPolicy, or give each its own scope.",
                 id="lockout_decorators.E003",
             )
+
+
+def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    yield from _disagreements(policies)
     for policy in policies:
         if (shortest := _shortest_lock(policy)) is not None and shortest < policy.window and not policy.rolling:
             yield Warning(

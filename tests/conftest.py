@@ -9,6 +9,7 @@ from lockout_decorators.terms import registry
 from lockout_decorators.views import naming
 from tests import servers
 from tests.backends import CountingBackend
+from tests.engines import ENGINES
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -46,7 +47,7 @@ def set_up(tmp_path_factory, django_db_blocker):
     def start(name):
         if name not in started:
             with django_db_blocker.unblock():
-                started[name] = stack.enter_context(servers.STORES[name](tmp_path_factory.mktemp(name)))
+                started[name] = stack.enter_context(ENGINES[name](tmp_path_factory.mktemp(name)))
         return started[name]
 
     with ExitStack() as stack:

@@ -4,23 +4,25 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import django
 from django.contrib.auth import authenticate
-from django.core.cache import caches
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import lockout_protect
+from lockout_decorators.stores import Store, files
 from tests.servers import DATABASE, Setup, use
 
-METHODS = ["add", "delete", "delete_many", "get", "get_many", "has_key", "set", "set_many", "touch"]
+# Before these a guess may end; what is so after one of them is what is so before the next.
+PLACES = [(Store, "read"), (Store, "swap"), (files, "private"), (files, "content_of"), (files, "file_move_safe")]
 MAX, WINDOW, LOCKOUT = 2, 200, 400
 
 processes = get_context("forkserver")
@@ -86,21 +88,14 @@ class Steps:
 
 @contextmanager
 def stepping(steps: Steps) -> Iterator[None]:
-    """Take a step before whatever is done to the default cache, and after each SQL statement of it.
-
-    What is so after one operation is what is so before the next.
-    """
-    cache = caches["default"]
+    """Take a step before each operation of a store and what it does to files, and after each SQL statement."""
     wrappers = connections[DATABASE].execute_wrappers if DATABASE in connections.settings else []
-    for name in METHODS:
-        setattr(cache, name, steps.before(getattr(cache, name)))
-    wrappers.append(steps.after_statement)
-    try:
+    with ExitStack() as stack:
+        for owner, name in PLACES:
+            stack.enter_context(patch.object(owner, name, steps.before(getattr(owner, name))))
+        wrappers.append(steps.after_statement)
+        stack.callback(wrappers.remove, steps.after_statement)
         yield
-    finally:
-        wrappers.remove(steps.after_statement)
-        for name in METHODS:
-            delattr(cache, name)
 
 
 def login(policy: dict[str, Any], guess: Guess) -> int:

@@ -53,7 +53,7 @@ class Door:
 
     @property
     def policy(self) -> Any:
-        return (self.carrier or self.view).lockout_policy
+        return (self.carrier or self.view).lockout_policies[0]
 
 
 @protect

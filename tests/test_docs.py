@@ -73,7 +73,7 @@ def test_front_page(verified):
     """The README's example is a protected view."""
     (example,) = examples("README.md")
     assert len(example.splitlines()) < 10
-    policy = execute("README.md")["login_view"].lockout_policy
+    policy = execute("README.md")["login_view"].lockout_policies[0]
     assert ("readme.login_view", 5, 300, 600, 5) == (
         policy.scope,
         policy.max,
@@ -116,9 +116,9 @@ def test_classes(name, limit, guide, post, verified, settings):
 
 def test_other_doors_are_protected(guide, post, verified):
     """What the guide decorates carries a policy of its own."""
-    scopes = {name: getattr(guide, name).lockout_policy.scope for name in ("login", "renew", "SiteLogin", "Token")}
+    scopes = {name: getattr(guide, name).lockout_policies[0].scope for name in ("login", "renew", "SiteLogin", "Token")}
     assert len({*scopes.values()}) == 4
-    assert (admin.site.login.lockout_policy.key.parts, admin.site.login.lockout_policy.max) == (("username",), 5)
+    assert (admin.site.login.lockout_policies[0].key.parts, admin.site.login.lockout_policies[0].max) == (("username",), 5)
     view = guide.Sessions.as_view({"post": "create"})
     assert [401] * 5 + [429] == [view(post()).status_code for _ in range(6)]
     assert 5 == len(verified)

@@ -18,7 +18,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 from rest_framework.viewsets import ViewSet
 
-from lockout_decorators import LockedOut, LockoutPolicy, drf, lockout_protect
+from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, policies_of
+from lockout_decorators.answers import drf
+from lockout_decorators.exceptions import flavoured
 from tests.doors import FORM, RIGHT, PlainAPI, acheck, check, mount, over_http
 
 DETAIL = "Too many failed attempts. Expected available in 120 seconds."
@@ -363,7 +365,7 @@ def test_locked_out_is_throttled_in_a_drf_project(rf):
 def test_nothing_of_drf_is_needed(monkeypatch):
     """In a project without DRF the exception is the plain one, and no view is DRF's."""
     monkeypatch.delitem(sys.modules, "rest_framework.views")
-    assert drf.flavoured(LockedOut) is LockedOut
+    assert flavoured(LockedOut) is LockedOut
     assert drf.view_of(check, None, RequestFactory().get("/"), (), {}) is None
 
 
@@ -387,8 +389,9 @@ def test_request_by_keyword_is_answered_by_the_view(rf, spelling):
         def post(self, request):
             """Not reached: the client is locked."""
 
-    view = spelling(lockout_protect(Door.lockout_policy)(Door.as_view()))
-    with Door.lockout_policy.attempt(rf.post("/")):
+    (policy,) = policies_of(Door)
+    view = spelling(lockout_protect(policy)(Door.as_view()))
+    with policy.attempt(rf.post("/")):
         pass
     response = view(request=rf.post("/"))
     assert (response.status_code, "detail" in response.data) == (429, True)

@@ -10,8 +10,8 @@ from django.utils import translation
 
 import lockout_decorators
 from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect
-from lockout_decorators.exceptions import StoreUnavailable
 from lockout_decorators.answers.plain import answer
+from lockout_decorators.exceptions import StoreUnavailable
 from tests.doors import FORM, check, mount
 
 PACKAGE = Path(lockout_decorators.__file__).parent

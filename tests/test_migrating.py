@@ -11,8 +11,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponse
 
 from lockout_decorators import LockedOut, lockout_protect, reset_attempts
-from lockout_decorators.terms.arguments import PolicyArguments
 from lockout_decorators.conf import LockoutSettings
+from lockout_decorators.terms.arguments import PolicyArguments
 from tests.doors import FORM, RIGHT, check
 
 PAGES = Path(__file__).parent.parent / "docs" / "migrating"

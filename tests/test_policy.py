@@ -1,6 +1,7 @@
 """Arguments and settings: what is allowed, what comes of the rest, and when they are read."""
 
 import math
+import re
 from collections import OrderedDict
 from dataclasses import FrozenInstanceError
 from datetime import timedelta
@@ -12,21 +13,24 @@ from django.conf import LazySettings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 
-from lockout_decorators import LockoutPolicy, areset_attempts, lockout_protect, reset_attempts
-from lockout_decorators.terms.arguments import UNSET
+from lockout_decorators import LockedOut, LockoutPolicy, areset_attempts, lockout_protect, reset_attempts
 from lockout_decorators.conf import conf
+from lockout_decorators.terms.arguments import UNSET
 from lockout_decorators.terms.registry import registered
 from tests.doors import FORM, RIGHT, check, mount, over_http
 
 ACCEPTED = {
-    "key": ["ip", "ip+ua", "username", "ip+username", "user+session", "header:X-Api-Key", lambda request, name: "x"],
+    "key": ["ip", "ip+ua", "username", "ip + username", "user+session", "header:X-Api-Key", lambda request, name: "x"],
     "max": [1, 5, 1000],
     "window": [1, 0.5 + 1, 315_360_000, timedelta(minutes=5)],
-    "lockout": [1, None, timedelta(days=1)],
+    "lockout": [1, None, timedelta(days=1), (60, 300.5, timedelta(hours=1)), [60], 315_360_000],
+    "rolling": [True, False],
+    "forget": [1, timedelta(days=30)],
     "scope": ["login", "x" * 200, "a b", "Grüße"],
     "cache": ["default", "other"],
     "ceiling": [1, 1000, None],
     "username": ["email", None, lambda request, credentials: "x"],
+    "account": [None, (), ("tenant",), ["tenant", "realm"], (name for name in ["tenant"])],
     "failure": [401, (401, 403), [401], {401}, frozenset({401}), None, lambda request, response: True],
     "credentials": [None, bool],
     "calls": [1, 10],
@@ -38,14 +42,17 @@ ACCEPTED = {
 }
 
 REFUSED = {
-    "key": ["", "+", "ip+", "IP", "address", "ip+ip", "ip + ua", "header:", "header:X Y", "headers:X", 5, None, ["ip"]],
+    "key": ["", "+", "ip+", "IP", "address", "ip+ip", "ip++ua", "header:", "header:X Y", "headers:X", 5, None, ["ip"]],
     "max": [0, -1, 1001, True, False, "5", 5.0, None, math.inf],
     "window": [0, -1, 0.5, math.nan, math.inf, -math.inf, True, "300", None, 10**400, timedelta(0), timedelta.max],
-    "lockout": [0, -1, math.nan, math.inf, True, "600", timedelta(seconds=-1)],
+    "lockout": [-1, math.nan, math.inf, True, False, "600", timedelta(0), (), [], (60, 0), (60, None), ("60",), {60}],
+    "rolling": [1, 0, None, "yes"],
+    "forget": [0, math.nan, math.inf, True, "86400", None],
     "scope": ["", " ", "x" * 201, "a\nb", "a\x00b", "\ud800", None, 5, b"login"],
     "cache": ["", "\n", None, 5],
     "ceiling": [0, -1, 1001, True, "5", 2.5],
     "username": ["", 5, ("email",)],
+    "account": ["tenant", b"tenant", 5, True, [None], [""], (5,)],
     "failure": [99, 600, True, "401", b"401", (), [], ("401",), (401, None), 401.0],
     "credentials": ["Authorization", 5, True],
     "calls": [0, -1, 11, True, "2", None],
@@ -73,11 +80,14 @@ ALLOWED = {
     "key": "parts of ip, ua, username, user, session, header:Name joined by",
     "max": "a whole number from 1 to 1000",
     "window": "seconds from 1 up to ten years, or a timedelta",
-    "lockout": "seconds from 1 up to ten years, or a timedelta, or None for ever",
+    "lockout": "or a timedelta, several of them in a row, None for ever, or 0 with rolling=True",
+    "rolling": "True or False",
+    "forget": "seconds from 1 up to ten years, or a timedelta",
     "scope": "a name of 1 to 200 printable characters",
     "cache": "a name of 1 to 200 printable characters",
     "ceiling": "a whole number from 1 to 1000, or None",
     "username": "a name or a plain callable, or None",
+    "account": 'a list of names such as ("tenant",), or (), or None',
     "failure": "an HTTP status, several of them, or a plain callable",
     "credentials": "a plain callable, or None",
     "calls": "a whole number from 1 to 10",
@@ -110,15 +120,36 @@ def test_bad_argument_stops_the_import(make, name, value):
 @pytest.mark.parametrize(("name", "value"), numbered(ACCEPTED))
 def test_good_argument_is_kept(name, value):
     """What is allowed is there afterwards, in one form."""
+    if name == "account" and value is not None:
+        value = tuple(value)
     kept = getattr(LockoutPolicy(**{"scope": "s", name: value}), name)
     if isinstance(value, timedelta):
         assert value.total_seconds() == kept
+    elif name == "lockout" and isinstance(value, tuple | list):
+        assert tuple(float(getattr(one, "total_seconds", lambda one=one: one)()) for one in value) == kept
     elif name in ("failure", "methods") and value is not None and not (name == "failure" and callable(value)):
         assert isinstance(kept, frozenset)
     elif name == "key":
-        assert (value == kept.function) if callable(value) else (value.split("+") == list(kept.parts))
+        assert (value == kept.function) if callable(value) else (value.replace(" ", "").split("+") == list(kept.parts))
     else:
         assert value == kept
+
+
+@pytest.mark.parametrize("make", [lockout_protect, LockoutPolicy])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lockout": 0}, "lockout is 0; that needs rolling=True, where failures end one by one"),
+        ({"lockout": 0.0, "rolling": False}, "lockout is 0; that needs rolling=True"),
+        ({"max": 1000, "ceiling": 6}, "ceiling \\* max is 6000; it must be at most 5000"),
+    ],
+)
+def test_arguments_that_make_no_sense_together(make, arguments, message):
+    """They stop the import too; each by itself is allowed."""
+    with pytest.raises(ValueError, match=message):
+        make(scope="s", **arguments)
+    assert LockoutPolicy(scope="s", lockout=0, rolling=True).lockout == 0
+    assert LockoutPolicy(scope="s", max=1000, ceiling=5).max == 1000
 
 
 def test_policy_made_by_hand_names_its_scope():
@@ -129,12 +160,13 @@ def test_policy_made_by_hand_names_its_scope():
 
 def test_policy_is_frozen_and_comparable():
     """A policy is a value."""
-    policy = LockoutPolicy(scope="s", max=5)
+    policy, equal = (LockoutPolicy(scope="s", key="ip+ua", max=5, lockout=[60, 90], account=[]) for _ in range(2))
     with pytest.raises(FrozenInstanceError):
         policy.max = 6
-    assert policy == LockoutPolicy(scope="s", max=5)
-    assert policy != LockoutPolicy(scope="s", max=6)
-    assert len({policy, LockoutPolicy(scope="s", max=5)}) == 1
+    with pytest.raises(AttributeError):
+        policy.key.parts = ()
+    assert ({policy}, {equal: 1}) == ({equal}, {policy: 1})
+    assert policy != LockoutPolicy(scope="s", key="ip+ua", max=6, lockout=[60, 90], account=[])
 
 
 def test_what_was_not_given_is_unset_on_the_class():
@@ -165,9 +197,10 @@ def test_default_is_read_at_the_moment_of_use(name, settings):
 def test_other_defaults():
     """What no setting changes."""
     policy = LockoutPolicy(scope="s")
-    names = ("ceiling", "username", "failure", "credentials", "response", "methods", "exempt")
-    assert [getattr(policy, name) for name in names] == 7 * [None]
+    names = ("ceiling", "username", "account", "failure", "credentials", "response", "methods", "exempt")
+    assert [getattr(policy, name) for name in names] == 8 * [None]
     assert (policy.calls, policy.enforce, policy.patience) == (2, True, 5)
+    assert (policy.rolling, policy.forget) == (False, 86_400)
     assert policy.key.parts == ("ip",)
 
 
@@ -220,7 +253,7 @@ SETTING_ALLOWS = {
     "LOCKOUT_ENABLED": "True or False",
     "LOCKOUT_MAX_ATTEMPTS": "a whole number from 1 to 1000",
     "LOCKOUT_ENFORCEMENT_WINDOW": "seconds from 1 up to ten years",
-    "LOCKOUT_TIME": "or None for ever",
+    "LOCKOUT_TIME": "None for ever",
     "LOCKOUT_USE_USER_AGENT": "True or False",
     "LOCKOUT_CACHE_PREFIX": "1 to 100 printable ASCII characters without spaces",
     "LOCKOUT_CACHE": "a name of 1 to 200 printable characters",
@@ -241,14 +274,6 @@ def test_bad_setting_is_improperly_configured(name, value, settings, rf, verifie
     for part in (f"{name} is {value!r}; it must be ", SETTING_ALLOWS[name]):
         assert part in str(caught.value)
     assert verified == []
-
-
-@pytest.mark.parametrize("value", [0, None, "no"])
-def test_bad_fail_open_is_improperly_configured(value, settings):
-    """LOCKOUT_FAIL_OPEN is True or False."""
-    settings.LOCKOUT_FAIL_OPEN = value
-    with pytest.raises(ImproperlyConfigured, match=f"LOCKOUT_FAIL_OPEN is {value!r}; it must be True or False"):
-        _ = conf.fail_open
 
 
 def test_good_settings(settings):
@@ -308,12 +333,60 @@ def test_status_and_reset(request_):
     status = policy.status(request_)
     assert (status.failures, status.locked) == (2, True)
     assert 1 <= status.retry_after <= 600 and status.until.tzinfo is not None
+    with pytest.raises(LockedOut) as refused:
+        fail(policy, request_)
+    assert re.fullmatch(r"[2-9A-HJKMNP-Z]{4}-[2-9A-HJKMNP-Z]{4}", status.reference)
+    assert status.reference == refused.value.status.reference
     policy.reset(request_)
-    assert not policy.status(request_).locked
+    assert (policy.status(request_).locked, policy.status(request_).reference) == (False, "")
+
+
+def test_status_under_other_terms(request_):
+    """Locks that grow, that last until a reset, and windows that roll: what each says of the time."""
+    grows, endless = LockoutPolicy(scope="a", max=1, lockout=(60, 300)), LockoutPolicy(scope="b", max=1, lockout=None)
+    rolls = LockoutPolicy(scope="c", max=1, window=60, lockout=0, rolling=True)
+    for policy in (grows, endless, rolls):
+        fail(policy, request_)
+    statuses = [policy.status(request_) for policy in (grows, endless, rolls)]
+    assert [True, True, False] == [status.locked for status in statuses]
+    assert [60, None, 60] == [status.retry_after and round(status.retry_after, -1) for status in statuses]
+    assert [False, True, True] == [status.until is None for status in statuses]
+
+
+def test_what_is_tuned_meets_what_stands(request_):
+    """A new `max` and a shorter `lockout` hold at once, for those who are on record under the old ones."""
+    before = LockoutPolicy(scope="s", max=5, lockout=900)
+    for _ in range(3):
+        fail(before, request_)
+    strict = LockoutPolicy(scope="s", max=2)
+    with pytest.raises(LockedOut) as refused:
+        fail(strict, request_)
+    assert (refused.value.status.locked, refused.value.status.failures) == (False, 3)
+    for _ in range(2):
+        fail(before, request_)
+    assert before.status(request_).retry_after > 600
+    assert LockoutPolicy(scope="s", max=9, lockout=60).status(request_).retry_after <= 60
+
+
+def test_forgiving(request_, rf):
+    """Frees what is proven: failures at exactly that name from there, and the lock that is about that account alone."""
+    address = LockoutPolicy(scope="address", max=4)
+    for name in ("bob", "BOB", "eve"):
+        fail(address, request_, name)
+    address.forgive(rf.post("/", HTTP_HOST="elsewhere"), "bob")
+    assert address.status(request_).failures == 3
+    address.forgive(request_, "bob")
+    assert address.status(request_).failures == 2
+    account, pair = (LockoutPolicy(scope=key, key=key, max=2, ceiling=2) for key in ("username", "ip+username"))
+    for policy in (address, account, pair):
+        for _ in range(2):
+            fail(policy, request_, "bob")
+        policy.forgive(request_, "bob")
+    assert [True, False, True] == [policy.status(request_, "bob").locked for policy in (address, account, pair)]
 
 
 async def test_asynchronous_twins(rf):
-    """astatus, areset and areset_attempts do the same."""
+    """astatus, areset, aforgive and areset_attempts do the same."""
     request, policy = rf.post("/"), LockoutPolicy(scope="s", max=1)
     for reset in (policy.areset, areset_attempts, lambda request: areset_attempts(request, "s")):
         async with policy.attempt(request):
@@ -321,14 +394,19 @@ async def test_asynchronous_twins(rf):
         assert (await policy.astatus(request)).locked
         await reset(request)
         assert not (await policy.astatus(request)).locked
+    by_name = LockoutPolicy(scope="n", max=1, key="username")
+    async with by_name.attempt(request, "bob"):
+        pass
+    await by_name.aforgive(request, "bob")
+    assert not (await by_name.astatus(request, "bob")).locked
 
 
-@pytest.mark.parametrize("call", ["status", "reset"])
+@pytest.mark.parametrize("call", ["status", "reset", "forgive"])
 def test_policy_by_user_name_wants_one(call, request_):
     """A key that needs the user name can't do without."""
     policy = LockoutPolicy(scope="s", key="ip+username")
     with pytest.raises(ValueError, match="policy 's' counts by user name: pass username="):
-        getattr(policy, call)(request_)
+        getattr(policy, call)(request_, None)
     getattr(policy, call)(request_, "bob")
 
 

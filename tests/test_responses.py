@@ -12,7 +12,7 @@ from django.utils import translation
 
 from lockout_decorators import LockoutPolicy, lockout_protect
 from lockout_decorators.exceptions import StoreError
-from lockout_decorators.store import Store
+from lockout_decorators.stores import Store
 from tests.doors import FORM, RIGHT, acheck, check, mount, over_http
 
 HTML, PROBLEM, TEXT = "text/html; charset=utf-8", "application/problem+json", "text/plain; charset=utf-8"
@@ -241,10 +241,10 @@ def test_refusal_leaves_no_trace_of_a_login(lock, verified):
 def test_outage_is_explained(view, accept, send, settings, verified, monkeypatch):
     """When the cache is down no guess passes: 503, when to come back, in the form that the client accepts."""
 
-    def fail(store, operation, durable):
+    def fail(store, keys):
         raise StoreError(store.alias, OSError("down"))
 
-    monkeypatch.setattr(Store, "perform", fail)
+    monkeypatch.setattr(Store, "read", fail)
     mount(settings, lockout_protect()(view))
     answer = send("/", RIGHT, headers={"Accept": accept})
     assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "30", "no-store")

@@ -5,7 +5,8 @@ import functools
 import pytest
 from django.contrib.auth.views import LoginView
 
-from lockout_decorators import lockout_protect, registry
+from lockout_decorators import lockout_protect, policies_of
+from lockout_decorators.terms import registry
 from lockout_decorators.views.naming import scope_of, takes_request
 from tests import doors
 from tests.doors import FORM, check, over_http
@@ -110,7 +111,7 @@ def test_subclass_of_a_decorated_method_counts_under_its_own_name(rf, verified):
     class Child(doors.Method):
         pass
 
-    assert f"{HERE}.{Child.__qualname__}.post" == Child.post.lockout_policy.scope
+    assert f"{HERE}.{Child.__qualname__}.post" == policies_of(Child.post)[0].scope
     assert [cls.as_view()(rf.post("/", FORM)).status_code for cls in (Child, doors.Method) * 2] == 4 * [401]
 
 
@@ -127,7 +128,7 @@ def test_explicit_scope_is_everyones(rf, verified):
 
     views = [Base.as_view(), Child.as_view(), shared(check)]
     assert [view(rf.post("/", FORM)).status_code for view in views] == [401, 401, 429]
-    assert {"accounts"} == {view.lockout_policy.scope for view in views}
+    assert {"accounts"} == {policies_of(view)[0].scope for view in views}
     assert views[0](rf.post("/", doors.RIGHT)).status_code == 429
     assert len(verified) == 2
 

@@ -1,87 +1,226 @@
-"""Several policies on one view: each counts for itself, though they share a derived scope."""
+"""Several policies at one door: a guess takes a slot of each or of none, however they are written."""
 
 import pytest
 from django.contrib.auth import authenticate
 from django.http import HttpResponse
+from django.test import RequestFactory
 from django.utils.decorators import method_decorator
 from django.views import View
 
-from lockout_decorators import LockedOut, lockout_protect
+from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, policies_of, signals
 from lockout_decorators.checks import check_lockout
+
+OTHER = "django.core.cache.backends.locmem.LocMemCache"
 
 
 def sign_in(request):
-    user = authenticate(request, username=request.POST["username"], password=request.POST["password"])
+    user = authenticate(request, username=request.POST.get("username"), password=request.POST.get("password"))
     return HttpResponse(status=200 if user else 401)
 
 
+def view(request):
+    return sign_in(request)
+
+
+def together(*policies):
+    return lockout_protect(*policies)(view)
+
+
 def stacked(*policies):
-    def view(request):
-        return sign_in(request)
-
-    for arguments in policies:
-        view = lockout_protect(patience=0, **arguments)(view)
-    return view
+    decorated = view
+    for policy in reversed(policies):
+        decorated = lockout_protect(policy)(decorated)
+    return decorated
 
 
-def guesses(view, rf, names, address="192.0.2.1"):
-    """How many of the guesses at `names` were verified."""
-    statuses = []
-    for n, name in enumerate(names):
-        body = {"username": name, "password": f"wrong{n}"}
-        statuses.append(view(rf.post("/", body, REMOTE_ADDR=address)).status_code)
-    return statuses.count(401)
-
-
-def test_a_short_and_a_long_window(rf, verified, settings):
-    """The shorter limit locks after as many failures as it says."""
-    settings.DEBUG = True
-    view = stacked({"key": "ip", "max": 6, "window": 60}, {"key": "ip", "max": 10, "window": 3600})
-    assert guesses(view, rf, ["bob"] * 12) == len(verified) == 6
-    assert [message.id for message in check_lockout(None) if "E003" in message.id] == []
-
-
-def test_one_account_and_one_address(rf, verified):
-    """Many addresses on one account, and one address on many accounts, are both bounded; ceilings are not shared."""
-    view = stacked({"key": "ip", "max": 20}, {"key": "username", "max": 4})
-    assert guesses(view, rf, ["bob"] * 6) == 4
-    assert guesses(view, rf, ["bob"] * 6, "192.0.2.2") == 0
-    assert guesses(view, rf, [f"user{n}" for n in range(30)], "192.0.2.3") == 20
-    assert len(verified) == 24
-
-
-def test_the_same_policy_on_a_class_and_on_its_url_counts_once(rf, verified):
-    """So does a subclass that was decorated like its base."""
-
-    @lockout_protect(key="ip", max=4, patience=0)
-    class Base(View):
-        def post(self, request):
-            return sign_in(request)
-
-    @lockout_protect(key="ip", max=4, patience=0)
-    class Login(Base):
-        pass
-
-    view = lockout_protect(key="ip", max=4, patience=0)(Login.as_view())
-    assert guesses(view, rf, ["bob"] * 6) == len(verified) == 4
-
-
-def test_stacked_method_decorators(rf, verified):
-    """As one list, applied anew on every request."""
-
-    @method_decorator([lockout_protect(key="ip", max=3), lockout_protect(key="ip", max=9)], name="dispatch")
+def on_a_class(*policies):
     class Login(View):
         def post(self, request):
             return sign_in(request)
 
-    assert guesses(Login.as_view(), rf, ["bob"] * 5) == len(verified) == 3
+    for policy in reversed(policies):
+        assert lockout_protect(policy)(Login) is Login
+    return Login.as_view()
 
 
-def test_one_request_with_many_guesses_under_two_policies(rf, verified):
+def around(*policies):
+    """One of them inside, on a method, the others on what `as_view()` returned."""
+
+    class Login(View):
+        @lockout_protect(policies[-1])
+        def post(self, request):
+            return sign_in(request)
+
+    return lockout_protect(*policies[:-1])(Login.as_view())
+
+
+@pytest.fixture(params=[together, stacked, on_a_class, around])
+def door(request):
+    """Decorates a login with policies, in each way of doing so."""
+    return request.param
+
+
+def policy(scope, **arguments):
+    return LockoutPolicy(**{"scope": scope, "key": "ip", "patience": 0, **arguments})
+
+
+def guess(view, password="wrong", name="bob", address="192.0.2.1"):
+    return view(RequestFactory().post("/", {"username": name, "password": password}, REMOTE_ADDR=address))
+
+
+def guesses(view, names, address="192.0.2.1"):
+    """How many of the guesses at `names` were verified."""
+    answers = [guess(view, f"wrong{n}", name, address) for n, name in enumerate(names)]
+    return [answer.status_code for answer in answers].count(401)
+
+
+def failures(request, *policies):
+    return [one.status(request, "bob").failures for one in policies]
+
+
+@pytest.fixture
+def visit(rf):
+    return rf.post("/", REMOTE_ADDR="192.0.2.1")
+
+
+def test_a_short_and_a_long_window(door, verified, visit):
+    """The shorter limit locks after as many failures as it says; both have counted them."""
+    short, long = policy("a", max=6, window=60), policy("a", max=10, window=3600)
+    assert guesses(door(short, long), ["bob"] * 12) == len(verified) == 6
+    assert [6, 6] == failures(visit, short, long)
+    assert [True, False] == [one.status(visit).locked for one in (short, long)]
+    assert [message.id for message in check_lockout(None) if "E003" in message.id] == []
+
+
+def test_one_account_and_one_address(door, verified):
+    """Many addresses on one account, and one address on many accounts, are both bounded; ceilings are not shared."""
+    view = door(policy("address", max=20), policy("account", key="username", max=4))
+    assert guesses(view, ["bob"] * 6) == 4
+    assert guesses(view, ["bob"] * 6, "192.0.2.2") == 0
+    assert guesses(view, [f"user{n}" for n in range(30)], "192.0.2.3") == 20
+    assert len(verified) == 24
+
+
+def test_who_is_refused_by_one_takes_no_slot_of_the_other(door, verified, visit):
+    """And a right password gives back those of all."""
+    address, account = policy("address", max=9), policy("account", key="username", max=2)
+    view = door(address, account)
+    assert [guess(view, "right").status_code for _ in range(3)] == [200] * 3
+    assert [0, 0] == failures(visit, address, account)
+    assert [guess(view).status_code for _ in range(4)] == [401, 401, 429, 429]
+    assert [2, 2] == failures(visit, address, account)
+    assert guess(view, "right").status_code == 429
+    assert len(verified) == 5
+
+
+@pytest.mark.parametrize("door", [together, stacked, on_a_class])
+def test_the_longest_wait_is_told(door, visit):
+    """There is one answer, that of the policy that refuses longest."""
+    policies = [policy(name, max=2, lockout=lockout) for name, lockout in (("a", 100), ("b", 1000), ("c", 10))]
+    answers = [guess(door(*policies)) for _ in range(3)]
+    assert [401, 401, 429] == [answer.status_code for answer in answers]
+    assert 990 < int(answers[-1]["Retry-After"]) <= 1000
+
+
+def test_a_policy_that_is_not_enforced_refuses_nobody(door, verified, visit, caplog):
+    """It counts and locks, and says so, while the other one decides."""
+    caplog.set_level("INFO")
+    trial, real = policy("trial", max=1, enforce=False), policy("real", max=3)
+    assert guesses(door(trial, real), ["bob"] * 5) == len(verified) == 3
+    assert [True, True] == [one.status(visit).locked for one in (trial, real)]
+    assert [1, 1] == [caplog.text.count(f"failures: scope='{name}'") for name in ("trial", "real")]
+    assert [2, 0] == [caplog.text.count(f"not enforced: scope='{name}'") for name in ("trial", "real")]
+
+
+def test_nobody_waits_for_a_policy_that_is_not_enforced(door, verified, visit):
+    """Its only slot may be taken by another guess for as long as that wants."""
+    trial, real = policy("trial", max=1, enforce=False, patience=300), policy("real", max=3)
+    with trial.attempt(visit):
+        assert guess(door(trial, real)).status_code == 401
+    assert len(verified) == 1
+
+
+def test_policies_in_different_caches(door, verified, visit, settings):
+    """Each counts in its own, and a guess needs a slot in both."""
+    settings.CACHES = {**settings.CACHES, "other": {"BACKEND": OTHER, "LOCATION": door.__name__}}
+    one, two = policy("a", max=9), policy("a", max=3, window=60, cache="other")
+    assert guesses(door(one, two), ["bob"] * 5) == len(verified) == 3
+    assert [3, 3] == failures(visit, one, two)
+
+
+def test_who_is_exempt_from_one_is_counted_by_the_other(door, verified, visit):
+    """`exempt=` is each policy's own."""
+    spared, counted = policy("spared", max=1, exempt=lambda request: True), policy("counted", max=3)
+    assert guesses(door(spared, counted), ["bob"] * 5) == len(verified) == 3
+    assert [0, 3] == failures(visit, spared, counted)
+
+
+@pytest.mark.parametrize("refuser", [0, 1])
+def test_the_one_that_refuses_answers(refuser):
+    """With its own response; one that has none leaves it to the first that has."""
+
+    def response(number):
+        return lambda request, locked_out: HttpResponse(status=460 + number)
+
+    policies = [policy(f"p{n}", max=2 + (n != refuser), response=response(n)) for n in range(2)]
+    view = together(*policies, policy("silent", max=9))
+    assert [401, 401, 460 + refuser] == [guess(view).status_code for _ in range(3)]
+
+
+def test_a_door_looks_early_if_all_its_keys_are_known(verified):
+    """Else the first guess tells who it is: the view runs, and may catch the refusal."""
+    ran = []
+
+    def view(request):
+        ran.append(request)
+        return sign_in(request)
+
+    early = lockout_protect(policy("a", max=1), policy("b", max=1))(view)
+    late = lockout_protect(policy("a", max=1), policy("c", key="username", max=1))(view)
+    assert [401, 429] == [guess(early).status_code for _ in range(2)]
+    assert (1, 429, 2) == (len(ran), guess(late).status_code, len(ran))
+    assert len(verified) == 1
+
+
+def test_a_policy_that_is_named_twice_counts_once(verified, visit):
+    """On a view, in one decorator or two, on a class, its subclass and its URL; and tells of it once."""
+    twice, told = policy("twice", max=3), []
+
+    @lockout_protect(twice)
+    class Base(View):
+        def post(self, request):
+            return sign_in(request)
+
+    @lockout_protect(policy("twice", max=3, response="other.html"))
+    class Login(Base):
+        pass
+
+    def tell(sender, **kwargs):
+        told.append(sender.scope)
+
+    signals.attempt_failed.connect(tell)
+    views = together(twice, twice), stacked(twice, twice), lockout_protect(twice)(Login.as_view())
+    assert [3, 3, 3] == [guesses(view, ["bob"] * 5, f"192.0.2.{number}") for number, view in enumerate(views)]
+    signals.attempt_failed.disconnect(tell)
+    assert len(verified) == len(told) == 9
+
+
+def test_stacked_method_decorators(verified):
+    """As one list, applied anew on every request."""
+    policies = [lockout_protect(policy("a", max=3)), lockout_protect(policy("b", max=9))]
+
+    @method_decorator(policies, name="dispatch")
+    class Login(View):
+        def post(self, request):
+            return sign_in(request)
+
+    assert guesses(Login.as_view(), ["bob"] * 5) == len(verified) == 3
+
+
+def test_one_request_with_many_guesses(door, rf, verified):
     """The stricter one refuses; the other one keeps no slot for what it refused."""
+    strict, lax = policy("a", max=2, methods=()), policy("b", max=5, methods=())
 
-    @lockout_protect(key="ip", max=2, methods=(), patience=0)
-    @lockout_protect(key="ip", max=5, methods=(), patience=0)
     def view(request):
         for n in range(4):
             with pytest.raises(LockedOut) if n >= 2 else memoryview(b""):
@@ -89,7 +228,38 @@ def test_one_request_with_many_guesses_under_two_policies(rf, verified):
         return HttpResponse()
 
     request = rf.post("/")
-    view(request)
-    assert len(verified) == 2
-    assert view.lockout_policy.status(request).locked
-    assert view.__wrapped__.lockout_policy.status(request).failures == 2
+    lockout_protect(strict, lax)(view)(request)
+    assert (2, [True, False]) == (len(verified), [one.status(request).locked for one in (strict, lax)])
+    assert [2, 2] == failures(request, strict, lax)
+
+
+# Which policies a view has
+
+
+def test_policies_of_a_view_are_all_outermost_first():
+    """However they were stacked; those without a scope have that of the view, or of the subclass."""
+    a, b, c = (policy(name) for name in "abc")
+    decorated = lockout_protect(a)(lockout_protect(b, c)(view))
+    assert (a, b, c) == policies_of(decorated)
+    derived = lockout_protect(key="ip+ua")(decorated)
+    assert [f"{__name__}.view", "a", "b", "c"] == [one.scope for one in policies_of(derived)]
+
+    @lockout_protect(a)
+    @lockout_protect(key="ip+ua")
+    class Base(View):
+        """Decorated twice."""
+
+    class Login(Base):
+        """Inherits both."""
+
+    for cls in (Base, Login):
+        scopes = ["a", f"{__name__}.{cls.__qualname__}"]
+        for carrier in (cls, cls.as_view(), cls().dispatch):
+            assert scopes == [one.scope for one in policies_of(carrier)]
+
+
+@pytest.mark.parametrize("what", [view, View, None, LockoutPolicy])
+def test_what_is_not_decorated_has_none(what):
+    """It says so."""
+    with pytest.raises(TypeError, match=r"policies_of: .* is not decorated"):
+        policies_of(what)

@@ -1,6 +1,4 @@
-"""When windows and locks end, seen from outside: never early, at most two seconds late."""
-
-import math
+"""When windows and locks end, seen from outside."""
 
 import pytest
 import time_machine
@@ -26,7 +24,7 @@ def door(**policy):
         return login(RequestFactory().post("/", {"password": password}, REMOTE_ADDR=address))
 
     def status(address="10.0.0.1"):
-        return login.lockout_policy.status(RequestFactory().get("/", REMOTE_ADDR=address))
+        return login.lockout_policies[0].status(RequestFactory().get("/", REMOTE_ADDR=address))
 
     guess.status = status
     return guess
@@ -101,14 +99,14 @@ def test_edge_of_the_window(clock, verified):
     assert 4 + 5 == len(verified)
 
 
-def test_window_of_a_good_guess(clock):
-    """The window that a good guess has opened ends like any other, with nothing on record."""
+def test_a_good_guess_leaves_no_window(clock):
+    """What it opened is closed with it: the window of later failures is their own."""
     guess = door(max=2, window=60, lockout=100)
     assert 200 == guess("right").status_code
     clock.shift(59)
     assert 401 == guess().status_code
     clock.shift(1.001)
-    assert [401, 401, 429] == statuses(guess, 3)
+    assert [401, 429] == statuses(guess, 2)
 
 
 @pytest.mark.parametrize(("jump", "expected"), [(0, 100), (99.5, 1), (50.5, 50), (-3600, 100), (-1, 100)])
@@ -122,15 +120,15 @@ def test_clock_jump_in_a_lock(clock, jump, expected):
 
 @pytest.mark.servers
 @pytest.mark.parametrize("store", stores("valkey"), indirect=True)
-@pytest.mark.parametrize(("jump", "expected"), [(3600, 1), (-3600, 100), (40, 60)])
-def test_skewed_host(store, jump, expected):
-    """Where the store keeps the time, a host with a wrong clock neither ends a lock nor shows a wild Retry-After."""
+@pytest.mark.parametrize("jump", [3600, -3600, 40])
+def test_skewed_host(store, jump):
+    """Where the store keeps the time, a host with a wrong clock neither ends a lock nor shows a wrong Retry-After."""
     guess = door(max=1, lockout=100)
     with time_machine.travel(START, tick=False) as clock:
         guess()
         clock.shift(jump)
         response = guess("right")
-    assert (429, str(expected)) == (response.status_code, response["Retry-After"])
+    assert (429, "100") == (response.status_code, response["Retry-After"])
 
 
 def test_lock_without_end(clock):
@@ -142,12 +140,12 @@ def test_lock_without_end(clock):
     assert (429, False) == (response.status_code, "Retry-After" in response)
 
 
-def test_fractions_are_rounded_up(clock):
-    """A lock of a fraction of seconds lasts up to the next whole one, and Retry-After says so."""
+def test_fractions_of_seconds(clock):
+    """A lock ends as exactly as it was asked for; Retry-After, which is whole seconds, is rounded up."""
     guess = door(max=1, lockout=1.5)
     guess()
-    assert str(math.ceil(1.5)) == guess()["Retry-After"]
-    clock.shift(1.99)
+    assert "2" == guess()["Retry-After"]
+    clock.shift(1.499)
     assert 429 == guess("right").status_code
-    clock.shift(0.02)
+    clock.shift(0.002)
     assert 200 == guess("right").status_code

@@ -2,7 +2,6 @@
 
 import pytest
 from django.contrib.auth import authenticate
-from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.http import HttpResponse
@@ -195,13 +194,3 @@ def test_transaction_on_an_alias_of_its_own(store, verified):
         connections["beside"].close()
         del connections["beside"], connections.settings["beside"]
     assert [("bob", "wrong")] * 3 == verified
-
-
-@databases
-def test_taken_slots_break_no_transaction(store):
-    """An `add` that loses is an error to the database, but not to the transaction around it."""
-    with transaction.atomic(DATABASE):
-        assert [True, False] == [cache.add("lockout:a1", "x", 10) for _ in range(2)]
-        with connections[DATABASE].cursor() as cursor:
-            cursor.execute("SELECT COUNT(*) FROM lockouts")
-            assert (1,) == cursor.fetchone()

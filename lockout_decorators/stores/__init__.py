@@ -3,13 +3,26 @@
 from django.core.cache import BaseCache, caches
 
 from ..exceptions import StoreError
-from .locmem import LocMemStore
+from .database import DatabaseStore
+from .files import FileStore
+from .guarded import NonAtomicStore
+from .locmem import LocMemStore, LocMemSubclassStore
+from .memcached import PyLibMCStore, PyMemcacheStore
 from .redis import RedisStore
 from .store import UNKNOWN, Change, Clock, Found, Reading, Store, Swapped, host_clock
 
 __all__ = ["UNKNOWN", "Change", "Clock", "Found", "Reading", "Store", "Swapped", "host_clock", "store_for"]
 
-KINDS: tuple[type[Store], ...] = (LocMemStore, RedisStore)
+KINDS: tuple[type[Store], ...] = (
+    LocMemStore,
+    LocMemSubclassStore,
+    DatabaseStore,
+    FileStore,
+    RedisStore,
+    PyMemcacheStore,
+    PyLibMCStore,
+    NonAtomicStore,
+)  # the last one serves every cache
 ATTRIBUTE = "_lockout_store"
 
 

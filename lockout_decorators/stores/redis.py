@@ -1,90 +1,85 @@
-"""Redis and Valkey: a small server script compares stamps, through the alias's own client, always on the primary.
+"""Redis and Valkey: one small server script compares stamps and writes, through the alias's own client, on the primary.
 
 The server keeps the time: what a look says is the time of its server, and between two round trips the time that has
-passed by the host's monotonic clock is added.
+passed by the host's monotonic clock is added. What is stored is plain text, whatever the alias serializes and
+compresses.
 """
 
 import time
 from collections.abc import Sequence
-from functools import partial
-from hashlib import sha1
+from functools import cached_property, partial
 from typing import Any
 
 from django.core.cache import BaseCache
-from django.core.cache.backends.redis import RedisCache
 
-from .store import DRIFT, Change, Found, Reading, Store, Swapped
+from . import redis_scripts, redis_watch
+from .redis_clients import Clients, clients_of, has_clients, weakness
+from .redis_scripts import GONE, SCRIPTS_FORBIDDEN, STAMP, says
+from .store import Change, Found, Reading, Store, Swapped
 
-STAMP = 16  # characters by which what stands under a key is known again
-
-# Returns the time in milliseconds, and what stands under each key; '' is nothing, or nothing that is text.
-READ = """
-local time = redis.call('TIME')
-local found = {time[1] * 1000 + math.floor(time[2] / 1000)}
-for i, key in ipairs(KEYS) do
-  local text = redis.pcall('GET', key)
-  found[i + 1] = type(text) == 'string' and text or ''
-end
-"""
-
-# ARGV: the moment of the decision, in milliseconds; then for each key its stamp, its new text ('': none), and the
-# seconds that is to live (0: for ever). Returns what READ does, after whether it swapped (1, 0; -1: came too late).
-SWAP = f"""{READ}
-local verdict = math.abs(found[1] - ARGV[1]) <= {DRIFT} and 1 or -1
-for i, key in ipairs(KEYS) do
-  if verdict == 1 and string.sub(found[i + 1], 1, {STAMP}) ~= ARGV[3 * i - 1] then verdict = 0 end
-end
-if verdict == 1 then
-  for i, key in ipairs(KEYS) do
-    local text, life = ARGV[3 * i], ARGV[3 * i + 1]
-    if text == '' then redis.call('DEL', key)
-    elseif life == '0' then redis.call('SET', key, text)
-    else redis.call('SET', key, text, 'EX', life) end
-  end
-  return {{1}}
-end
-table.insert(found, 1, verdict)
-return found
-"""
-
-READ_SCRIPT, SWAP_SCRIPT = [(source, sha1(source.encode()).hexdigest()) for source in (READ + "return found", SWAP)]
+__all__ = ["RedisStore", "weakness"]
 
 
 class RedisStore(Store):
+    """Keys that one script can reach are swapped at once: of one slot in a Cluster, of one server among shards."""
+
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:
-        return isinstance(cache, RedisCache)
+        return has_clients(cache)
 
     def __init__(self, alias: str, cache: Any) -> None:
         super().__init__(alias, cache)
-        self._client = client_of(cache)
+        self._way: Any = redis_scripts
+
+    @cached_property
+    def _clients(self) -> Clients:
+        """Found at first use: a Cluster is asked for its nodes."""
+        return clients_of(self.alias, self.cache)
+
+    def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
+        home = self._clients.home
+        if len(keys) == 1 or home is None:
+            return [keys]
+        batches: dict[Any, list[str]] = {}
+        for key in keys:
+            batches.setdefault(home(self.cache.make_key(key)), []).append(key)
+        return list(batches.values())
 
     def _read(self, keys: Sequence[str]) -> Reading:
-        return _reading(*self._run(READ_SCRIPT, keys))
+        batches = self.batches(keys)
+        if len(batches) == 1:
+            return _reading(*self._run("read", keys))
+        readings = [(batch, _reading(*self._run("read", batch))) for batch in batches]
+        found = {key: one for batch, reading in readings for key, one in zip(batch, reading.found, strict=True)}
+        return Reading([found[key] for key in keys], readings[-1][1].clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
-        arguments: list[Any] = [now]
-        for change in changes:
-            arguments += [change.token, change.text or "", change.life or 0]
-        verdict, *standing = self._run(SWAP_SCRIPT, [change.key for change in changes], *arguments)
+        verdict, *standing = self._run("swap", [change.key for change in changes], changes, now)
         if verdict == 1:
-            return Swapped(True, [_found(change.text or "") for change in changes])
+            return Swapped(True, [_written(change.text or "") for change in changes])
         return Swapped(False, *_reading(*standing), stale=verdict < 0)
 
-    def _run(self, script: tuple[str, str], keys: Sequence[str], *arguments: Any) -> Any:
-        source, digest = script
-        names = [self.cache.make_and_validate_key(key) for key in keys]
+    def _run(self, operation: str, keys: Sequence[str], *arguments: Any) -> Any:
+        """Once more over a new connection if one has broken: who finds what it wanted to write there has won."""
+        names = [self.cache.make_key(key) for key in keys]
         try:
-            return self._client.execute_command("EVALSHA", digest, len(names), *names, *arguments)
+            return self._ask(operation, names, *arguments)
         except Exception as error:
-            if type(error).__name__ != "NoScriptError":
+            if not (says(error, GONE) and self._clients.reconnect(names[0])):
                 raise
-            return self._client.execute_command("EVAL", source, len(names), *names, *arguments)
+        return self._ask(operation, names, *arguments)
 
-
-def client_of(cache: Any) -> Any:
-    """The client of the primary; made once, since Django builds one for every operation."""
-    return cache._cache.get_client(write=True)
+    def _ask(self, operation: str, names: Sequence[str], *arguments: Any) -> Any:
+        try:
+            return getattr(self._way, operation)(self._clients, names, *arguments)
+        except Exception as error:
+            if self._way is redis_watch or not says(error, SCRIPTS_FORBIDDEN):
+                raise
+        nodes = self._clients.nodes()
+        answer = getattr(redis_watch, operation)(nodes, names, *arguments)
+        self._clients, self._way = nodes, redis_watch  # in this order: other threads may look on
+        redis_watch.warn()
+        return answer
 
 
 def _reading(now: int, *texts: Any) -> Reading:
@@ -95,7 +90,9 @@ def _since(offset: int) -> int:
     return offset + int(time.monotonic() * 1000)
 
 
-def _found(text: Any) -> Found:
-    """What the server said, bytes or text by the client's options."""
-    shown = text.decode("ascii", "backslashreplace") if isinstance(text, bytes) else text
-    return Found(shown or None, text[:STAMP])
+def _written(text: str) -> Found:
+    return Found(text or None, text[:STAMP].encode())
+
+
+def _found(text: bytes) -> Found:
+    return Found(text.decode("ascii", "backslashreplace") or None, text[:STAMP])

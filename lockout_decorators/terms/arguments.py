@@ -1,14 +1,13 @@
-"""What each argument of a policy may be: a check per kind, and the attribute that runs it."""
+"""The arguments of a policy: their types, and the attribute that checks and keeps one."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, overload
 
-from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from ..clients.identities import UsernameFunction
+from ..clients.credentials import UsernameFunction
 from ..clients.keys import KeyFunction
 from ..exceptions import LockedOut
 
@@ -105,108 +104,3 @@ class Argument(Generic[Given, T]):
             values[self.name] = self.check(value)
         except ValueError as error:
             raise ValueError(f"lockout_protect: {self.name} is {value!r}; it must be {error}.") from None
-
-
-def whole(least: int, most: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if type(value) is not int or not least <= value <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return value
-
-    return check
-
-
-def duration(least: float) -> Callable[[Any], float]:
-    """Seconds, from `least` to ten years."""
-
-    def check(value: Any) -> float:
-        seconds = value.total_seconds() if isinstance(value, timedelta) else value
-        if type(seconds) not in (int, float) or not least <= seconds <= 315_360_000:  # nor is nan
-            raise ValueError(f"seconds from {least:g} up to ten years, or a timedelta")
-        return float(seconds)
-
-    return check
-
-
-def lockout(value: Any) -> Any:
-    """None, seconds (0 for no lock), or a tuple of several."""
-    if value is None or (value == 0 and type(value) in (int, float)):
-        return value
-    try:
-        if isinstance(value, tuple | list) and value:
-            return tuple([duration(1)(one) for one in value])
-        return duration(1)(value)
-    except ValueError as error:
-        raise ValueError(f"{error}, several of them in a row, None for ever, or 0 with rolling=True") from None
-
-
-def names(value: Any) -> tuple[str, ...]:
-    return _strings(value, 'a list of names such as ("tenant",), or ()')
-
-
-def flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("True or False")
-    return value
-
-
-def name(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 200:
-        raise ValueError("a name of 1 to 200 printable characters")
-    return value
-
-
-def plain(value: Any) -> bool:
-    """Whether a callable answers by itself: what a coroutine function returns would be true, whatever it says."""
-    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__)
-
-
-def function(value: Any) -> Any:
-    if not plain(value):
-        raise ValueError("a plain callable")
-    return value
-
-
-def optional(check: Callable[[Any], T], also: str = "None") -> Callable[[Any], T | None]:
-    def checked(value: Any) -> T | None:
-        try:
-            return None if value is None else check(value)
-        except ValueError as error:
-            raise ValueError(f"{error}, or {also}") from None
-
-    return checked
-
-
-def name_or_function(value: Any) -> Any:
-    if not plain(value) and not (isinstance(value, str) and value):
-        raise ValueError("a name or a plain callable")
-    return value
-
-
-def template_or_function(value: Any) -> Any:
-    """Here a coroutine function will do: it is awaited."""
-    if not callable(value) and not (isinstance(value, str) and value):
-        raise ValueError("a name or a callable")
-    return value
-
-
-def methods(value: Any) -> frozenset[str]:
-    found = _strings(value, 'a list of HTTP methods such as ("POST", "PUT"), or () for none')
-    return frozenset(method.upper() for method in found)
-
-
-def _strings(value: Any, allowed: str) -> tuple[str, ...]:
-    found: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (None,)
-    if not all(isinstance(one, str) and one for one in found):
-        raise ValueError(allowed)
-    return found
-
-
-def failure(value: Any) -> Any:
-    """Statuses become a frozenset; a callable stays."""
-    if plain(value):
-        return value
-    codes = value if isinstance(value, tuple | list | set | frozenset) else (value,)
-    if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
-        raise ValueError("an HTTP status, several of them, or a plain callable (request, response) -> bool")
-    return frozenset(codes)

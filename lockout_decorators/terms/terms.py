@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Self
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
+from ..clients.credentials import presents
 from ..clients.keys import Key, KeyFunction
 from ..conf import conf
-from . import arguments as allowed
+from . import allowed
 from .arguments import UNSET, Argument, Duration, Failure, Lockout, Response, Username
 from .plan import SLOTS, Kind, Lengths, kinds
 from .registry import register
@@ -48,7 +49,8 @@ class Terms:
             does. Default None: a call with more than a name and one secret forgives nothing.
         failure: For views whose verdict shows only in the response: a status, several, or a callable `(request,
             response) -> bool`. At most `max` plus what is in flight are verified.
-        credentials: Whether `request` presents credentials, for `failure`. Default: it has an Authorization header.
+        credentials: Whether `request` presents credentials, for `failure` and for calls of `authenticate()` without any.
+            Default: it has a header or query field that says so: Authorization, an API key, a token and the like.
         calls: Calls of `authenticate()` with the same secrets that are one guess. Default 2.
         response: The answer to a refused guess: a template, or a callable `(request, locked_out)`.
         methods: HTTP methods that are refused before the view runs. Default: those that are not safe.
@@ -102,6 +104,8 @@ class Terms:
         """What each argument alone does not tell. Raises ValueError."""
         if self.__dict__.get("lockout") == 0 and not self.rolling:
             raise ValueError("lockout_protect: lockout is 0; that needs rolling=True, where failures end one by one.")
+        if self.failure is not None and self.methods == frozenset():
+            raise ValueError("lockout_protect: failure= with methods=() counts and refuses nothing; leave methods= out.")
         if (slots := (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1)) > SLOTS:
             raise ValueError(f"lockout_protect: ceiling * max is {slots}; it must be at most {SLOTS}.")
 
@@ -137,13 +141,9 @@ class Terms:
 
     def is_failure(self, request: HttpRequest, response: Any) -> bool:
         """The verdict of a view that shows it in its response only."""
-        presented = self.credentials or (_has_authorization if isinstance(self.failure, frozenset) else None)
+        presented = self.credentials or (presents if isinstance(self.failure, frozenset) else None)
         if presented is not None and not presented(request):
             return False
         if isinstance(self.failure, frozenset):
             return response.status_code in self.failure
         return bool(self.failure(request, response))
-
-
-def _has_authorization(request: HttpRequest) -> bool:
-    return bool(request.META.get("HTTP_AUTHORIZATION"))

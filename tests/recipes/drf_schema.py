@@ -25,8 +25,8 @@ class Schema(AutoSchema):
     def is_guarded(self):
         handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower())
         return (
-            hasattr(self.view, "lockout_policy")
-            or hasattr(handler, "lockout_policy")
+            hasattr(self.view, "lockout_policies")
+            or hasattr(handler, "lockout_policies")
             or any(isinstance(one, LockoutAuthentication) for one in self.view.get_authenticators())
         )
 

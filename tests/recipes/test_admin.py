@@ -4,7 +4,7 @@ import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import User
 
-from lockout_decorators import lockout_protect
+from lockout_decorators import lockout_protect, policies_of
 
 pytestmark = pytest.mark.urls("tests.recipes.admin")
 
@@ -42,7 +42,7 @@ def test_right_password_of_somebody_else_is_no_failure(visitor, bob, verified):
 @pytest.mark.parametrize("scope", [{}, {"scope": "staff"}])
 def test_sites_that_share_a_scope_count_together(scope, rf, visitor, verified):
     """Two objects of one class do so without any scope, too."""
-    policies = [lockout_protect(max=1, **scope)(AdminSite(name).login).lockout_policy for name in ("one", "two")]
+    policies = [policies_of(lockout_protect(max=1, **scope)(AdminSite(name).login))[0] for name in ("one", "two")]
     request = rf.post("/")
     with policies[0].attempt(request, "boss"):
         pass
@@ -55,7 +55,7 @@ def test_sites_of_own_classes_count_apart():
     class Partners(AdminSite):
         pass
 
-    scopes = {lockout_protect()(site.login).lockout_policy.scope for site in (AdminSite(), Partners())}
+    scopes = {policies_of(lockout_protect()(site.login))[0].scope for site in (AdminSite(), Partners())}
     assert len(scopes) == 2
 
 

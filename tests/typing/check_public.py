@@ -12,7 +12,9 @@ from lockout_decorators import (
     LockoutPolicy,
     LockoutStatus,
     areset_attempts,
+    client_address,
     lockout_protect,
+    policies_of,
     reset_attempts,
 )
 
@@ -113,22 +115,36 @@ shared = LockoutPolicy(scope="shared", key=identity, ceiling=None, response=answ
 also_shared = LockoutPolicy(scope="shared", response=aanswer, methods={"POST"}, failure=401, window=timedelta(hours=1))
 
 
-@lockout_protect(shared)
+growing = LockoutPolicy(scope="growing", lockout=(60, timedelta(hours=1)), forget=timedelta(days=7), account=("id",))
+ending = LockoutPolicy(scope="ending", lockout=0, rolling=True, account=[])
+
+
+@lockout_protect(shared, growing, ending)
 def shares(request: HttpRequest) -> HttpResponse:
-    return HttpResponse()
+    return HttpResponse(client_address(request))
+
+
+def views_have_policies() -> None:
+    for view in (function, coroutine, Login, Login.as_view(), shares):
+        assert_type(policies_of(view), tuple[LockoutPolicy, ...])
 
 
 def wrong_arguments() -> None:
     lockout_protect(max="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     lockout_protect(maximum=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     lockout_protect("ip")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    lockout_protect(shared, "ip")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    lockout_protect(rolling="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     shared.max = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def policy_attributes(policy: LockoutPolicy) -> None:
     assert_type(policy.max, int)
     assert_type(policy.window, float)
-    assert_type(policy.lockout, float | None)
+    assert_type(policy.lockout, float | tuple[float, ...] | None)
+    assert_type(policy.rolling, bool)
+    assert_type(policy.forget, float)
+    assert_type(policy.account, tuple[str, ...] | None)
     assert_type(policy.scope, str)
     assert_type(policy.cache, str)
     assert_type(policy.ceiling, int | None)
@@ -150,6 +166,7 @@ def blocks(policy: LockoutPolicy, request: HttpRequest, secret: Any) -> None:
             attempt.cancel()
     assert_type(policy.status(request, username="bob"), LockoutStatus)
     policy.reset(request, username="bob")
+    policy.forgive(request, "bob")
     reset_attempts(request)
     reset_attempts(request, "login")
 
@@ -161,6 +178,7 @@ async def asynchronous_blocks(policy: LockoutPolicy, request: HttpRequest) -> No
         attempt.succeed()
     assert_type(await policy.astatus(request, username="bob"), LockoutStatus)
     await policy.areset(request)
+    await policy.aforgive(request, username="bob")
     await areset_attempts(request, scope="login")
 
 
@@ -171,6 +189,8 @@ def status_attributes(status: LockoutStatus) -> None:
     assert_type(status.maximum, int)
     assert_type(status.retry_after, int | None)
     assert_type(status.until, datetime | None)
+    assert_type(status.counter, str)
+    assert_type(status.reference, str)
     status.locked = False  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.policy import LockoutPolicy
-from lockout_decorators.registry import registered
+from lockout_decorators.terms.registry import registered
 
 NOWHERE = "0.0.0.0"  # noqa: S104  # stands for an address that no policy at hand asks about
 

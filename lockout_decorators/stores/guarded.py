@@ -1,0 +1,112 @@
+"""Any other cache: who swaps first adds a guard beside the entry, which ends by itself, and removes it afterwards.
+
+Not atomic: exact unless a process or a packet is held up for longer than a second between look and write. Nothing
+that such a cache says is believed unseen: what was written is read again, and so is the guard.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from inspect import isawaitable, iscoroutine
+from secrets import token_hex
+from typing import Any
+
+from django.core.cache import BaseCache
+
+from .store import Change, Found, Reading, Store, Swapped, host_clock, is_stale, written
+
+BESIDE = ":guard"  # at the end: a cache that cuts keys short, so that clients share them, cuts this off as well
+HELD = 2  # seconds after which a guard ends whose process is gone
+HASTE = 1.0  # seconds within which its holder writes, or not at all: some caches end what they hold a second early
+WAIT = 3.0  # seconds for a guard of somebody else
+
+FOREIGN: Any = object()  # the token of all that is no text
+
+WEAKNESS = "exact unless a process or a packet is held up for longer than a second between check and set"
+
+
+def weakness(cache: BaseCache) -> str | None:
+    """What can't be promised for a cache of this kind."""
+    return WEAKNESS
+
+
+class NonAtomicStore(Store):
+    """By the methods that all caches have. A token is the text that was read."""
+
+    @classmethod
+    def serves(cls, cache: BaseCache) -> bool:
+        return True
+
+    def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
+        return [[key] for key in keys]
+
+    def _read(self, keys: Sequence[str]) -> Reading:
+        found = answer(self.cache.get_many(keys=list(keys)))
+        return Reading([_found(found.get(key)) for key in keys], host_clock)
+
+    def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
+        (change,) = changes
+        secret = token_hex(8)
+        for pause in _pauses():
+            began = time.monotonic()
+            added = answer(self.cache.add(key=change.key + BESIDE, value=secret, timeout=HELD))
+            found, guard = self._look(change.key)
+            if found.text == secret or (added and guard is None):
+                raise OSError("it loses what it is given, or takes two keys for one")
+            if guard == secret:
+                return self._swap_guarded(change, found, secret, began, now)
+            if found.token != change.token:
+                return Swapped(False, [found])
+            time.sleep(pause)
+        raise TimeoutError(f"others have held the entry for {WAIT:g} s")
+
+    def _swap_guarded(self, change: Change, found: Found, secret: str, began: float, now: int) -> Swapped:
+        stale = is_stale(now)
+        won = not stale and found.token == change.token and not _is_late(began) and self._write(change)
+        found, guard = self._look(change.key)
+        if won and (found.text, guard) != (change.text, secret):
+            raise OSError("it did not keep what was written, or others wrote meanwhile")
+        if guard == secret and not _is_late(began):
+            answer(self.cache.delete(key=change.key + BESIDE))
+        return written([change]) if won else Swapped(False, [found], stale=stale)
+
+    def _look(self, key: str) -> tuple[Found, Any]:
+        """What stands there, and in its guard."""
+        found, guard = self._read([key, key + BESIDE]).found
+        return found, guard.text
+
+    def _write(self, change: Change) -> bool:
+        """Whether it was done. What is absent is added: some caches find nothing where they could not look."""
+        life = None if change.life is None else max(change.life, 1) + 1
+        if change.text is None:
+            answer(self.cache.delete(key=change.key))
+        elif change.token is None:
+            return bool(answer(self.cache.add(key=change.key, value=change.text, timeout=life)))
+        else:
+            answer(self.cache.set(key=change.key, value=change.text, timeout=life))
+        return True
+
+
+def answer(given: Any) -> Any:
+    """What a method of the cache has returned. Raises TypeError if that is only to come."""
+    if isawaitable(given):
+        if iscoroutine(given):
+            given.close()  # nobody will await it
+        raise TypeError("it answers asynchronously")
+    return given
+
+
+def _found(value: Any) -> Found:
+    return Found(value, value if value is None or isinstance(value, str) else FOREIGN)
+
+
+def _is_late(began: float) -> bool:
+    return time.monotonic() - began > HASTE
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between tries, longer and longer, until the longest wait is over."""
+    deadline, pause = time.monotonic() + WAIT, 0.002
+    while time.monotonic() < deadline:
+        yield pause * random.uniform(0.5, 1)  # noqa: S311
+        pause = min(pause * 1.5, 0.05)

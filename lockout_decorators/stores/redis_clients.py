@@ -1,0 +1,163 @@
+"""The clients of a Redis or Valkey alias: its own, found once, always of the primary.
+
+Django builds a client for every operation, and django-redis asks a replica where there is one; neither is done here.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from inspect import isawaitable, iscoroutine, signature
+from threading import local
+from typing import Any
+
+from django.core.cache import caches
+
+# The classes of caches that keep what they are given on Redis or Valkey, with the package that has them.
+KINDS = {
+    ("django", "RedisCache"),
+    ("django_redis", "RedisCache"),
+    ("django_valkey", "BaseValkeyCache"),
+    ("django_cachex", "KeyValueCache"),
+}
+PACKAGES = {package for package, _ in KINDS}
+SHARDS = "get_server_name"  # what clients have that spread keys over servers by themselves
+ASYNCHRONOUS = "its client is asynchronous, and answers with what has to be awaited: guesses are counted synchronously"
+
+
+def has_clients(cache: Any) -> bool:
+    """Whether this is a cache on Redis or Valkey."""
+    return not KINDS.isdisjoint([(_package(base), base.__name__) for base in type(cache).__mro__])
+
+
+class Clients:
+    """The one client that keeps all keys.
+
+    Attributes:
+        home: Tells of a key what is the same for all that one script can reach; None: it can reach every key.
+    """
+
+    home: Callable[[str], Any] | None = None
+
+    def __init__(self, client: Any) -> None:
+        self._client: Any = answered(client)
+
+    def of(self, name: str) -> Any:
+        """The client that keeps the key `name`, which is as the server knows it."""
+        return self._client
+
+    def nodes(self) -> "Clients":
+        """The clients of the very servers that keep the keys, for what takes several commands on one connection."""
+        return self
+
+    def reconnect(self, name: str) -> bool:
+        """Close idle connections: the server has gone, or is no primary any more, and its name may mean another by now.
+        Returns whether another try is worth it."""
+        pool = getattr(self.of(name), "connection_pool", None)
+        if pool and "inuse_connections" in signature(pool.disconnect).parameters:  # else it spares no other thread's
+            pool.disconnect(inuse_connections=False)
+        return pool is not None
+
+
+class Cluster(Clients):
+    """A Cluster: one client, which sends a script to where its keys are, all of one slot, and tries again by itself."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.home = client.keyslot
+
+    def nodes(self) -> Clients:
+        return Nodes(self._client)
+
+
+class Nodes(Cluster):
+    """Its nodes, each by a client that knows of no other."""
+
+    def of(self, name: str) -> Any:
+        return self._client.get_redis_connection(self._client.get_node_from_key(name))
+
+    def reconnect(self, name: str) -> bool:
+        self._client.nodes_manager.initialize()
+        return True
+
+
+class Shards(Clients):
+    """Servers that know nothing of each other; the cache's own rule says which keeps a key."""
+
+    def __init__(self, choose: Callable[[str], Any]) -> None:
+        super().__init__(choose(""))
+        self._choose: Callable[[str], Any] = choose
+        self.home = self._server
+
+    def of(self, name: str) -> Any:
+        return self._choose(name)
+
+    def _server(self, name: str) -> int:
+        return id(self.of(name).connection_pool)
+
+
+class _Kept(local):
+    """The clients that a thread has found, by how the alias is configured: an ASGI server makes new cache objects for
+    every request, each of which would connect anew."""
+
+    def __init__(self) -> None:
+        self.clients: dict[int, Clients] = {}
+
+
+_kept = _Kept()
+
+
+def clients_of(alias: str, cache: Any) -> Clients:
+    """Raises TypeError for an asynchronous client."""
+    known = _known(alias)
+    if known not in _kept.clients:
+        _kept.clients[known] = _found(cache)
+    return _kept.clients[known]
+
+
+def _known(alias: str) -> int:
+    """How it is configured; not as text, which may hold a password and be seen in an error report."""
+    return hash(repr([caches.settings[alias].get(name) for name in ("BACKEND", "LOCATION", "OPTIONS")]))
+
+
+def _found(cache: Any) -> Clients:
+    inner = _inner(cache)
+    if hasattr(inner, SHARDS):
+        return Shards(getattr(inner, "get_server", inner.get_client))
+    client = inner.get_client(write=True)
+    if hasattr(client, "keyslot"):
+        return Cluster(client)
+    return Shards(partial(inner.get_client, write=True)) if _may_choose(inner) else Clients(client)
+
+
+def answered(answer: Any) -> Any:
+    """`answer`, which must be one: an awaitable is none, and asynchronous clients are awaitable too."""
+    if isawaitable(answer):
+        if iscoroutine(answer):
+            answer.close()  # or Python warns that nobody awaited it
+        raise TypeError(ASYNCHRONOUS)
+    return answer
+
+
+def weakness(cache: Any) -> str | None:
+    """Why guesses can't be counted on a cache, as far as its configuration tells: no server is asked."""
+    if not has_clients(cache):
+        return None
+    inner = _inner(cache)
+    factory = getattr(inner, "connection_factory", inner)
+    names = ("redis_client_cls", "base_client_cls", "_cluster_class", "_client_class", "_client")
+    kind = next((found for name in names if (found := getattr(factory, name, None))), None)
+    asynchronous = getattr(cache, "is_async", False) or hasattr(kind, "__await__")
+    return ASYNCHRONOUS if asynchronous else None
+
+
+def _may_choose(inner: Any) -> bool:
+    """Whether the project hands out clients by a method of its own, which Django lets choose by the key."""
+    return _package(inner.get_client) not in PACKAGES and "key" in signature(inner.get_client).parameters
+
+
+def _inner(cache: Any) -> Any:
+    """What hands out raw clients: in Django and in django-cachex `_cache`, elsewhere `client`."""
+    return cache.client if hasattr(type(cache), "client") else cache._cache
+
+
+def _package(of: Any) -> str:
+    return str(of.__module__).partition(".")[0]

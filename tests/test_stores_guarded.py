@@ -1,0 +1,410 @@
+"""The store for caches that it knows nothing of: what guards promise, and how caches end that don't keep theirs."""
+
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from secrets import token_hex
+from threading import Barrier, Event, Lock, Thread
+from typing import Any
+
+import pytest
+from django.core.cache import BaseCache, caches
+from django.test import override_settings
+
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.stores import Change, guarded, host_clock, store_for
+from lockout_decorators.stores.guarded import BESIDE, HELD, WAIT, NonAtomicStore, weakness
+from tests.engines.others import plain
+from tests.racers import text
+
+QUICK = 0.5  # seconds within which whatever can be known at once is told
+
+
+class Memory(BaseCache):
+    """A dictionary, whose methods take nothing by position."""
+
+    def __init__(self, name: str, params: dict[str, Any]) -> None:
+        super().__init__(params)
+        self.entries: dict[str, tuple[Any, float]] = {}
+        self.lock = Lock()
+        self.calls: list[str] = []
+
+    def get_many(self, *, keys: list[str]) -> dict[str, Any]:
+        self.calls.append("get_many")
+        with self.lock:
+            return {key: self.entries[self.name(key)][0] for key in keys if self.stands(key)}
+
+    def set(self, *, key: str, value: Any, timeout: float | None) -> Any:
+        self.calls.append("set")
+        with self.lock:
+            self.entries[self.name(key)] = value, time.monotonic() + (9e9 if timeout is None else timeout)
+
+    def add(self, *, key: str, value: Any, timeout: float | None) -> Any:
+        self.calls.append("add")
+        with self.lock:
+            if self.stands(key):
+                return False
+            self.entries[self.name(key)] = value, time.monotonic() + (9e9 if timeout is None else timeout)
+            return True
+
+    def delete(self, *, key: str) -> Any:
+        self.calls.append("delete")
+        with self.lock:
+            return self.entries.pop(self.name(key), None) is not None
+
+    def clear(self) -> None:
+        self.entries.clear()
+
+    def stands(self, key: str) -> bool:
+        return self.entries.get(self.name(key), (None, 0.0))[1] > time.monotonic()
+
+    def name(self, key: str) -> str:
+        return key
+
+
+class Cutting(Memory):
+    """Keeps the beginning of a key."""
+
+    length = 0
+
+    def name(self, key: str) -> str:
+        return key[: self.length]
+
+
+class Dropping(Memory):
+    """Keeps nothing that is longer than a guard."""
+
+    def set(self, *, key: str, value: Any, timeout: float | None) -> None:
+        if len(value) < 17:
+            super().set(key=key, value=value, timeout=timeout)
+
+    def add(self, *, key: str, value: Any, timeout: float | None) -> bool:
+        return len(value) > 16 or super().add(key=key, value=value, timeout=timeout)
+
+
+class Keeping(Memory):
+    """Removes nothing."""
+
+    def delete(self, *, key: str) -> bool:
+        return True
+
+
+class Yielding(Memory):
+    """Its `add` says that it has, whatever stands there."""
+
+    def add(self, *, key: str, value: Any, timeout: float | None) -> bool:
+        return super().add(key=key, value=value, timeout=timeout) or True
+
+
+class Overwriting(Memory):
+    """Its `add` writes over what stands there."""
+
+    def add(self, *, key: str, value: Any, timeout: float | None) -> bool:
+        self.set(key=key, value=value, timeout=timeout)
+        return True
+
+
+class Blind(Memory):
+    """Finds nothing where it could not look: never an entry, only guards."""
+
+    def get_many(self, *, keys: list[str]) -> dict[str, Any]:
+        return {key: value for key, value in super().get_many(keys=keys).items() if key.endswith(BESIDE)}
+
+
+class Asynchronous(Memory):
+    async def get_many(self, *, keys: list[str]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    async def add(self, **arguments: Any) -> bool:
+        raise NotImplementedError
+
+
+class HalfAsynchronous(Memory):
+    async def set(self, **arguments: Any) -> None:
+        raise NotImplementedError
+
+
+class Promising(Memory):
+    """Returns what can be waited for, though it is no coroutine."""
+
+    def get_many(self, *, keys: list[str]) -> Any:
+        return Promise()
+
+
+class Promise:
+    def __await__(self) -> Any:
+        raise NotImplementedError
+
+
+class Held(Memory):
+    """Stops in `set` until it may go on."""
+
+    reached, free = Event(), Event()
+
+    def set(self, *, key: str, value: Any, timeout: float | None) -> None:
+        if not key.endswith(BESIDE):
+            self.reached.set()
+            assert self.free.wait(9)
+        super().set(key=key, value=value, timeout=timeout)
+
+
+@pytest.fixture
+def store(request):
+    """Of a cache of the class that is given, else of `Memory`."""
+    kind = getattr(request, "param", Memory)
+    backend = kind if isinstance(kind, str) else f"{__name__}.{kind.__name__}"
+    with override_settings(CACHES={"default": {"BACKEND": backend}}):
+        yield store_for("default")
+
+
+def on(*kinds):
+    return pytest.mark.parametrize("store", kinds, indirect=True)
+
+
+@pytest.fixture
+def key():
+    return f"lockout:2:{{ab12}}:{token_hex(8)}"
+
+
+def swap(store, key, value, token=None, now=None):
+    return store.swap([Change(key, token, value, 60)], host_clock() if now is None else now)
+
+
+def standing(store, key):
+    return store.read([key]).found[0].text
+
+
+def add_one(store, key):
+    """Add one to what stands there, however often that is lost; whether it was done."""
+    found = store.read([key]).found[0]
+    while True:
+        number = int(found.text.split(".")[1]) if found.text else 0
+        try:
+            swapped = swap(store, key, text(number + 1), found.token)
+        except StoreError:
+            return False
+        if swapped.won:
+            return True
+        found = swapped.found[0]
+
+
+def race(store, key, threads=8, rounds=5):
+    """How many numbers were added by threads, and what stands there then."""
+    together = Barrier(threads)
+
+    def run(_):
+        together.wait()
+        return sum(add_one(store, key) for _ in range(rounds))
+
+    with ThreadPoolExecutor(threads) as pool:
+        won = sum(pool.map(run, range(threads)))
+    return won, int(standing(store, key).split(".")[1])
+
+
+def test_it_serves_every_cache(store):
+    """And says what it can't promise."""
+    assert type(store) is NonAtomicStore
+    assert "exact unless" in weakness(caches["default"])
+
+
+def test_keys_are_swapped_one_by_one(store, key):
+    assert [[key], ["other"]] == store.batches([key, "other"])
+
+
+def test_five_calls_for_a_swap_and_nothing_left_behind(store, key):
+    """A guard, a look, the change, another look, and the guard goes."""
+    assert swap(store, key, text(1)).won
+    assert ["add", "get_many", "add", "get_many", "delete"] == store.cache.calls
+    assert [key] == list(store.cache.entries)
+    found = store.read([key]).found[0]
+    assert swap(store, key, None, found.token).won
+    assert not store.cache.entries
+
+
+def test_nothing_ends_early(store, key):
+    """Some caches cut seconds off; what has no end gets none."""
+    began = time.monotonic()
+    swap(store, key, text(1))
+    assert 60.9 < store.cache.entries[key][1] - began < 62
+    store.swap([Change("other", None, text(1), None)], host_clock())
+    assert store.cache.entries["other"][1] > began + 1e9
+
+
+@pytest.mark.parametrize("foreign", [17, b"text", object(), float("nan")], ids=str)
+def test_what_is_no_text_is_written_over_once(store, key, foreign):
+    """By whoever comes first; though it may be equal to nothing, not even itself."""
+    store.cache.set(key=key, value=foreign, timeout=60)
+    found = store.read([key]).found[0]
+    assert found.text is foreign
+    assert swap(store, key, text(1), found.token).won
+    assert not swap(store, key, text(2), found.token).won
+
+
+def test_threads_lose_nothing(store, key):
+    assert (40, 40) == race(store, key)
+
+
+def test_who_finds_a_guard_waits_for_it(store, key):
+    """Until it ends by itself, where its holder is gone."""
+    store.cache.add(key=key + BESIDE, value="somebody", timeout=0.3)
+    began = time.monotonic()
+    assert swap(store, key, text(1)).won
+    assert 0.25 < time.monotonic() - began < 1
+
+
+def test_who_waits_is_told_of_a_change(store, key):
+    """At once: its own would be lost anyway."""
+    store.cache.set(key=key, value=text(1), timeout=60)
+    store.cache.add(key=key + BESIDE, value="somebody", timeout=9)
+    began = time.monotonic()
+    lost = swap(store, key, text(2))
+    assert (False, 1) == (lost.won, int(lost.found[0].text.split(".")[1]))
+    assert time.monotonic() - began < QUICK
+
+
+def test_a_guard_that_does_not_end_is_an_outage(store, key, monkeypatch):
+    monkeypatch.setattr(guarded, "WAIT", 0.2)
+    store.cache.add(key=key + BESIDE, value="somebody", timeout=9)
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="others have held"):
+        swap(store, key, text(1))
+    assert 0.2 <= time.monotonic() - began < 1
+
+
+def test_waits_end_within_the_patience_of_a_policy():
+    """And outlast the guard of somebody who was killed."""
+    assert HELD < WAIT < 5
+
+
+KILLED = """
+import sys, time, django
+from tests.engines.others import PlainCache
+from tests.servers import Setup, use
+from lockout_decorators.stores import Change, host_clock, store_for
+
+django.setup()
+
+def add(cache, key, value, timeout):
+    if not key.endswith(":guard"):
+        print("inside", flush=True)
+        time.sleep(60)
+    return known(cache, key, value, timeout)
+
+known, PlainCache.add = PlainCache.add, add
+with use(Setup({"BACKEND": "tests.engines.others.PlainCache", "LOCATION": sys.argv[1]})):
+    store_for("default").swap([Change(sys.argv[2], None, "1.1", 60)], host_clock())
+"""
+
+
+def test_a_process_that_is_killed_under_its_guard(tmp_path, key):
+    """Is waited for, as long as the guard lasts; then others decide anew, and go on."""
+    with plain(tmp_path) as setup, override_settings(CACHES={"default": setup.cache}):
+        command = [sys.executable, "-c", KILLED, setup.cache["LOCATION"], key]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert "inside\n" == process.stdout.readline()
+            process.send_signal(signal.SIGKILL)
+        began = time.monotonic()
+        assert add_one(store_for("default"), key)
+        assert HELD - 1 < time.monotonic() - began < WAIT + 2
+
+
+def test_who_is_held_up_before_it_writes_does_not(store, key, monkeypatch):
+    """Its guard may have ended: it is lost, and the guard is left to its end."""
+    monkeypatch.setattr(guarded, "HASTE", -1)
+    lost = swap(store, key, text(1))
+    assert (False, False) == (lost.won, lost.stale)
+    assert [key + BESIDE] == list(store.cache.entries)
+
+
+@on(Held)
+def test_who_is_held_up_while_it_writes_has_not_won(store, key, monkeypatch):
+    """Others may have been there since its guard ended. Theirs is lost if it was; but nobody passes twice."""
+    monkeypatch.setattr(guarded, "HELD", 0.2)
+    store.cache.entries[key] = "1.1", time.monotonic() + 60
+    raised = []
+
+    def hold():
+        with pytest.raises(StoreError, match="did not keep") as caught:
+            swap(store, key, text(2), "1.1")
+        raised.append(caught.value)
+
+    thread = Thread(target=hold)
+    thread.start()
+    assert store.cache.reached.wait(9)
+    time.sleep(0.3)
+    store.cache.free.set()
+    thread.join()
+    assert raised
+
+
+def test_an_older_decision_leaves_no_guard(store, key):
+    lost = swap(store, key, text(1), now=host_clock() - 3000)
+    assert (False, True) == (lost.won, lost.stale)
+    assert not store.cache.entries
+
+
+@pytest.mark.parametrize("standing_there", [False, True], ids=["absent", "present"])
+@pytest.mark.parametrize("cut", [0, 1, 8], ids=lambda cut: f"{cut} short")
+@on(Cutting)
+def test_a_cache_that_cuts_keys(store, key, cut, standing_there, monkeypatch):
+    """Is an outage, wherever it cuts: clients would share records, or a record its guard. Nothing is left there."""
+    monkeypatch.setattr(guarded, "WAIT", 0.2)
+    store.cache.length = len(key) - cut
+    if standing_there:
+        store.cache.set(key=key, value=text(1), timeout=60)
+    with pytest.raises(StoreError):
+        swap(store, key, text(2), standing(store, key))
+    others = [name for name, (value, _) in store.cache.entries.items() if "." not in value]
+    assert len(others) == (not standing_there)  # the guard, which ends by itself
+
+
+@on(Dropping, "django.core.cache.backends.dummy.DummyCache")
+def test_a_cache_that_keeps_nothing(store, key):
+    """Is an outage at once."""
+    began = time.monotonic()
+    assert standing(store, key) is None
+    with pytest.raises(StoreError):
+        swap(store, key, text(1))
+    assert time.monotonic() - began < QUICK
+
+
+@on(Keeping)
+def test_a_cache_that_removes_nothing(store, key, monkeypatch):
+    monkeypatch.setattr(guarded, "HELD", 0.1)
+    last = text(1)
+    assert swap(store, key, last).won
+    with pytest.raises(StoreError, match="did not keep"):
+        swap(store, key, None, last)
+
+
+@on(Blind)
+def test_a_cache_that_does_not_find_what_it_has(store, key):
+    """Nothing is written over by whoever found nothing: an absent entry is added."""
+    store.cache.entries[key] = "1.1", time.monotonic() + 60
+    assert not swap(store, key, text(2)).won
+    assert "1.1" == store.cache.entries[key][0]
+
+
+@on(Asynchronous, HalfAsynchronous, Promising)
+def test_an_asynchronous_cache(store, key):
+    """Something that is to be awaited is no answer, and not "true"; it is closed, so that nobody misses it."""
+    with pytest.raises(StoreError, match="asynchronously"):
+        store.read([key])
+        store.cache.entries[key] = "1.1", time.monotonic() + 60
+        swap(store, key, text(1), "1.1")
+
+
+@on(Yielding)
+def test_a_cache_whose_add_always_agrees(store, key):
+    """Whose guard it is tells a look at it."""
+    won, value = race(store, key)
+    assert won == value == 40
+
+
+@on(Overwriting)
+def test_a_cache_whose_add_overwrites(store, key):
+    """Who loses its guard has not won, so that more is counted than was let through, never less."""
+    won, value = race(store, key)
+    assert won <= value <= 40

@@ -1,0 +1,526 @@
+"""Memcached's stores: dead, frozen and restarted servers, threads that share a cache object, and clients that lie."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from getpass import getuser
+from importlib.util import find_spec
+from secrets import token_hex
+from shutil import which
+from threading import Barrier, local
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.memcached import BaseMemcachedCache
+from django.test import override_settings
+
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.stores import Change, connections, host_clock, memcached_clients, store_for
+from lockout_decorators.stores.connections import Pool
+from lockout_decorators.stores.guarded import NonAtomicStore
+from lockout_decorators.stores.memcached import PyLibMCStore, PyMemcacheStore, weakness
+from tests.outages import Server
+from tests.racers import text
+from tests.servers import BACKENDS, free_port, missing
+from tests.sizes import IN_FULL
+
+pytestmark = pytest.mark.servers
+
+TIMEOUT = 0.7 if os.environ.get("CI") else 0.3  # seconds that a client waits for its server
+MILLISECONDS = int(TIMEOUT * 1000)
+PYMEMCACHE = {"connect_timeout": TIMEOUT, "timeout": TIMEOUT, "retry_timeout": 0.1, "dead_timeout": 0.1}
+PYLIBMC = {"_poll_timeout": MILLISECONDS, "connect_timeout": MILLISECONDS}
+EJECTING = {**PYLIBMC, "ketama": True, "auto_eject": True, "remove_failed": 1, "retry_timeout": 1, "dead_timeout": 60}
+
+# A backend and its options, with which each client would hide a dead server.
+CLIENTS = {
+    "pymemcache": ("PyMemcacheCache", {**PYMEMCACHE, "ignore_exc": True, "retry_attempts": 0}),
+    "pylibmc": ("PyLibMCCache", {"behaviors": EJECTING}),
+}
+if IN_FULL:
+    CLIENTS = {
+        **CLIENTS,
+        "pymemcache, strict": ("PyMemcacheCache", PYMEMCACHE),
+        "pymemcache, pooled": ("PyMemcacheCache", {**PYMEMCACHE, "use_pooling": True}),
+        "pylibmc, plain": ("PyLibMCCache", {"behaviors": PYLIBMC}),
+        "pylibmc, binary": ("PyLibMCCache", {"behaviors": PYLIBMC, "binary": True}),
+    }
+
+
+class Memcached(Server):
+    """A server of this test."""
+
+    def __init__(self) -> None:
+        binary, port = which("memcached"), free_port()
+        if binary is None:  # pragma: no cover
+            missing("Memcached: there is no memcached on the PATH")
+        super().__init__(binary, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-u", getuser(), port=port)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+
+@pytest.fixture
+def servers():
+    servers = [Memcached(), Memcached()]
+    yield servers
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def server(servers):
+    return servers[0]
+
+
+@contextmanager
+def alias(backend, options, *servers):
+    if "PyLibMC" in backend and find_spec("pylibmc") is None:  # pragma: no cover
+        missing("pylibmc is not installed")
+    dotted = backend if "." in backend else f"{BACKENDS}.memcached.{backend}"
+    location = [server.address for server in servers]
+    with override_settings(CACHES={"default": {"BACKEND": dotted, "LOCATION": location, "OPTIONS": options}}):
+        try:
+            yield store_for("default")
+        finally:
+            for pool in connections._pools:
+                while pool._idle:
+                    pool._close(pool._idle.pop()[0])
+            caches["default"].close()
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request):
+    return CLIENTS[request.param]
+
+
+@pytest.fixture
+def store(client, server):
+    """Of one server."""
+    with alias(*client, server) as store:
+        yield store
+
+
+@pytest.fixture
+def several(client, servers):
+    """Of two servers."""
+    with alias(*client, *servers) as store:
+        yield store
+
+
+def keys(count=1):
+    """Keys of so many clients."""
+    return [f"lockout:2:{{{token_hex(2)}}}:{token_hex(8)}" for _ in range(count)]
+
+
+def swap(store, key, value, token=None, life=60):
+    return store.swap([Change(key, token, value, life)], host_clock())
+
+
+def put(store, key, value, life=60):
+    assert swap(store, key, value, store.read([key]).found[0].token, life).won
+
+
+def standing(store, *names):
+    return [found.text for found in store.read(names).found]
+
+
+def add_one(store, key):
+    found = store.read([key]).found[0]
+    while True:
+        number = int(found.text.split(".")[1]) if found.text else 0
+        if (swapped := swap(store, key, text(number + 1), found.token)).won:
+            return
+        found = swapped.found[0]
+
+
+def test_each_library_has_its_store(server):
+    with alias("PyMemcacheCache", {}, server) as store:
+        assert type(store) is PyMemcacheStore
+    with alias("PyLibMCCache", {}, server) as store:
+        assert type(store) is PyLibMCStore
+    with alias(f"{__name__}.Replicating", {}, server) as store:
+        assert type(store) is NonAtomicStore
+
+
+def test_a_server_that_dies_takes_its_own_clients_with_it(several, servers):
+    """And no others, however often they are asked for; none of them looks empty, nor moves to the other server."""
+    names = keys(24)
+    values = {name: text(number) for number, name in enumerate(names)}
+    for name, value in values.items():
+        put(several, name, value)
+    servers[0].kill()
+    told = {name: told_of(several, name) for name in names}
+    dead, alive = [name for name in names if told[name] is None], [name for name in names if told[name]]
+    assert dead
+    assert [values[name] for name in alive] == [told[name] for name in alive] != []
+    for _ in range(3):
+        for name in dead:
+            assert told_of(several, name) is None
+            with pytest.raises(StoreError):
+                swap(several, name, text(0))
+        for name in alive:
+            put(several, name, text(0))
+        time.sleep(0.15)
+    servers[0].start()
+    assert [None] * len(dead) == [None if value == "" else value for value in standing(several, *dead)]
+    for name in dead:
+        put(several, name, text(0))
+
+
+def told_of(store, name):
+    """What stands there, "" for nothing; None where nobody tells."""
+    try:
+        return standing(store, name)[0] or ""
+    except StoreError:
+        return None
+
+
+@pytest.mark.parametrize("client", ["pymemcache"], indirect=True)
+def test_what_the_site_finds_out_of_a_server_moves_no_records(several, servers):
+    """Its own reads make Django's client give up on a server that was away, for a while."""
+    names = keys(12)
+    for name in names:
+        put(several, name, text(1))
+    servers[1].kill()
+    for name in names * 2:
+        with suppress(Exception):
+            caches["default"].get(name)
+    away = [name for name in names if told_of(several, name) is None]
+    assert 0 < len(away) < len(names)
+
+
+def test_a_frozen_server_is_an_outage(store, server):
+    """In one wait, not in two; it does not look empty; and what it says afterwards is heard by nobody else."""
+    (key,) = keys()
+    put(store, key, first := text(1))
+    token = store.read([key]).found[0].token
+    with server.frozen():
+        for ask in (
+            lambda: store.read([key]),
+            lambda: swap(store, key, text(2), token),
+            lambda: swap(store, key, text(3)),
+        ):
+            began = time.monotonic()
+            with pytest.raises(StoreError):
+                ask()
+            assert time.monotonic() - began < 1.8 * TIMEOUT
+    (other,) = keys()
+    put(store, other, last := text(4))
+    assert [last] == standing(store, other)
+    assert standing(store, key)[0].split(".")[1] in "12"  # what it was sent meanwhile it may have done
+    assert first
+
+
+def test_who_names_no_timeout_waits_for_five_seconds_at_most(server, monkeypatch):
+    """Where pymemcache would for ever."""
+    assert 5 == memcached_clients.PATIENCE
+    monkeypatch.setattr(memcached_clients, "PATIENCE", 0.3)
+    with alias("PyMemcacheCache", {}, server) as store, server.frozen():
+        began = time.monotonic()
+        with pytest.raises(StoreError):
+            store.read(keys())
+        assert time.monotonic() - began < 2
+
+
+def test_a_restarted_server_costs_nobody_a_guess(store, server):
+    """Though it has closed the connections that lay idle."""
+    for ask in (
+        lambda: standing(store, *keys(2)),
+        lambda: put(store, *keys(), text(1)),
+        lambda: swap(store, *keys(), text(1)),
+        lambda: swap(store, *keys(), text(1), 17),
+        lambda: swap(store, *keys(), None, 17),
+    ):
+        put(store, *keys(), text(1))
+        server.restart()
+        ask()
+
+
+def test_threads_that_share_a_cache_object(store):
+    """Hear no replies but their own, and lose nothing."""
+    threads, rounds, (shared,) = 12, 20, keys()
+    together = Barrier(threads)
+
+    def run(_):
+        (own,), mine = keys(), None
+        together.wait()
+        for _ in range(rounds):
+            add_one(store, shared)
+            assert [mine] == standing(store, own)
+            put(store, own, mine := text(1))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, range(threads)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert threads * rounds == int(standing(store, shared)[0].split(".")[1])
+
+
+def test_a_removal_is_a_swap(store):
+    """It is lost if something came between, and won if it has happened already; then nothing is left."""
+    (key,) = keys()
+    put(store, key, text(1))
+    token = store.read([key]).found[0].token
+    put(store, key, last := text(2))
+    lost = swap(store, key, None, token)
+    assert (False, [last]) == (lost.won, [found.text for found in lost.found])
+    token = store.read([key]).found[0].token
+    for _ in range(2):
+        removed = swap(store, key, None, token)
+        assert (True, [(None, None)]) == (removed.won, removed.found)
+    assert swap(store, key, text(3)).won
+
+
+def test_what_is_too_large_is_an_outage(store):
+    """Memcached takes a megabyte; what stood there stays."""
+    (key,) = keys()
+    put(store, key, small := text(1))
+    with pytest.raises(StoreError):
+        put(store, key, text(2) + "-" * 1_100_000)
+    assert [small] == standing(store, key)
+
+
+@pytest.mark.parametrize("client", ["pymemcache"], indirect=True)
+@pytest.mark.parametrize("flags", [0, 1, 2, 4, 16])
+def test_an_entry_that_is_damaged(store, server, flags):
+    """Is read by either library, as something or nothing, and can be written over, by whoever comes first."""
+    (key,) = keys()
+    name = store.cache.make_key(key)
+    with alias("PyLibMCCache", {}, server) as other:
+        for reader in (store, other):
+            store.cache._cache.set(name, b"\x80\xff.", flags=flags)
+            found = reader.read([key]).found[0]
+            first = swap(reader, key, text(1), found.token)
+            again = first if first.won else swap(reader, key, text(1), first.found[0].token)
+            assert again.won
+            assert not swap(reader, key, text(2), found.token).won
+            assert not swap(reader, key, None, found.token).won
+            assert ["1"] == [value.split(".")[1] for value in standing(reader, key)]
+
+
+def test_a_reply_that_was_lost(store, server, monkeypatch):
+    """The command is sent again; who finds there what it has written has won."""
+    (key,) = keys()
+    put(store, key, text(1))  # so that a connection lies idle
+    asked = []
+
+    def ask(pool, connection, operation):
+        answer = known(pool, connection, operation)
+        asked.append(answer)
+        if len(asked) == 1:
+            raise ConnectionResetError
+        return answer
+
+    token = store.read([key]).found[0].token
+    known = Pool._ask
+    monkeypatch.setattr(Pool, "_ask", ask)
+    assert swap(store, key, last := text(2), token).won
+    assert [last] == standing(store, key)
+    assert asked[0] is True
+
+
+class TimelyCache(BaseMemcachedCache):
+    """As django-pymemcache 1.0 has it: a client for each thread, which does not wait for replies."""
+
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        import pymemcache
+
+        super().__init__(server, params, pymemcache, KeyError)
+        self._class, self._local = pymemcache.HashClient, local()
+
+    @property
+    def _cache(self) -> Any:
+        if not hasattr(self._local, "client"):
+            self._local.client = self._class(self._servers)
+        return self._local.client
+
+
+class Discovering(TimelyCache):
+    """Knows no servers yet."""
+
+    _cache = property(lambda self: self._class([]))
+
+
+class Unknown:
+    def __init__(self, servers: list[str]) -> None:
+        self.servers = servers
+
+    def disconnect_all(self) -> None:
+        """Nothing is connected."""
+
+
+class Replicating(TimelyCache):
+    """Its client is another library's."""
+
+    def __init__(self, server: Any, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = Unknown
+
+
+Discovering.__module__ = "django_elasticache.memcached"
+Replicating.__module__ = "django_bmemcached.memcached"
+
+
+def test_a_client_that_does_not_wait_for_replies(server):
+    """Says that it has added whatever is there already: here it is told to wait."""
+    (key,) = keys()
+    with alias(f"{__name__}.TimelyCache", {}, server) as store:
+        assert caches["default"].add(key, "somebody's")
+        assert caches["default"].add(key, "somebody else's")
+        assert caches["default"].get(key)  # both have arrived
+        assert not swap(store, key, text(1)).won
+        token = store.read([key]).found[0].token
+        assert swap(store, key, last := text(2), token).won
+        assert not swap(store, key, text(3), token).won
+        assert [last] == standing(store, key)
+        assert weakness(caches["default"]) is None
+
+
+def test_a_client_that_knows_no_servers_yet():
+    """Is an outage, and may know them later."""
+    with pytest.raises(StoreError), alias(f"{__name__}.Discovering", {}):
+        pass  # pragma: no cover
+    assert "default" not in connections._shared
+
+
+def test_weaknesses_of_clients(servers):
+    """Are told from class and configuration."""
+    with alias(f"{__name__}.Replicating", {}, *servers):
+        assert "without asking most of them" in weakness(caches["default"])
+    with alias(f"{__name__}.Replicating", {}, servers[0]):
+        assert weakness(caches["default"]) is None
+    with override_settings(CACHES={"default": {"BACKEND": f"{__name__}.Discovering", "LOCATION": servers[0].address}}):
+        assert "discovers" in weakness(caches["default"])
+    assert weakness(None) is None
+
+
+def test_names_that_memcached_would_misread(server):
+    """A prefix with a space is refused, as Django does."""
+    cache = {"BACKEND": f"{BACKENDS}.memcached.PyLibMCCache", "LOCATION": server.address, "KEY_PREFIX": "a b"}
+    with override_settings(CACHES={"default": cache}), pytest.raises(StoreError, match="InvalidCacheKey"):
+        store_for("default").read(keys())
+
+
+def test_records_of_one_client_lie_together(servers):
+    """On one server, so that one look tells all."""
+    with alias("PyMemcacheCache", {}, *servers) as store:
+        homes = [f"lockout:2:{{{token_hex(2)}}}:" for _ in range(12)]
+        servers_of = [{store._servers.of(home + token_hex(8)) for _ in range(5)} for home in homes]
+        assert [1] * 12 == [len(pools) for pools in servers_of]
+        assert 2 == len(set.union(*servers_of))
+        assert 2 == len({store._servers.of(token_hex(8)) for _ in range(20)})  # without a home too
+
+
+FORKED = """
+import os, sys, django
+from django.conf import settings
+from django.test import override_settings
+from lockout_decorators.stores import Change, connections, host_clock, store_for
+
+django.setup()
+with override_settings(CACHES={"default": {"BACKEND": sys.argv[1], "LOCATION": sys.argv[2]}}):
+    store = store_for("default")
+    assert store.swap([Change("key", None, "1.1", 60)], host_clock()).won
+    if (child := os.fork()) == 0:
+        found = [store.read(["key"]).found[0].text for _ in range(100)]
+        os._exit(found != ["1.1"] * 100)
+    found = [store.read(["key"]).found[0].text for _ in range(100)]
+    assert found == ["1.1"] * 100, found
+    assert os.waitpid(child, 0)[1] == 0
+    assert store.read(["key"]).found[0].text == "1.1"
+"""
+
+
+@pytest.mark.parametrize("backend", ["PyMemcacheCache", "PyLibMCCache"])
+def test_a_child_process_has_connections_of_its_own(server, backend):
+    command = [sys.executable, "-c", FORKED, f"{BACKENDS}.memcached.{backend}", server.address]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    assert 0 == subprocess.run(command, env=environment, timeout=30, check=False).returncode
+
+
+class Connection:
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def pool():
+    pool = Pool(Connection, Connection.close)
+    yield pool
+    connections._pools.remove(pool)
+
+
+def test_a_connection_is_used_again(pool):
+    first = pool.use(lambda connection: connection)
+    assert first is pool.use(lambda connection: connection)
+    assert first is not pool.use(lambda one: pool.use(lambda other: other))  # one is busy
+
+
+def test_connections_that_lie_idle_are_few(pool, monkeypatch):
+    monkeypatch.setattr(connections, "MOST", 1)
+    used = []
+    pool.use(lambda one: used.extend([one, pool.use(lambda other: other)]))
+    assert [True, False] == [connection.closed for connection in used]
+
+
+def test_a_connection_that_lay_idle_for_long_is_closed(pool, monkeypatch):
+    old = pool.use(lambda connection: connection)
+    monkeypatch.setattr(connections, "IDLE", -1)
+    assert old is not pool.use(lambda connection: connection)
+    assert old.closed
+
+
+def test_what_was_interrupted_is_not_used_again(pool):
+    """A reply may be on its way."""
+    used = []
+
+    def interrupt(connection):
+        used.append(connection)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pool.use(interrupt)
+    assert [True] == [connection.closed for connection in used]
+    assert used != [pool.use(lambda connection: connection)]
+
+
+def test_a_child_leaves_to_its_parent_what_lies_idle(pool):
+    old = pool.use(lambda connection: connection)
+    connections._abandon()
+    assert old is not pool.use(lambda connection: connection)
+    assert not old.closed
+
+
+def test_cache_objects_of_one_configuration_share_connections(server):
+    """Whatever their prefix; those of another do not."""
+    cache = {"BACKEND": f"{BACKENDS}.memcached.PyMemcacheCache", "LOCATION": server.address}
+    pools = []
+    for setting in ({}, {"KEY_PREFIX": "other", "TIMEOUT": 5, "VERSION": 2}, {"OPTIONS": {"timeout": 9}}):
+        with override_settings(CACHES={"default": {**cache, **setting}}):
+            pools.append(store_for("default")._servers.of("key"))
+    assert pools[0] is pools[1]
+    assert pools[0] is not pools[2]

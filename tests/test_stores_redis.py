@@ -1,0 +1,211 @@
+"""Redis and Valkey: which client is asked, what for, and what it stores."""
+
+import threading
+
+import pytest
+from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis import Redis
+
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.stores import store_for
+from lockout_decorators.stores.redis import weakness
+from tests.engines.redis import DJANGO, DJANGO_REDIS, DJANGO_VALKEY, client, packed
+from tests.engines.redis_servers import say, valkey
+from tests.on_redis import SCRIPTED, UNSCRIPTED, changes, making, names, redis, standing, swap
+from tests.racers import add, text, values
+
+pytestmark = pytest.mark.servers
+CLIENTS = {DJANGO_REDIS: "django_redis", DJANGO_VALKEY: "django_valkey"}
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    with valkey(tmp_path_factory.mktemp("valkey")) as port:
+        yield port
+
+
+@pytest.fixture
+def use(port):
+    with making(port) as use:
+        yield use
+
+
+@pytest.fixture
+def keys():
+    return names()
+
+
+def calls(port, operation):
+    """What the server was asked to do by `operation`, and how often; what scripts ask included."""
+    with Redis(port=port) as asking:
+        asking.config_resetstat()
+        operation()
+        stats = asking.info("commandstats")
+    del stats["cmdstat_config|resetstat"]
+    return {name.removeprefix("cmdstat_"): count["calls"] for name, count in stats.items()}
+
+
+def test_one_round_trip_each(use, port, keys):
+    """A look, a swap that is won and one that is lost are one command each, for one key and for two."""
+    (store,) = use(default=SCRIPTED)
+    swap(store, keys)  # after which the server knows the scripts, and the client has its connection
+    for some in (keys[:1], keys):
+        inner = {"time": 1, "get": len(some)}
+        assert {"evalsha": 1, **inner} == calls(port, lambda some=some: store.read(some))
+        reading = store.read(some)
+        made = changes(reading, some)
+        won = calls(port, lambda made=made, reading=reading: store.swap(made, reading.clock()))
+        assert {"evalsha": 1, **inner, "set": len(some)} == won
+        lost = calls(port, lambda some=some, reading=reading: store.swap(changes(reading, some), reading.clock()))
+        assert {"evalsha": 1, **inner} == lost
+
+
+def test_four_round_trips_without_scripts(use, port, keys):
+    (store,) = use(default=UNSCRIPTED)
+    swap(store, keys)
+    reading = store.read(keys)
+    assert {"time": 1, "mget": 1} == calls(port, lambda: store.read(keys))
+    asked = calls(port, lambda: store.swap(changes(reading, keys), reading.clock()))
+    assert {"watch": 1, "time": 1, "mget": 1, "multi": 1, "set": 2, "exec": 1} == asked
+
+
+def test_no_client_is_built_for_an_operation(use, keys, monkeypatch):
+    """Nor for a further cache object of the thread, as an ASGI server makes them for each request."""
+    (store,) = use(default=SCRIPTED)
+    with monkeypatch.context() as patch:
+        patch.setattr("redis.Redis.__init__", None)
+        assert swap(store, keys).won
+        del caches["default"]
+        assert store_for("default") is not store
+        assert swap(store_for("default"), keys).won
+
+
+def test_threads_share_a_cache_object(use, keys, monkeypatch):
+    (store,) = use(default=SCRIPTED)
+    monkeypatch.setattr("tests.racers.store_for", lambda alias: store)
+    threads = [threading.Thread(target=lambda: [add(keys) for _ in range(10)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [80, 80] == values(keys)
+
+
+@pytest.mark.parametrize("backend", [DJANGO, *CLIENTS])
+def test_replicas_are_never_asked(use, keys, backend):
+    (store,) = use(default=redis(["redis://127.0.0.1:PORT", "redis://127.0.0.1:1", "redis://127.0.0.1:1"], backend))
+    assert swap(store, keys, written := text(1)).won
+    assert [written] * 2 == standing(store, keys)
+
+
+@pytest.mark.parametrize(("backend", "options"), [(DJANGO, {}), *((b, {"IGNORE_EXCEPTIONS": True}) for b in CLIENTS)])
+def test_a_dead_server_is_an_outage(use, keys, backend, options):
+    """Also where the alias ignores exceptions, and says that it has stored what it has not."""
+    (store,) = use(default=redis("redis://127.0.0.1:1", backend, **options))
+    with pytest.raises(StoreError, match="ConnectionError"):
+        store.read(keys)
+
+
+@pytest.mark.parametrize(("backend", "package"), CLIENTS.items())
+def test_what_is_stored_is_plain_text(use, port, keys, backend, package):
+    """Whatever the alias makes of its own values; Herd clients too, which would go on serving what has expired."""
+    serializers, compressors = ["pickle.Pickle", "json.JSON"], ["identity.Identity", "zlib.Zlib", "lzma.Lzma"]
+    options = [packed(package, one, other) for one in serializers for other in compressors]
+    for chosen in (*options, client(package, "Herd")):
+        (store,) = use(default=redis(backend=backend, **chosen))
+        swap(store, keys, written := text(1))
+        name = store.cache.make_key(keys[0])
+        assert (written.encode(), [written] * 2) == (say(port, "GET", name), standing(store, keys))
+        assert 58 < say(port, "TTL", name) <= 60
+
+
+FOREIGN = [b"\xff\x00\xfe" * 9, b"1." + b"\x80" * 40, b"17", b"0123456789abcdef.newer.version", b"", b"\xc3\xa4" * 20]
+
+
+@pytest.mark.parametrize("setup", [SCRIPTED, redis(decode_responses=True), UNSCRIPTED], ids=["bytes", "text", "watch"])
+def test_what_is_no_record(use, port, keys, setup):
+    """Whatever bytes stand there, or a value of another type, is told as text or as nothing, and written over."""
+    (store,) = use(default=setup)
+    name, key = store.cache.make_key(keys[0]), keys[0]
+    for foreign in FOREIGN:
+        say(port, "SET", name, foreign)
+        (found,) = standing(store, [key])
+        assert found.isascii() if foreign else found is None
+        assert swap(store, [key]).won
+    for command in ("RPUSH", "SADD", "HSET"):
+        say(port, "DEL", name)
+        say(port, command, name, "field", *["value"] * (command == "HSET"))
+        assert [None] == standing(store, [key])
+        assert swap(store, [key], last := text(2)).won
+        assert [last] == standing(store, [key])
+
+
+class ByKey(RedisCacheClient):
+    """Chooses the server by the key, as Django says that a client of the project's own may."""
+
+    def get_client(self, key=None, *, write=False):
+        self.chosen = str(key)[-1:] == "b"
+        return super().get_client(key, write=write)
+
+    def _get_connection_pool_index(self, write):
+        return int(self.chosen)
+
+
+class ByKeyCache(RedisCache):
+    def __init__(self, server, params):
+        super().__init__(server, params)
+        self._class = ByKey
+
+
+def test_a_client_of_the_projects_own(use, port):
+    """That chooses the server by the key is asked for each; what lies together is swapped at once."""
+    servers = ["redis://127.0.0.1:PORT/1", "redis://127.0.0.1:PORT/2"]
+    (store,) = use(default=redis(servers, "tests.test_stores_redis.ByKeyCache"))
+    keys = [f"{name}{end}" for end in "aba" for name in names(1)]
+    assert [[keys[0], keys[2]], [keys[1]]] == store.batches(keys)
+    for batch in store.batches(keys):
+        assert swap(store, batch, batch[0]).won
+    assert [keys[0], keys[1], keys[0]] == standing(store, keys)
+    with Redis(port=port, db=2) as second:
+        assert [store.cache.make_key(keys[1]).encode()] == second.keys()
+
+
+ASYNCHRONOUS = {
+    "redis": {
+        "REDIS_CLIENT_CLASS": "redis.asyncio.Redis",
+        "CONNECTION_POOL_CLASS": "redis.asyncio.ConnectionPool",
+        "PARSER_CLASS": "redis._parsers._AsyncRESP2Parser",
+    },
+    "valkey": {},
+}
+
+
+@pytest.mark.parametrize("library", list(ASYNCHRONOUS))
+def test_asynchronous_clients(use, keys, library):
+    """Are told at first use, and can be told before it: what has to be awaited is no answer."""
+    backend = {"redis": DJANGO_REDIS, "valkey": "django_valkey.async_cache.cache.AsyncValkeyCache"}[library]
+    (store,) = use(default=redis(backend=backend, **ASYNCHRONOUS[library]))
+    with pytest.raises(StoreError, match="its client is asynchronous"):
+        store.read(keys)
+    assert "asynchronous" in weakness(caches["default"])
+    del caches["default"]  # or closing it would have to be awaited
+
+
+def test_an_awaitable_is_no_answer(use, keys, monkeypatch):
+    (store,) = use(default=SCRIPTED)
+
+    async def answer():
+        """Never."""
+
+    monkeypatch.setattr(store._clients.of(""), "execute_command", lambda *args, **options: answer())
+    with pytest.raises(StoreError, match="its client is asynchronous"):
+        store.read(keys)
+
+
+def test_weaknesses_are_told_without_a_server(use):
+    """Of other clients there is none to tell."""
+    nobody = "redis://127.0.0.1:1"
+    for backend in (DJANGO, *CLIENTS, "django.core.cache.backends.locmem.LocMemCache"):
+        use(other=SCRIPTED, default={"BACKEND": backend, "LOCATION": nobody})
+        assert weakness(caches["default"]) is None
