@@ -39,7 +39,7 @@ class LockoutSettings:
 
     @property
     def enabled(self) -> bool:
-        return self._flag("LOCKOUT_ENABLED", True)
+        return _read("LOCKOUT_ENABLED", True) is True or self._flag("LOCKOUT_ENABLED", True)
 
     @property
     def max_attempts(self) -> object:

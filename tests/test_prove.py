@@ -1,4 +1,4 @@
-"""`manage.py lockout prove` says whether a cache counts exactly; the probe for the checks, what is always wrong."""
+"""`manage.py lockout prove` says whether a cache counts exactly."""
 
 import json
 import os
@@ -10,7 +10,6 @@ from secrets import token_hex
 import pytest
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
-from django.db import connections
 
 from lockout_decorators import signals
 from lockout_decorators.conf import conf
@@ -20,8 +19,6 @@ from lockout_decorators.management.prove.costs import measure
 from lockout_decorators.management.prove.replay import too_many
 from lockout_decorators.management.prove.strangers import Stranger
 from lockout_decorators.management.prove.trials import Trials
-from lockout_decorators.stores.probe import probe
-from lockout_decorators.stores.weaknesses import weaknesses
 from lockout_decorators.terms.registry import registered
 from tests.servers import BACKENDS, free_port, stores
 
@@ -260,74 +257,6 @@ def test_a_guess_that_is_never_finished_is_replayed():
     """It takes a slot until the window ends, and five of them are no lock."""
     held, *others = guesses(1, 2, 3, 4, 5, 5.5, 11.1, 12, 13, 14, 15, 16)
     assert 2 == too_many(others, STRANGER, held)
-
-
-@pytest.mark.parametrize("store", stores(), indirect=True)
-def test_the_probe_finds_nothing_wrong(store, django_db_blocker):
-    """With a cache that keeps what it is given; and it leaves nothing behind."""
-    with django_db_blocker.unblock():
-        assert [] == probe("default")
-
-
-@pytest.mark.parametrize(
-    ("name", "complaints"),
-    [
-        ("Deaf", {"what was written is not found", "another connection does not find what was written"}),
-        ("Hasty", {"entries end before their time"}),
-        ("Lying", {"`add` says that it wrote, or writes, where something stands"}),
-    ],
-)
-def test_the_probe_finds_what_is_wrong(name, complaints, settings, tmp_path):
-    """In words."""
-    settings.CACHES = {"default": broken(tmp_path, name)}
-    assert complaints <= set(probe("default"))
-
-
-def test_the_probe_never_raises(settings):
-    """Not of an alias that does not exist, nor of a server that is dead."""
-    dead = {"BACKEND": f"{BACKENDS}.redis.RedisCache", "LOCATION": f"redis://127.0.0.1:{free_port()}"}
-    settings.CACHES = {"default": dead}
-    (told,) = probe("default")
-    assert told.startswith("it fails: ConnectionError: ")
-    (told,) = probe("nowhere")
-    assert told.startswith("it fails: InvalidCacheBackendError: ")
-
-
-@pytest.mark.parametrize(
-    ("caches", "told"),
-    [
-        (LOCMEM, "It holds 300 entries: whoever guesses from enough addresses pushes locks out."),
-        (
-            {"BACKEND": f"{BACKENDS}.memcached.PyMemcacheCache", "LOCATION": "a:1,b:2"},
-            "that dies takes with it what it",
-        ),
-        ({"BACKEND": f"{BACKENDS}.memcached.PyMemcacheCache", "LOCATION": "a:1"}, "that is full or restarted forgets"),
-        (
-            {"BACKEND": f"{BACKENDS}.filebased.FileBasedCache", "LOCATION": "/x"},
-            "Only the processes of one host share it.",
-        ),
-        ({"BACKEND": f"{BACKENDS}.db.DatabaseCache", "LOCATION": "x"}, "a view that fails takes back what was counted"),
-        (
-            {"BACKEND": "tests.broken.Racing", "LOCATION": "/tmp"},
-            "Exact unless a process or a packet is held up for longer",
-        ),
-        (
-            {"BACKEND": f"{BACKENDS}.redis.RedisCache", "LOCATION": "redis://a", "OPTIONS": {"x": ["a.Sentinel"]}},
-            "A failover loses the last writes: up to `max` further guesses a client.",
-        ),
-    ],
-)
-def test_what_can_not_be_proven_is_told(caches, told, settings, monkeypatch):
-    """From the configuration alone."""
-    monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
-    settings.CACHES = {"default": caches}
-    assert [told in weakness for weakness in weaknesses("default")].count(True) == 1
-
-
-def test_nothing_is_told_of_a_cache_without_weaknesses(settings):
-    """One server that keeps the time."""
-    settings.CACHES = {"default": {"BACKEND": f"{BACKENDS}.redis.RedisCache", "LOCATION": "redis://a"}}
-    assert [] == weaknesses("default")
 
 
 def test_lockout_wants_a_subcommand():

@@ -68,6 +68,7 @@ class Memcached(Server):
     @contextmanager
     def frozen(self) -> Iterator[None]:
         self.freeze()
+        os.waitpid(self.process.pid, os.WUNTRACED)  # until it has stopped
         try:
             yield
         finally:

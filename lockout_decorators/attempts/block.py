@@ -38,19 +38,22 @@ class Block(Watched):
     def __init__(
         self, policies: Sequence[Terms], request: Requestlike, username: Any = None, eager: bool = False
     ) -> None:
-        super().__init__(policies, request_from(request))
+        self.policies = policies
+        self.request = request_from(request)
         self.username: Any = username
         self.eager: bool = eager
+        self._home = watch.home(self.request)
 
     @property
     def refused(self) -> LockedOut | None:
         """What was raised when a guess was refused."""
-        return self._guesses.refused
+        return self._made.refused if self._made else None
 
     @property
     def answer(self) -> Any:
         """The `response` of the policy that refused, else of the first one that has any."""
-        responses = [terms.response for terms in (self._guesses.refuser, *self.policies) if terms is not None]
+        refuser = self._made.refuser if self._made else None
+        responses = [terms.response for terms in (refuser, *self.policies) if terms is not None]
         return next((response for response in responses if response is not None), None)
 
     def succeed(self) -> None:
@@ -114,11 +117,11 @@ class Block(Watched):
 
     def _opens(self) -> bool:
         """Whether there is something to watch."""
-        watch.hide_post(self.request)
+        self._home.setdefault("sensitive_post_parameters", "__ALL__")  # in error reports; a view inside may narrow it
         if not conf.enabled:
             return False
         if not self.eager:
-            self.policies = watch.uncounted(self.policies, self.request)
+            self.policies = watch.uncounted(self.policies, self._home)
         return bool(self.policies)
 
     def _asks_first(self) -> bool:
@@ -142,29 +145,31 @@ class Block(Watched):
 
     def _watch(self) -> None:
         self.open = self.watched = True
-        watch.enter(self, self.request)
+        watch.enter(self, self._home)
 
     def _leaves(self, error: BaseException | None) -> bool:
         """Close the block; whether there is anything to settle."""
         if not self.open:
             return False
         self.open = False
-        watch.leave(self, self.request)
+        watch.leave(self, self._home)
         if error is not None and self.response is None:
             self.response = response_to(error)
-        if self._guesses.failing:
+        if self._made and self._made.failing:
             self.failed = True
-            for peer in watch.peers(self, self.request):
+            for peer in watch.peers(self, self._home):
                 peer.failed = True
-        return self._guesses.unsettled or bool(self._judges())
+        return bool(self._made and self._made.unsettled) or self._judges()
 
-    def _judges(self) -> list[Terms]:
-        """The policies whose verdict is the response. What `authenticate()` said in it excuses nothing."""
-        judging = self.response is not None and not self.failed
-        return [terms for terms in self.policies if judging and terms.failure is not None]
+    def _judges(self) -> bool:
+        """Whether the response is a verdict. What `authenticate()` said in the same request excuses nothing."""
+        if self.response is None or self.failed:
+            return False
+        return any([terms.failure is not None for terms in self.policies])
 
     def _settle(self) -> None:
-        if failed := [Party(terms) for terms in self._judges() if terms.is_failure(self.request, self.response)]:
+        judging = [terms for terms in self.policies if terms.failure is not None] if self._judges() else ()
+        if failed := [Party(terms) for terms in judging if terms.is_failure(self.request, self.response)]:
             self.failed = True
             self._guesses.unasked.append(failed)
         self.response = None

@@ -35,8 +35,10 @@ def run(steps: Steps[T]) -> T:
 
 
 async def aclaim(steps: Steps[T]) -> T:
-    """See run(). The steps are made in Django's thread; it sleeps on the loop. If the task is cancelled meanwhile, the step
-    under way is finished, and undone."""
+    """See run(). The steps are made in Django's thread; it sleeps on the loop.
+
+    If the task is cancelled in a step, that is finished, and undone.
+    """
     while True:
         step = asyncio.ensure_future(hop(steps.step))
         try:

@@ -36,29 +36,25 @@ _open: ContextVar[tuple[Any, ...]] = ContextVar("lockout_decorators_open", defau
 asked_last: ContextVar[Asked] = ContextVar("lockout_decorators_asked", default=())
 
 
-def enter(block: Watching, request: Any) -> None:
-    """From now on `block` watches this thread or task, and calls and signals that carry `request`."""
-    _open.set((*_open.get(), block))
-    home(request).setdefault(BLOCKS, []).append(block)  # in place: other threads may have the same request
-
-
-def leave(block: Watching, request: Any) -> None:
-    """Forget it, with the secrets that it holds: a thread may live long."""
-    _open.set(tuple([other for other in _open.get() if other is not block]))
-    if asked := asked_last.get():
-        asked_last.set([pair for pair in asked if pair[0] is not block])
-    home(request).get(BLOCKS, [block]).remove(block)
-
-
-def hide_post(request: Any) -> None:
-    """In error reports, as Django's `sensitive_post_parameters()` does; a view inside may narrow it."""
-    home(request).setdefault("sensitive_post_parameters", "__ALL__")
-
-
 def home(request: Any) -> dict[str, Any]:
     """Where a request, DRF's or Django's, keeps its blocks."""
     found: dict[str, Any] = getattr(getattr(request, "_request", request), "__dict__", {})
     return found
+
+
+def enter(block: Watching, home: dict[str, Any]) -> None:
+    """From now on `block` watches this thread or task, and calls and signals that carry its request."""
+    _open.set((*_open.get(), block))
+    home.setdefault(BLOCKS, []).append(block)  # in place: other threads may have the same request
+
+
+def leave(block: Watching, home: dict[str, Any]) -> None:
+    """Forget it, with the secrets that it holds: a thread may live long."""
+    blocks = _open.get()
+    _open.set(blocks[:-1] if blocks[-1:] == (block,) else tuple([other for other in blocks if other is not block]))
+    if asked := asked_last.get():
+        asked_last.set([pair for pair in asked if pair[0] is not block])
+    home.get(BLOCKS, [block]).remove(block)
 
 
 def here() -> tuple[Any, ...]:
@@ -67,11 +63,14 @@ def here() -> tuple[Any, ...]:
 
 
 def watching(request: Any) -> list[Any]:
-    """The open blocks that a call with `request` belongs to: those of other threads or tasks, then its own, the innermost
-    last."""
-    own = _open.get()
-    blocks = [block for block in home(request).get(BLOCKS, ()) if block not in own]
-    return [block for block in (*blocks, *own) if block.open]
+    """The open blocks that a call with `request` belongs to: those of other threads or tasks, then its own.
+
+    The innermost is the last.
+    """
+    blocks = own = _open.get()
+    if others := [block for block in home(request).get(BLOCKS, ()) if block not in own]:
+        blocks = (*others, *own)
+    return [block for block in blocks if block.open]
 
 
 def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:
@@ -87,18 +86,18 @@ def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:
     return found
 
 
-def peers(block: Watching, request: Any) -> list[Any]:
+def peers(block: Watching, home: dict[str, Any]) -> list[Any]:
     """Other open blocks of the request that count alike, as where a class and its URL were both decorated."""
-    others = [other for other in home(request).get(BLOCKS, ()) if other.open and other is not block]
+    others = [other for other in home.get(BLOCKS, ()) if other.open and other is not block]
     return [other for other in others if _frames(block.policies) & _frames(other.policies)]
 
 
-def uncounted(policies: Sequence[Terms], request: Any) -> Sequence[Terms]:
+def uncounted(policies: Sequence[Terms], home: dict[str, Any]) -> Sequence[Terms]:
     """One of each that count alike, the strictest; and none that an open block of this very thread or task counts already
     as strictly. Guesses in parallel tasks need a block each."""
     if len(policies) == 1 and not _open.get():
         return policies
-    blocks = [block for block in home(request).get(BLOCKS, ()) if block.open and block in _open.get()]
+    blocks = [block for block in home.get(BLOCKS, ()) if block.open and block in _open.get()]
     known = [terms for block in blocks for terms in block.policies]
     loose, strict = _frames(known), _frames([terms for terms in known if terms.enforce])
     left: dict[int, Terms] = {}

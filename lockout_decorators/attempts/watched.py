@@ -28,10 +28,13 @@ class Watched:
     _held: Guess | None = None  # the one that `attempt()` has made
     _comparison: Comparison | None = None  # made by the first call
 
-    def __init__(self, policies: Sequence[Terms], request: HttpRequest) -> None:
-        self.policies: Sequence[Terms] = policies
-        self.request: HttpRequest = request
-        self._guesses = Guesses(request)
+    policies: Sequence[Terms]
+    request: HttpRequest
+    _made: Guesses | None = None  # most requests guess nothing
+
+    @property
+    def _guesses(self) -> Guesses:
+        return self._made or vars(self).setdefault("_made", Guesses(self.request))  # one, whatever threads ask at once
 
     def asking(self, call: Call, policies: Sequence[Terms]) -> Claiming:
         """Before a backend sees credentials: the guess they belong to, with its slots."""

@@ -103,13 +103,16 @@ def together(connection: Any, several: bool = False) -> AbstractContextManager[A
 
 def repeated(connection: Any, operation: Callable[[], T]) -> T:
     """What `operation` comes to, once nobody comes between. Within somebody else's transaction that can't be said."""
-    deadline, pause = time.monotonic() + REPEATING, PAUSE
+    began, pause = time.monotonic(), PAUSE
+    deadline = began + REPEATING
     while True:
         try:
             with in_turn(connection):
+                began = time.monotonic()
                 return operation()
         except DatabaseError as error:
-            if connection.in_atomic_block or not is_conflict(error) or time.monotonic() > deadline:
+            in_vain = time.monotonic() > deadline or has_waited(connection, began)
+            if in_vain or connection.in_atomic_block or not is_conflict(error):
                 raise
         time.sleep(random.uniform(0, pause))  # noqa: S311
         pause = min(2 * pause, LONGEST)
@@ -128,6 +131,12 @@ def in_turn(connection: Any) -> Iterator[None]:
     finally:
         if first:
             _line.release()
+
+
+def has_waited(connection: Any, began: float) -> bool:
+    """Whether SQLite's driver has waited for its turn as long as it was told to: to ask again is to wait again."""
+    patience: float = connection.settings_dict["OPTIONS"].get("timeout", 5)
+    return connection.vendor == "sqlite" and time.monotonic() - began >= 0.9 * patience
 
 
 def is_conflict(error: Exception) -> bool:

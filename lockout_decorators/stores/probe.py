@@ -19,7 +19,7 @@ from .guarded import NonAtomicStore
 
 LIFE = 60  # seconds for which an entry is meant to stay
 LONG = 40 * 86_400  # seconds that Memcached takes for a date unless it is told one
-LARGE = 40_000  # characters of the longest record
+SHORT, LARGE = 24, 40_000  # characters of a record, and of the longest
 OUTSTAYED = 3.5  # seconds after which an entry of one second has to be gone: some caches count whole seconds
 LATE = -3000  # milliseconds from now of a decision that comes too late
 
@@ -98,7 +98,7 @@ class Bench:
             self.put(key, None)
 
 
-def text(length: int = 24) -> str:
+def text(length: int = SHORT) -> str:
     """Something of the shape of a record."""
     return f"{token_hex(8)}.".ljust(length, "0")
 
@@ -111,9 +111,9 @@ def _in_passing(alias: str, key: str) -> Any:
         connections.close_all()
 
 
-def _keeps(bench: Bench) -> bool:
+def _keeps(bench: Bench, length: int = SHORT) -> bool:
     key = bench.key()
-    return bool(bench.put(key, text()) == bench.find(key).text)
+    return bool(bench.put(key, text(length)) == bench.find(key).text)
 
 
 def _keeps_for_others(bench: Bench) -> bool:
@@ -160,11 +160,6 @@ def _swaps_all_or_none(bench: Bench) -> bool:
     return not bench.swap(keys, tokens, text(), LIFE, 0).won and not any(bench.find(key).text for key in others)
 
 
-def _keeps_long_records(bench: Bench) -> bool:
-    key = bench.key()
-    return bool(bench.put(key, text(LARGE)) == bench.find(key).text)
-
-
 def _adds_only_once(bench: Bench) -> bool:
     """A guard rests on it."""
     cache, key = bench.store.cache, bench.key()
@@ -196,7 +191,7 @@ STEPS: Mapping[str, Callable[[Bench], bool]] = {
     "who lost can not go on with what stands there": _lets_losers_go_on,
     "a decision of three seconds ago is written": _refuses_the_late,
     "of several changes one is written though another is lost": _swaps_all_or_none,
-    "a long record is not found as it was written": _keeps_long_records,
+    "a long record is not found as it was written": partial(_keeps, length=LARGE),
     "`add` says that it wrote, or writes, where something stands": _adds_only_once,
     "entries do not end": _ends_the_short,
     "entries end before their time": _ends_nothing_else,

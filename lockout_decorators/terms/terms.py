@@ -133,6 +133,8 @@ class Terms:
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""
+        if self.methods is None and self.failure is None and request.method in SAFE_METHODS:
+            return False
         if self.key.needs_identity and self.failure is None:
             return False
         if self.methods is None:

@@ -7,6 +7,7 @@ from inspect import isawaitable
 from typing import Any, NamedTuple
 
 from asgiref.sync import iscoroutinefunction
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from ..answers import drf
@@ -85,13 +86,14 @@ def _run(visit: Visit) -> Any:
     block = visit.block
     try:
         with block:
-            response = visit.view(*visit.args, **visit.kwargs)
-            _expect_response(response)
-            block.response = response
+            response = block.response = visit.view(*visit.args, **visit.kwargs)
     except LockedOut as locked_out:
         return visit.refuse(answer, locked_out)
     except ExceptionGroup as group:
         return visit.refuse(answer, _locked_out_in(group))
+    if type(response) is HttpResponse:  # nothing comes after that
+        return response
+    _expect_response(response)
     return visit.finish(answer, response)
 
 

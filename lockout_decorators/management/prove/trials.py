@@ -16,8 +16,8 @@ from .strangers import MAX, Stranger
 START = 0.1  # seconds from the word to the burst
 SOON = 0.2  # seconds before which no other trial is begun; more if they turn out to take longer
 LOCK, OUTLIVING = 1.0, 2.0  # seconds: of a short lock, and for how long its entry stays after it
-WINDOW = 2.0  # seconds: of a short window
-EARLY, LATE = 0.2, 0.4  # seconds for which a burst goes on before and after an end
+WINDOW = 4.0  # seconds: of a short window
+EARLY, LATE = 0.4, 0.4  # seconds before and after an end, in which a burst is to begin and to go on
 EACH = 3  # right guesses of each guesser
 
 Timed = Iterator[float]  # a trial that waits: the instants at which it wants to go on
@@ -155,12 +155,14 @@ class Trials:
         """The slot of a worker that was killed stays taken until the window ends; nobody waits for it for ever."""
         stranger = self.stranger(window=WINDOW, patience=0.5)
         held = Verified(*self.crew.dies(stranger))
-        before = self._burst(stranger, [WRONG])
+        heard = [self._burst(stranger, [WRONG])]
+        yield held.admitted + WINDOW / 2
+        heard.append(self._burst(stranger, [WRONG]))
         due = 2 * MAX - 1 if time.time() < held.began + WINDOW else 0  # who is slow may be in the next window already
         ends = held.admitted + WINDOW
         yield ends - EARLY
-        after = self._burst(stranger, [WRONG], until=ends + LATE)
-        self._count("wrong, after a worker's death", stranger, together([before, after]), due, held)
+        heard.append(self._burst(stranger, [WRONG], until=ends + LATE))
+        self._count("wrong, after a worker's death", stranger, together(heard), due, held)
 
     def _seed(self, stranger: Stranger, guesses: Sequence[Any] = (WRONG,) * MAX) -> Heard:
         """These guesses, one after another."""

@@ -1,0 +1,158 @@
+"""The rules of counting as the design page tells them: what has happened, and what follows from it at a moment.
+
+It knows nothing of records and moves, keeps all that ever was, and prunes nothing.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from lockout_decorators.records.rule import Rule
+
+MINUTE = 60_000
+
+
+@dataclass
+class Entry:
+    """A guess that took a slot, or a failure that was entered without one (late)."""
+
+    name: str
+    tag: str
+    began: int
+    late: bool = False
+    failed: int | None = None  # when
+    gone: bool = False  # given back, forgiven, or taken away by a lock or a reset
+    window: int = 0  # the end of the fixed window that it is in
+
+    def end(self, rule: Rule) -> int:
+        return (self.began if self.failed is None else self.failed) + rule.window if rule.rolling else self.window
+
+
+@dataclass
+class Lock:
+    began: int
+    end: int | None  # None: until a reset
+    reference: str
+    level: int
+
+
+@dataclass
+class Model:
+    """A client under a rule."""
+
+    rule: Rule
+    entries: list[Entry] = field(default_factory=list)
+    locks: list[Lock] = field(default_factory=list)
+
+    def copy(self) -> "Model":
+        return Model(self.rule, [replace(entry) for entry in self.entries], [replace(lock) for lock in self.locks])
+
+    # What stands
+
+    def standing(self, now: int) -> list[Entry]:
+        return [entry for entry in self.entries if not entry.gone and entry.end(self.rule) > now]
+
+    def failures(self, now: int) -> int:
+        return sum(entry.failed is not None for entry in self.standing(now))
+
+    def lock(self, now: int) -> Lock | None:
+        return next((lock for lock in self.locks if lock.end is None or lock.end > now), None)
+
+    def level(self, now: int) -> int:
+        """How many locks have followed each other, the last of them not yet forgotten."""
+        if not self.locks or (not self.lock(now) and not self.rule.grows):
+            return 0
+        last = self.locks[-1]
+        return last.level if last.end is None or last.end + (self.rule.forget if self.rule.grows else 0) > now else 0
+
+    def facts(self, now: int):
+        """All that can be seen from outside."""
+        slots = sorted((e.name, e.failed is not None, e.began if e.failed is None else e.failed) for e in self.standing(now))
+        lock = self.lock(now)
+        return slots, lock and (lock.began, lock.end, lock.reference), self.level(now)
+
+    def refusal(self, now: int, own=frozenset()):
+        """When the next guess would be admitted (None: not before a reset), and whether one waits for that; or False."""
+        if lock := self.lock(now):
+            return lock.end, False
+        standing = self.standing(now)
+        if len(standing) < self.rule.max:
+            return False
+        alive = {entry.name for entry in standing if entry.failed is None and now - entry.began < MINUTE}
+        if alive and self.failures(now) < self.rule.max:
+            return now + 1000, bool(alive - own)
+        ends = [entry.end(self.rule) for entry in standing]
+        return next(then for then in sorted(ends) if sum(end > then for end in ends) < self.rule.max), False
+
+    # What happens
+
+    def admit(self, name: str, tag: str, now: int, own=frozenset()):
+        if not any(entry.name == name for entry in self.standing(now)):
+            if refused := self.refusal(now, own):
+                return refused
+            self.enter(Entry(name, tag, now), now)
+        return False
+
+    def enter(self, entry: Entry, now: int) -> None:
+        standing = self.standing(now)
+        entry.window = standing[0].window if standing else now + self.rule.window
+        self.entries.append(entry)
+
+    def fail(self, name: str, tag: str, now: int, reference: str) -> None:
+        own = next((entry for entry in self.standing(now) if entry.name == name), None)
+        if own is None:
+            if self.lock(now):
+                return
+            self.enter(own := Entry(name, tag, now, late=True), now)
+        if own.failed is not None:
+            return
+        own.failed = now
+        if self.rule.lengths and not self.lock(now) and self.failures(now) >= self.rule.max:
+            level = self.level(now) + 1 if self.rule.grows else 1
+            length = self.rule.lengths[min(level, len(self.rule.lengths)) - 1]
+            if not self.rule.rolling:
+                self.wipe(now)
+            self.locks.append(Lock(now, None if length is None else now + length, reference, level))
+
+    def succeed(self, name: str, tag: str | None, now: int) -> None:
+        for entry in self.standing(now):
+            entry.gone = entry.name == name or (entry.failed is not None and tag is not None and entry.tag == tag)
+
+    def release(self, name: str, now: int) -> None:
+        for entry in self.standing(now):
+            entry.gone = entry.name == name and entry.failed is None
+
+    def forgive(self, tag: str, now: int, lift: bool) -> None:
+        for entry in self.standing(now):
+            entry.gone = entry.failed is not None and entry.tag == tag
+        if lift and (lock := self.lock(now)):
+            lock.end = now
+
+    def wipe(self, now: int) -> None:
+        for entry in self.standing(now):
+            entry.gone = True
+
+    def reset(self, now: int) -> None:
+        self.wipe(now)
+        self.locks.clear()
+
+    def deploy(self, rule: Rule, now: int) -> None:
+        """Another maximum, or other locks, from now on: they shorten a lock that stands, and lengthen none."""
+        lock = self.lock(now)
+        if lock and (length := self.shortened(rule, lock)) is not None:
+            lock.end = length if lock.end is None else min(lock.end, length)
+        if not rule.grows and not self.lock(now):
+            self.locks.clear()
+        self.rule = rule
+
+    @staticmethod
+    def shortened(rule: Rule, lock: Lock) -> int | None:
+        length = rule.lengths[min(lock.level, len(rule.lengths)) - 1] if rule.lengths else 0
+        return None if length is None else lock.began + length
+
+    # What must hold
+
+    def most_in_a_window(self) -> int:
+        """How many failures fell into any interval of a window, by when they were admitted or by when they failed; but
+        those that came late, were forgiven, or wiped."""
+        counted = [entry for entry in self.entries if entry.failed is not None and not entry.late and not entry.gone]
+        times = [[entry.began for entry in counted], [entry.failed for entry in counted]]
+        return max([sum(a <= t < a + self.rule.window for t in some) for some in times for a in some], default=0)

@@ -1,0 +1,159 @@
+"""The moves against a plain model of the rules: every sequence of moves up to a depth, and random ones beyond it."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from lockout_decorators.records import moves
+from lockout_decorators.records.moves import Refusal
+from lockout_decorators.records.record import EMPTY, FOREVER, OCCUPANCY, UNTAGGED, Record, Slot, parse, spell
+from lockout_decorators.records.rule import Rule
+from tests.model import Model
+from tests.sizes import IN_FULL
+
+NOW = 1_800_000_000_000
+STAMP = "5" * 16
+TAGS = ["aaaaaaaa", "bbbbbbbb", UNTAGGED]
+
+
+class Both:
+    """A record under its moves, and the model beside it; they must never differ."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule, self.model, self.now, self.record = rule, Model(rule), NOW, EMPTY
+        self.references = 0
+        self.seen: set[str] = set()
+
+    def copy(self) -> "Both":
+        both = object.__new__(type(self))
+        both.__dict__.update(self.__dict__, model=self.model.copy(), seen=set(self.seen))
+        return both
+
+    def admit(self, name: str, tag: str, own=frozenset()) -> bool:
+        guess = Slot(False, 0, name, tag=tag)
+        before, refused = self.record, self.model.admit(name, tag, self.now, own)
+        came = moves.admit(before, self.rule, self.now, guess, own)
+        if isinstance(came, Refusal):
+            assert refused == (None if came.until == FOREVER else came.until, came.waits)
+            return False
+        assert not refused
+        self.write(came, lambda record: moves.admit(record, self.rule, self.now, guess))
+        return True
+
+    def fail(self, name: str, tag: str) -> None:
+        self.references += 1
+        reference, guess = f"ref{self.references}", Slot(False, 0, name, tag=tag)
+        self.model.fail(name, tag, self.now, reference)
+        self.make(lambda record: moves.fail(record, self.rule, self.now, guess, reference))
+        if self.record.reference == reference:
+            assert reference not in self.seen
+            self.seen.add(reference)
+
+    def succeed(self, name: str, tag: str) -> None:
+        self.model.succeed(name, None if tag == UNTAGGED else tag, self.now)
+        self.make(lambda record: moves.succeed(record, self.rule, self.now, name, tag))
+
+    def release(self, name: str) -> None:
+        self.model.release(name, self.now)
+        self.make(lambda record: moves.release(record, self.rule, self.now, name))
+
+    def forgive(self, tag: str, lift: bool) -> None:
+        self.model.forgive(tag, self.now, lift)
+        self.make(lambda record: moves.forgive(record, self.rule, self.now, tag, lift))
+
+    def reset(self) -> None:
+        self.model.reset(self.now)
+        self.make(lambda record: moves.reset())
+
+    def deploy(self, rule: Rule) -> None:
+        self.model.deploy(rule, self.now)
+        self.rule = rule
+        self.make(lambda record: moves.prune(record, rule, self.now))
+
+    def make(self, move) -> None:
+        self.write(move(self.record), move)
+
+    def write(self, record: Record, move) -> None:
+        assert record == move(record), "a move that is made twice counts twice"
+        assert record == parse(spell(record, STAMP))
+        assert record == moves.prune(record, self.rule, self.now), "something that is over was written"
+        if record != EMPTY and (end := moves.lasts_until(record, self.rule)) < FOREVER:
+            assert end > self.now
+            assert moves.prune(record, self.rule, end - 1) != EMPTY == moves.prune(record, self.rule, end)
+        self.record = record
+
+    def check(self) -> None:
+        record, now = moves.prune(self.record, self.rule, self.now), self.now
+        slots = sorted((slot.occupancy, slot.failed, slot.when) for slot in record.slots)
+        lock = None
+        if record.locked:
+            lock = record.since, None if record.until == FOREVER else record.until, record.reference
+        facts = self.model.facts(now)
+        assert (slots, lock, record.level) == facts
+        assert (record == EMPTY) == (facts == ([], None, 0)), "an entry for nothing"
+        why, refused = moves.refusal(record, self.rule, now), self.model.refusal(now)
+        assert refused == (why is not None and (None if why.until == FOREVER else why.until, why.waits))
+
+
+RULES = {
+    f"{name}, max {max}": rule._replace(max=max)
+    for max in (1, 2, 3)
+    for name, rule in {
+        "fixed": Rule(0, 4, (6,)),
+        "fixed, a short lock": Rule(0, 4, (2,)),
+        "fixed, until reset": Rule(0, 4, (None,)),
+        "fixed, growing": Rule(0, 3, (2, 5), forget=4),
+        "fixed, growing for ever": Rule(0, 3, (2, None), forget=4),
+        "rolling": Rule(0, 4, (6,), rolling=True),
+        "rolling, a short lock": Rule(0, 4, (2,), rolling=True),
+        "rolling, until reset": Rule(0, 4, (None,), rolling=True),
+        "rolling, growing": Rule(0, 3, (2, 5), rolling=True, forget=4),
+        "rolling, no lock": Rule(0, 4, (), rolling=True),
+    }.items()
+}
+DEPTH = 9
+
+
+def name(number: int) -> str:
+    return f"{number:0{OCCUPANCY}x}"
+
+
+def steps(both: Both, begun: int, open: tuple[int, ...]):
+    """Everything that can happen next: to the pair, how many guesses have begun, and which are still open."""
+    if len(open) <= both.rule.max:
+        after = both.copy()
+        yield after, begun + 1, (*open, begun) if after.admit(name(begun), TAGS[begun % 2]) else open
+    for guess in open:
+        left = tuple(other for other in open if other != guess)
+        for verdict in ("fail", "succeed", "release"):
+            after = both.copy()
+            arguments = (name(guess),) if verdict == "release" else (name(guess), TAGS[guess % 2])
+            getattr(after, verdict)(*arguments)
+            yield after, begun, left
+    for ticks in (1, 3):
+        after = both.copy()
+        after.now += ticks
+        yield after, begun, open
+    after = both.copy()
+    after.reset()
+    yield after, begun, open
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_every_sequence_of_moves(rule):
+    """Up to a depth: guesses that begin and end in any order, time that passes between them, and resets."""
+    level, seen, pairs = [(Both(rule), 0, ())], set(), 0
+    for _ in range(DEPTH):
+        below = []
+        for node in level:
+            for after, begun, open in steps(*node):
+                pairs += 1
+                after.check()
+                assert not rule.rolling or after.model.most_in_a_window() <= rule.max
+                state = after.record, after.now, open
+                if state not in seen:
+                    seen.add(state)
+                    below.append((after, begun, open))
+        level = below
+    print(pairs, len(seen))
