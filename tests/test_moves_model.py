@@ -112,7 +112,7 @@ RULES = {
         "rolling, no lock": Rule(0, 4, (), rolling=True),
     }.items()
 }
-DEPTH = 9
+DEPTHS = {1: 10, 2: 9, 3: 8} if IN_FULL else {1: 8, 2: 7, 3: 6}  # for each max
 
 
 def name(number: int) -> str:
@@ -143,12 +143,11 @@ def steps(both: Both, begun: int, open: tuple[int, ...]):
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_every_sequence_of_moves(rule):
     """Up to a depth: guesses that begin and end in any order, time that passes between them, and resets."""
-    level, seen, pairs = [(Both(rule), 0, ())], set(), 0
-    for _ in range(DEPTH):
+    level, seen = [(Both(rule), 0, ())], set()
+    for _ in range(DEPTHS[rule.max]):
         below = []
         for node in level:
             for after, begun, open in steps(*node):
-                pairs += 1
                 after.check()
                 assert not rule.rolling or after.model.most_in_a_window() <= rule.max
                 state = after.record, after.now, open
@@ -156,4 +155,69 @@ def test_every_sequence_of_moves(rule):
                     seen.add(state)
                     below.append((after, begun, open))
         level = below
-    print(pairs, len(seen))
+    assert any(both.record.locked for both, *_ in level) == bool(rule.lengths)
+
+
+SECONDS = [1, 30_000, 59_999, 60_000, 299_999, 300_000, 300_001, 600_000, 3_600_000, 86_400_000]
+LENGTHS = [(600_000,), (30_000,), (None,), (60_000, 300_000, 3_600_000), (300_000, None)]
+LATER = [(60_000,), (30_000, 60_000)]  # what a deploy may bring
+
+
+class Machine(RuleBasedStateMachine):
+    """A client of a few guesses at a time, over windows, locks, resets and deploys."""
+
+    @initialize(max=st.integers(1, 6), rolling=st.booleans(), lengths=st.sampled_from([*LENGTHS, ()]))
+    def begin(self, max, rolling, lengths):
+        self.both = Both(Rule(max, 300_000, lengths if lengths or rolling else LENGTHS[0], rolling))
+        self.open: list[tuple[str, str]] = []
+        self.begun = 0
+        self.wiped = False
+
+    @rule(tag=st.sampled_from(TAGS), same_request=st.booleans())
+    def admit(self, tag, same_request):
+        self.begun += 1
+        guess = name(self.begun), tag
+        if self.both.admit(*guess, own=frozenset(other for other, _ in self.open) if same_request else frozenset()):
+            self.open.append(guess)
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), verdict=st.sampled_from(["fail", "fail", "fail", "succeed", "release", "crash"]))
+    def decide(self, data, verdict):
+        guess = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
+        if verdict == "release":
+            self.both.release(guess[0])
+        elif verdict != "crash":
+            getattr(self.both, verdict)(*guess)
+
+    @rule(tag=st.sampled_from(TAGS))
+    def fail_unasked(self, tag):
+        """A failure that took no slot beforehand."""
+        self.begun += 1
+        self.both.fail(name(self.begun), tag)
+
+    @rule(milliseconds=st.sampled_from(SECONDS))
+    def wait(self, milliseconds):
+        self.both.now += milliseconds
+
+    @rule()
+    def reset(self):
+        self.both.reset()
+
+    @rule(tag=st.sampled_from(TAGS[:2]), lift=st.booleans())
+    def forgive(self, tag, lift):
+        self.both.forgive(tag, lift)
+
+    @precondition(lambda self: self.both.rule.lengths)
+    @rule(max=st.integers(1, 6), lengths=st.sampled_from(LATER))
+    def deploy(self, max, lengths):
+        self.wiped = True
+        self.both.deploy(self.both.rule._replace(max=max, lengths=lengths))
+
+    @invariant()
+    def agree(self):
+        self.both.check()
+        assert self.wiped or not self.both.rule.rolling or self.both.model.most_in_a_window() <= self.both.rule.max
+
+
+Machine.TestCase.settings = settings(max_examples=1500 if IN_FULL else 60, stateful_step_count=40, deadline=None)
+TestMoves = Machine.TestCase

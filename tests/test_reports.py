@@ -454,6 +454,17 @@ def test_read_only_cache_lets_no_guess_pass(protect, outage, verified):
     assert verified == []
 
 
+@pytest.mark.parametrize("fail_open", [False, True])
+def test_cache_that_drops_writes(fail_open, protect, told, lines, verified, settings):
+    """A cache that says it has stored what it has not is an outage: no guess passes unseen."""
+    settings.CACHES = {"default": {"BACKEND": "tests.broken.Deaf"}}
+    settings.LOCKOUT_FAIL_OPEN = fail_open
+    guess = protect()
+    assert [guess(form).status_code for form in (FORM, RIGHT)] == ([401, 200] if fail_open else [503, 503])
+    assert [2 * fail_open, 2] == [len(verified), [level for level, _ in lines()].count("ERROR")]
+    assert [("store_failed", fail_open)] * 2 == [(event.name, event.detail.fail_open) for event in told]
+
+
 @pytest.mark.parametrize("call", ["status", "reset", "astatus", "areset"])
 def test_hand_made_calls_raise(call, outage):
     """Who asks for a status or a reset is told that there is none."""
@@ -463,6 +474,14 @@ def test_hand_made_calls_raise(call, outage):
     with pytest.raises(StoreError, match="cache 'default': ConnectionError: no ") as caught:
         (async_to_sync(function) if call.startswith("a") else function)(request_for())
     assert ("default", ConnectionError) == (caught.value.alias, type(caught.value.error))
+
+
+def test_unknown_alias_is_an_outage(verified):
+    """That `manage.py check` has told of."""
+    with pytest.raises(StoreError, match="cache 'nowhere': InvalidCacheBackendError: "):
+        LockoutPolicy(scope="s", cache="nowhere").status(request_for())
+    assert lockout_protect(scope="s", cache="nowhere")(check)(request_for(RIGHT)).status_code == 503
+    assert verified == []
 
 
 @pytest.mark.parametrize("fail_open", [False, True])

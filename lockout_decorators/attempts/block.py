@@ -34,6 +34,7 @@ class Block(Watched):
     failed: bool = False
     response: Any = None
     _early: bool = False
+    _peers: list[Any]  # all blocks of the request
 
     def __init__(
         self, policies: Sequence[Terms], request: Requestlike, username: Any = None, eager: bool = False
@@ -42,7 +43,6 @@ class Block(Watched):
         self.request = request_from(request)
         self.username: Any = username
         self.eager: bool = eager
-        self._home = watch.home(self.request)
 
     @property
     def refused(self) -> LockedOut | None:
@@ -117,11 +117,11 @@ class Block(Watched):
 
     def _opens(self) -> bool:
         """Whether there is something to watch."""
-        self._home.setdefault("sensitive_post_parameters", "__ALL__")  # in error reports; a view inside may narrow it
+        self._peers = watch.blocks_of(self.request)
         if not conf.enabled:
             return False
         if not self.eager:
-            self.policies = watch.uncounted(self.policies, self._home)
+            self.policies = watch.uncounted(self.policies, self._peers)
         return bool(self.policies)
 
     def _asks_first(self) -> bool:
@@ -145,19 +145,19 @@ class Block(Watched):
 
     def _watch(self) -> None:
         self.open = self.watched = True
-        watch.enter(self, self._home)
+        watch.enter(self, self._peers)
 
     def _leaves(self, error: BaseException | None) -> bool:
         """Close the block; whether there is anything to settle."""
         if not self.open:
             return False
         self.open = False
-        watch.leave(self, self._home)
+        watch.leave(self, self._peers)
         if error is not None and self.response is None:
             self.response = response_to(error)
         if self._made and self._made.failing:
             self.failed = True
-            for peer in watch.peers(self, self._home):
+            for peer in watch.peers(self, self._peers):
                 peer.failed = True
         return bool(self._made and self._made.unsettled) or self._judges()
 

@@ -42,19 +42,28 @@ def home(request: Any) -> dict[str, Any]:
     return found
 
 
-def enter(block: Watching, home: dict[str, Any]) -> None:
-    """From now on `block` watches this thread or task, and calls and signals that carry its request."""
+def blocks_of(request: Any) -> list[Any]:
+    """The blocks of a request, which is marked: its POST data is hidden in error reports, as Django's
+    `sensitive_post_parameters()` does; a view inside may narrow that."""
+    found = home(request)
+    found.setdefault("sensitive_post_parameters", "__ALL__")
+    blocks: list[Any] = found.setdefault(BLOCKS, [])
+    return blocks
+
+
+def enter(block: Watching, blocks: list[Any]) -> None:
+    """From now on `block` watches this thread or task, and calls and signals that carry its request, which has `blocks`."""
     _open.set((*_open.get(), block))
-    home.setdefault(BLOCKS, []).append(block)  # in place: other threads may have the same request
+    blocks.append(block)  # in place: other threads may have the same request
 
 
-def leave(block: Watching, home: dict[str, Any]) -> None:
+def leave(block: Watching, blocks: list[Any]) -> None:
     """Forget it, with the secrets that it holds: a thread may live long."""
-    blocks = _open.get()
-    _open.set(blocks[:-1] if blocks[-1:] == (block,) else tuple([other for other in blocks if other is not block]))
+    own = _open.get()
+    _open.set(own[:-1] if own[-1:] == (block,) else tuple([other for other in own if other is not block]))
     if asked := asked_last.get():
         asked_last.set([pair for pair in asked if pair[0] is not block])
-    home.get(BLOCKS, [block]).remove(block)
+    blocks.remove(block)
 
 
 def here() -> tuple[Any, ...]:
@@ -86,19 +95,18 @@ def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:
     return found
 
 
-def peers(block: Watching, home: dict[str, Any]) -> list[Any]:
+def peers(block: Watching, blocks: Sequence[Any]) -> list[Any]:
     """Other open blocks of the request that count alike, as where a class and its URL were both decorated."""
-    others = [other for other in home.get(BLOCKS, ()) if other.open and other is not block]
+    others = [other for other in blocks if other.open and other is not block]
     return [other for other in others if _frames(block.policies) & _frames(other.policies)]
 
 
-def uncounted(policies: Sequence[Terms], home: dict[str, Any]) -> Sequence[Terms]:
+def uncounted(policies: Sequence[Terms], blocks: Sequence[Any]) -> Sequence[Terms]:
     """One of each that count alike, the strictest; and none that an open block of this very thread or task counts already
     as strictly. Guesses in parallel tasks need a block each."""
     if len(policies) == 1 and not _open.get():
         return policies
-    blocks = [block for block in home.get(BLOCKS, ()) if block.open and block in _open.get()]
-    known = [terms for block in blocks for terms in block.policies]
+    known = [terms for block in blocks if block.open and block in _open.get() for terms in block.policies]
     loose, strict = _frames(known), _frames([terms for terms in known if terms.enforce])
     left: dict[int, Terms] = {}
     for place, terms in sorted(enumerate(policies), key=lambda pair: not pair[1].enforce):
