@@ -139,8 +139,8 @@ class Model:
         lock = self.lock(now)
         if lock and (length := self.shortened(rule, lock)) is not None:
             lock.end = length if lock.end is None else min(lock.end, length)
-        if not rule.grows and not self.lock(now):
-            self.locks.clear()
+        if not self.lock(now) and not (rule.grows and (self.rule.grows or lock)):
+            self.locks.clear()  # one that is over is remembered only where locks grow
         self.rule = rule
 
     @staticmethod

@@ -68,8 +68,9 @@ class Both:
 
     def deploy(self, rule: Rule) -> None:
         self.model.deploy(rule, self.now)
-        self.rule = rule
-        self.make(lambda record: moves.prune(record, rule, self.now))
+        for kept_by in (self.rule, rule):
+            self.rule = kept_by
+            self.make(lambda record: moves.prune(record, self.rule, self.now))
 
     def make(self, move) -> None:
         self.write(move(self.record), move)

@@ -18,17 +18,17 @@ def test_the_probe_finds_nothing_wrong(store, django_db_blocker):
 
 
 @pytest.mark.parametrize(
-    ("name", "complaints"),
+    ("name", "complaint"),
     [
-        ("Deaf", {"what was written is not found", "another connection does not find what was written"}),
-        ("Hasty", {"entries end before their time"}),
-        ("Lying", {"`add` says that it wrote, or writes, where something stands"}),
+        ("Deaf", "it fails: OSError: not stored"),
+        ("Hasty", "entries end before their time"),
+        ("Lying", "`add` says that it wrote, or writes, where something stands"),
     ],
 )
-def test_the_probe_finds_what_is_wrong(name, complaints, settings, tmp_path):
+def test_the_probe_finds_what_is_wrong(name, complaint, settings, tmp_path):
     """In words."""
     settings.CACHES = {"default": {"BACKEND": f"tests.broken.{name}", "LOCATION": str(tmp_path / name)}}
-    assert complaints <= set(probe("default"))
+    assert complaint in "; ".join(probe("default"))
 
 
 def test_the_probe_never_raises(settings):

@@ -52,7 +52,7 @@ class LocMemStore(Store):
 
 
 class LocMemSubclassStore(LockingStore):
-    """What somebody made of it is asked by its methods."""
+    """What somebody made of it is asked by its methods, and whether it has done as it was told."""
 
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:
@@ -60,6 +60,11 @@ class LocMemSubclassStore(LockingStore):
 
     def hold(self, keys: Sequence[str]) -> AbstractContextManager[Any]:
         return _lock
+
+    def _write(self, change: Change) -> None:
+        super()._write(change)
+        if self.cache.get(change.key) != change.text:
+            raise OSError(f"not stored: {change.key}")
 
 
 ABSENT = Found(None, None)

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from secrets import token_hex
@@ -73,6 +74,11 @@ def guess(stranger: Stranger, turn: int, username: str, right: bool) -> Verified
     return Verified(began, admitted, right)
 
 
+def begin(stranger: Stranger) -> None:
+    with suppress(LockedOut):
+        stranger.policy.attempt(stranger.request(), "bob").__enter__()
+
+
 def guess_on(burst: Burst, first: int = 0) -> Heard:
     """The guesses of one thread."""
     stranger, guesses, at, until, most, refusals = burst
@@ -114,9 +120,8 @@ class Acts:
 
     def hold(self, stranger: Sequence[Any]) -> Verified:
         """Begin a guess that is never finished."""
-        one, began = Stranger(*stranger), time.time()
-        block = one.policy.attempt(one.request(), "bob")
-        thread = Thread(target=block.__enter__)  # of its own: the block stays open there
+        began = time.time()
+        thread = Thread(target=begin, args=[Stranger(*stranger)])  # of its own: the block stays open there
         thread.start()
         thread.join()
         return Verified(began, time.time(), False)

@@ -10,6 +10,9 @@ from .costs import Cost, Size
 from .trials import Row
 
 
+FEW = 3  # kinds of failures that are told
+
+
 @dataclass(frozen=True)
 class Report:
     """What a proof has found.
@@ -68,8 +71,10 @@ def as_table(report: Report) -> str:
 
 
 def failures(raised: Iterable[str]) -> list[str]:
-    """What the cache has raised, each only once."""
-    return [f"the cache failed, {times} times: {error}" for error, times in Counter(raised).items()]
+    """What the cache has raised: a few of it."""
+    found = Counter(raised)
+    told = [f"the cache failed, {times} times: {error}" for error, times in found.most_common(FEW)]
+    return [*told, f"it failed {found.total()} times in all"] if len(found) > FEW else told
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
