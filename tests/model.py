@@ -65,7 +65,9 @@ class Model:
 
     def facts(self, now: int):
         """All that can be seen from outside."""
-        slots = sorted((e.name, e.failed is not None, e.began if e.failed is None else e.failed) for e in self.standing(now))
+        slots = sorted(
+            (e.name, e.failed is not None, e.began if e.failed is None else e.failed) for e in self.standing(now)
+        )
         lock = self.lock(now)
         return slots, lock and (lock.began, lock.end, lock.reference), self.level(now)
 

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FunctionType
+from typing import NamedTuple
 
 import _pytest.main
 import cosmic_ray.plugins
@@ -41,20 +42,43 @@ from cosmic_ray.operators.operator import Operator
 from hypothesis import HealthCheck
 
 PACKAGE = Path(__file__).parents[1] / "lockout_decorators"
-HOOKS = ("test_observing", "test_stacking", "test_reports", "test_request_finder", "test_decorators")
+
+
+class Tests(NamedTuple):
+    """The tests of a file: in which files, and which of their parameters and names are enough (as pytest's `-k`)."""
+
+    files: tuple[str, ...]
+    which: str = ""
+
+
+MOVES = Tests(("test_record", "test_moves", "test_moves_model"))
+DRIVER = Tests(("test_driver", "test_interleavings"))
+DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database")
+MEMCACHED = Tests(("test_stores", "test_stores_memcached"), "memcached or pylibmc")
+REDIS = Tests(("test_stores", "test_stores_redis"), "valkey or redis")
 TESTS = {
-    "slots": ("test_slots", "test_slots_machine"),
-    "keys": ("test_keys",),
-    "clients": ("test_clients",),
-    "entries": ("test_slots", "test_slots_machine"),
-    "authentication": HOOKS,
-    "counting": HOOKS,
-    "attempts": HOOKS,
+    "records/record": MOVES,
+    "records/moves": MOVES,
+    "records/rule": MOVES,
+    "attempts/driver": DRIVER,
+    "attempts/seats": DRIVER,
+    "stores/store": Tests(("test_stores", "test_stores_files"), "locmem or files"),
+    "stores/locmem": Tests(("test_stores",), "locmem"),
+    "stores/files": Tests(("test_stores", "test_stores_files"), "files"),
+    "stores/guarded": Tests(("test_stores", "test_stores_guarded"), "plain or stores_guarded"),
+    "stores/database": DATABASE,
+    "stores/tables": DATABASE,
+    "stores/dialects": DATABASE,
+    "stores/memcached": MEMCACHED,
+    "stores/memcached_clients": MEMCACHED,
+    "stores/redis": REDIS,
+    "stores/redis_clients": REDIS,
+    "stores/redis_scripts": REDIS,
+    "stores/redis_watch": REDIS,
 }
 SHARED = ("django.test.client", "pytest_asyncio", "pytest_django.plugin", "time_machine")
 HERE = ["-q", "-x", "--capture=sys", "-p", "no:cacheprovider", "-p", "no:xdist", "--nomigrations"]
-HERE += ["-m", "not servers and not tree", "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of SHARED
-ONLY = "not memcached and not valkey and not postgresql and not sqlite and not files"  # nothing but LocMem
+HERE += ["-m", "not tree", "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of SHARED
 ENOUGH = 95  # per cent
 OUT = os.dup(1)  # what forks write as well, that have no output of their own
 TOLD = ("survived", "timed out")
@@ -117,8 +141,12 @@ def operators():
     yield "DeleteStatement", DeleteStatement()
 
 
+def path_of(module):
+    return PACKAGE / f"{module}.py"
+
+
 def mutants_of(module):
-    original = (PACKAGE / f"{module}.py").read_text()
+    original = path_of(module).read_text()
     functions = bodies(original)
     seen, nodes = {original}, list(ast_nodes(get_ast(original)))
     for name, operator in operators():
@@ -157,13 +185,13 @@ def codes(code):
 
 def functions_of(module):
     """The functions of an imported file, wherever they are bound by now."""
-    path, everything = str(PACKAGE / f"{module}.py"), gc.get_objects()
+    path, everything = str(path_of(module)), gc.get_objects()
     return [it for it in everything if type(it) is FunctionType and it.__code__.co_filename == path]
 
 
 def swap(functions, mutant):
     """Give the functions of an imported file the mutant's code."""
-    changed = codes(compile(mutant.source, str(PACKAGE / f"{mutant.module}.py"), "exec", dont_inherit=True))
+    changed = codes(compile(mutant.source, str(path_of(mutant.module)), "exec", dont_inherit=True))
     for function in functions:
         function.__code__ = changed.get(function.__code__.co_qualname, function.__code__)
 
@@ -172,7 +200,7 @@ class Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader
     """Imports one file of the package from a text instead."""
 
     def __init__(self, mutant):
-        super().__init__(f"lockout_decorators.{mutant.module}", str(PACKAGE / f"{mutant.module}.py"))
+        super().__init__(f"lockout_decorators.{mutant.module.replace('/', '.')}", str(path_of(mutant.module)))
         self.source = mutant.source
 
     def find_spec(self, fullname, path, target=None):
@@ -204,7 +232,7 @@ class Recorder:
     def pytest_sessionfinish(self):
         self.coverage.stop()
         data = self.coverage.get_data()
-        lines = {module: data.contexts_by_lineno(str(PACKAGE / f"{module}.py")) for module in TESTS}
+        lines = {module: data.contexts_by_lineno(str(path_of(module))) for module in TESTS}
         self.out.write_text(json.dumps([lines, self.seconds]))
 
 
@@ -254,6 +282,7 @@ def fork(work):
     if pid := os.fork():
         return pid
     code = BROKEN
+    os.setpgid(0, 0)  # with the servers that it will start
     try:
         null = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
@@ -270,9 +299,9 @@ def limit(plan):
     signal.alarm(int(plan.cpu * 8 + 30))
 
 
-def test(names, *plugins):
+def test(tests, *plugins):
     sys.dont_write_bytecode = True
-    return pytest.main([*HERE, "-k", ONLY, *(f"tests/{name}.py" for name in names)], plugins=plugins)
+    return pytest.main([*HERE, "-k", tests.which, *(f"tests/{name}.py" for name in tests.files)], plugins=plugins)
 
 
 def imported(mutant, plan):
@@ -293,6 +322,8 @@ def run(mutants, workers, attempt):
             running[fork(lambda mutant=mutant: attempt(mutant))] = mutant
         pid, status = os.wait()
         code = os.waitstatus_to_exitcode(status)
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
         mutant = running.pop(pid)
         mutant.outcome = {0: "survived", 1: "killed", BROKEN: "not run"}.get(code, "timed out")
         if mutant.outcome in TOLD:

@@ -25,8 +25,7 @@ NOBODY = 65534
 class Outage(NamedTuple):
     """A store, how its trouble begins and ends, and what is peculiar to it.
 
-    `keeps`: what was counted is still there afterwards. `deletes`: entries can be deleted meanwhile. `silent`: the
-    client says that it has stored and deleted what it has not.
+    `keeps`: what was counted is still there afterwards. `deletes`: entries can be deleted meanwhile.
     """
 
     setup: Setup
@@ -34,7 +33,6 @@ class Outage(NamedTuple):
     end: Callable[[], object]
     keeps: bool = True
     deletes: bool = False
-    silent: bool = False
 
 
 class Server:
@@ -99,7 +97,7 @@ def memcached(backend: str, trouble: str, **options: Any) -> Any:
         server = Server(binary, "-l", "127.0.0.1", "-p", str(port), "-U", "0", *user, port=port)
         cache = {"BACKEND": f"{BACKENDS}.memcached.{backend}", "LOCATION": f"127.0.0.1:{port}", "OPTIONS": options}
         ways = {"killed": (server.kill, server.start), "frozen": (server.freeze, server.thaw)}
-        yield Outage(Setup(cache), *ways[trouble], trouble == "frozen", silent="ignore_exc" in options)
+        yield Outage(Setup(cache), *ways[trouble], trouble == "frozen")
         server.kill()
 
     return manager

@@ -2,14 +2,15 @@
 
 import time
 from collections import Counter
+from secrets import token_hex
 
 import pytest
 from django.test import RequestFactory
 
 from lockout_decorators import LockoutPolicy
 from lockout_decorators.attempts.counters import Client
-from lockout_decorators.attempts.seats import books_of
-from lockout_decorators.records.record import Record
+from lockout_decorators.records.record import STAMP, Record, spell
+from lockout_decorators.stores import Change, store_for
 from tests import guessers
 from tests.guessers import SCOPE, Job
 from tests.servers import stores
@@ -50,10 +51,12 @@ def soon():
 
 def lock(address, seconds):
     """Lock a client out for a moment."""
-    (book,) = books_of(Client(request_from(address)).counters(POLICY, None))
-    book.read()
-    now = book.clock()
-    assert book.swap([(book.seats[0], Record(since=now, until=now + int(1000 * seconds), reference="a" * 8))], now)
+    (counter,) = Client(request_from(address)).counters(POLICY, None)
+    store = store_for("default")
+    reading = store.read([counter.key])
+    now = reading.clock()
+    text = spell(Record(since=now, until=now + int(1000 * seconds), reference="a" * 8), token_hex(STAMP // 2))
+    assert store.swap([Change(counter.key, reading.found[0].token, text, 60)], now).won
 
 
 def request_from(address):

@@ -1,116 +1,566 @@
-"""The driver, proven in every interleaving of two or three guesses; what takes time, on a clock of its own."""
+"""The driver by hand, over a store that does as it is told; see test_interleavings.py for all that may come between."""
 
-from collections import Counter
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
-from lockout_decorators.records.record import FOREVER
+from lockout_decorators.attempts import driver
+from lockout_decorators.attempts.counters import Counter
+from lockout_decorators.attempts.driver import Claim, Refused, look, refusal_of, settle
+from lockout_decorators.attempts.seats import Book, Seat, books_of
+from lockout_decorators.attempts.waiting import Wait
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.records import moves
+from lockout_decorators.records.moves import Refusal
+from lockout_decorators.records.record import EMPTY, FOREVER, OCCUPANCY, STAMP, Record, Slot, parse, spell
 from lockout_decorators.records.rule import Rule
-from tests.explorer import BOB, EVE, LOCK, WINDOW, Done, Plan, Scenario, World, explore, occupancy
-from tests.sizes import IN_FULL
+from lockout_decorators.stores import UNKNOWN, Found, Reading, Swapped
 
-WRONG, OTHER = Plan(BOB), Plan(EVE)
-RIGHT = Plan(BOB, right=True)
-UNDONE = Plan(BOB, undo=True)
-EARLY = Plan(BOB, early=True)
-ROLLING = Rule(2, WINDOW, (LOCK,), rolling=True)
-GROWING = Rule(1, WINDOW, (LOCK, 2 * LOCK))
-LITTLE = Rule(2, WINDOW, (), rolling=True)  # the block ends little by little
-
-SECOND, LATER, DAY = 3_000, 61_000, 86_400_000
-
-SCENARIOS = {
-    "two wrong for one slot": Scenario((WRONG, WRONG), max=1),
-    "three wrong for one slot": Scenario((WRONG, WRONG, WRONG), max=1),
-    "three wrong for two slots": Scenario((WRONG, WRONG, WRONG), max=2),
-    "three right for one slot": Scenario((RIGHT, RIGHT, RIGHT), max=1),
-    "three right for two slots": Scenario((RIGHT, RIGHT, RIGHT), max=2),
-    "right and wrong for one slot": Scenario((RIGHT, OTHER, OTHER), max=1),
-    "success forgives while a failure completes": Scenario((RIGHT, OTHER), max=2, seeded=(BOB,)),
-    "success forgives none of another": Scenario((RIGHT, OTHER), max=3, seeded=(EVE, EVE)),
-    "two successes race for one failure": Scenario((RIGHT, RIGHT, OTHER), max=2, seeded=(BOB,)),
-    "two successes and a failure": Scenario((RIGHT, RIGHT, OTHER), max=3, seeded=(BOB, BOB)),
-    "a guess that is never made": Scenario((UNDONE, WRONG, OTHER), max=1),
-    "nobody waits": Scenario((WRONG._replace(patience=0),) * 3, max=1),
-    "an early look": Scenario((EARLY, EARLY, RIGHT), max=2),
-    "sent twice": Scenario((WRONG, WRONG), max=2, losses=2),
-    "sent twice, three guesses": Scenario((WRONG, OTHER, RIGHT), max=2, losses=1),
-    "a success sent twice": Scenario((RIGHT, RIGHT, OTHER), max=1, losses=1, seeded=()),
-    "sent twice, one slot": Scenario((WRONG, WRONG, WRONG), max=1, losses=2),
-    "a crash": Scenario((WRONG, OTHER), max=1, crashes=1),
-    "a crash, three guesses": Scenario((WRONG, OTHER, RIGHT), max=2, crashes=1),
-    "a reset": Scenario((WRONG, OTHER, RIGHT), max=2, resets=1),
-    "an outage": Scenario((WRONG, OTHER, RIGHT), max=2, outages=1),
-    "two outages": Scenario((WRONG, OTHER), max=1, outages=2),
-    "all at once": Scenario((WRONG, OTHER), max=1, crashes=1, resets=1, outages=1, losses=1),
-    "the window ends": Scenario((WRONG, OTHER, EARLY), max=2, ticks=(WINDOW,)),
-    "the window ends twice": Scenario((EARLY, OTHER), max=1, ticks=(WINDOW, WINDOW)),
-    "the window ends, one slot": Scenario((EARLY, EARLY, WRONG), max=1, ticks=(WINDOW,)),
-    "the lock ends": Scenario((WRONG, OTHER, EARLY), max=1, ticks=(LOCK,)),
-    "a second's dawdling": Scenario((WRONG, OTHER, RIGHT), max=1, ticks=(SECOND,)),
-    "a minute's silence": Scenario((WRONG, OTHER), max=1, ticks=(LATER,), crashes=1),
-    "the window ends, a crash": Scenario((WRONG, OTHER), max=1, ticks=(WINDOW, 1), crashes=1),
-    "the window ends, a reset": Scenario((WRONG, OTHER), max=1, ticks=(WINDOW,), resets=1),
-    "the window ends, sent twice": Scenario((WRONG, OTHER), max=1, ticks=(WINDOW,), losses=1),
-    "rolling": Scenario((WRONG, WRONG, WRONG), rule=ROLLING),
-    "rolling, one slot, half a window": Scenario((EARLY, WRONG, OTHER), max=1, rule=ROLLING, ticks=(WINDOW // 2, WINDOW // 2)),
-    "rolling, no lock": Scenario((OTHER, OTHER, RIGHT), max=1, rule=LITTLE, ticks=(WINDOW, 1)),
-    "rolling, a window passes": Scenario((EARLY, EARLY, WRONG), max=2, rule=LITTLE, ticks=(WINDOW,)),
-    "growing": Scenario((WRONG, WRONG), max=1, rule=GROWING, ticks=(LOCK, 2 * LOCK)),
-    "a ceiling": Scenario((WRONG, WRONG, WRONG), max=1, ceiling=2),
-    "the ceiling falls first": Scenario((WRONG, OTHER, RIGHT), max=2, ceiling=1),
-    "a ceiling, sent twice": Scenario((WRONG, OTHER), max=1, ceiling=2, losses=1),
-    "one by one": Scenario((WRONG, WRONG, WRONG), max=1, ceiling=2, kind="single"),
-    "one by one, right": Scenario((RIGHT, OTHER, RIGHT), max=2, ceiling=1, kind="single"),
-    "one by one, sent twice": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", losses=1),
-    "one by one, sent twice, another order": Scenario((WRONG, OTHER), max=2, ceiling=1, kind="single", losses=1),
-    "one by one, impatient": Scenario((WRONG._replace(patience=0), RIGHT), max=1, ceiling=2, kind="single", losses=1),
-    "one by one, a crash": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", crashes=1),
-    "one by one, a reset": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", resets=1),
-    "a reset under a ceiling, sent twice": Scenario((WRONG, OTHER), max=1, ceiling=2, losses=1, resets=1),
-    "one by one, an outage": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", outages=1),
-    "one by one, a window": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", ticks=(WINDOW,)),
-    "one by one, undone": Scenario((UNDONE, OTHER, WRONG), max=1, ceiling=1, kind="single"),
-    "two aliases": Scenario((WRONG, OTHER), max=1, ceiling=2, aliases=True, losses=1),
-    "two aliases, an outage": Scenario((WRONG, OTHER), max=1, ceiling=2, aliases=True, outages=1),
-    "two aliases, a window": Scenario((WRONG, OTHER), max=1, ceiling=2, aliases=True, ticks=(WINDOW,)),
-    "guarded": Scenario((WRONG, OTHER, RIGHT), max=1, kind="guarded"),
-    "guarded, a crash": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="guarded", crashes=1, ticks=(SECOND,)),
-    "guarded, a window": Scenario((WRONG, OTHER), max=1, kind="guarded", ticks=(WINDOW,)),
-}
-
-def rules_at_the_end(world: World) -> None:
-    """What must be true when all is said and done; the rest is checked at every step by the world itself."""
-    scenario, ends = world.scenario, [guess for guess in world.guesses if isinstance(guess, Done)]
-    told = Counter(key for end in ends for key in end.told)
-    for number, end in enumerate(world.guesses):
-        if isinstance(end, Done) and end.how in ("refused", "undone"):
-            stands = [key for key in scenario.rules if world.record(key).slot_of(occupancy(number))]
-            assert not stands or scenario.outages > 1, "a slot without a guess"
-        if isinstance(end, Done) and end.how == "dead" and scenario.outages == 1:
-            stands = [key for key in scenario.rules if world.record(key).slot_of(occupancy(number))]
-            assert set(stands) <= world.died, "a slot without a guess"
-    for key, rule in scenario.rules.items() if not scenario.resets and not scenario.seeded else ():
-        times = [time for number, time in world.verified if (key, number) in world.in_time]
-        most = max([sum(begin <= time < begin + rule.window for time in times) for begin in times], default=0)
-        assert not rule.rolling or most <= rule.max, "more than max verified failures in an interval"
-    if not scenario.calm:
-        return
-    assert len(ends) == len(world.guesses), "a guess waits for ever"
-    assert told == Counter(key for key, _ in world.locks), "a lock was told twice, or never"
-    for key in scenario.rules:
-        assert all(slot.failed for slot in world.record(key).slots), "a slot was left behind"
-        assert world.text(key) is not None or all(end.how != "wrong" for end in ends), "a failure was lost"
-        assert world.text(key) is None or any(end.how == "wrong" for end in ends) or scenario.seeded, "an entry for nothing"
-    wrong = [plan for plan in scenario.plans if not plan.right and not plan.undo]
-    if wrong == list(scenario.plans) and not scenario.seeded:
-        most = min(rule.max for rule in scenario.rules.values())
-        assert len(world.verified) == min(len(wrong), most), "not exactly max were verified"
+NOW = 1_800_000_000_000
+WINDOW, LOCK = 300_000, 600_000
+RULE = Rule(5, WINDOW, (LOCK,))
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
-def test_no_interleaving_breaks_a_rule(scenario):
-    """Never more than `max` outstanding guesses, no early lock, nothing freed unproven, in any order of the steps."""
-    worlds, ends = explore(scenario, rules_at_the_end)
-    print(worlds, ends)
-    assert worlds > ends > 0
+class Shelf:
+    """A store whose tokens are texts. It notes what it is asked, and lets others come between.
+
+    Attributes:
+        asked: The operations so far.
+        between: What happens just before each swap, one after another; the last of them again and again.
+        singly: Every key is swapped by itself, and a swap gives no tokens.
+        lies: It says that it has lost, and does nothing.
+        resends: It swaps, but the reply is lost; it tells of the second try.
+    """
+
+    alias = "shelf"
+    singly = lies = resends = False
+
+    def __init__(self, alias: str = "shelf") -> None:
+        self.alias, self.entries, self.lives, self.asked = alias, {}, {}, []
+        self.between: list[Callable[[], None]] = []
+        self.clock = lambda: time.now
+
+    def batches(self, keys):
+        return [[key] for key in keys] if self.singly else [keys]
+
+    def read(self, keys):
+        self.asked.append(("read", *keys))
+        return Reading(self.found(keys), self.clock)
+
+    def found(self, keys):
+        return [Found(self.entries.get(key), self.entries.get(key)) for key in keys]
+
+    def swap(self, changes, now):
+        self.asked.append(("swap", *(change.key for change in changes)))
+        if self.between:
+            (self.between.pop(0) if len(self.between) > 1 else self.between[0])()
+        keys = [change.key for change in changes]
+        if self.lies or any(self.entries.get(change.key) != change.token for change in changes):
+            return Swapped(False, self.found(keys))
+        for change in changes:
+            self.lives[change.key] = change.life
+            self.entries.pop(change.key) if change.text is None else self.entries.update({change.key: change.text})
+        return Swapped(not self.resends, [Found(one.text, UNKNOWN if self.singly else one.text) for one in changes])
+
+    def put(self, key, record):
+        self.entries[key] = spell(record, f"{len(self.asked):0{STAMP}x}")
+
+    def record(self, key):
+        return parse(self.entries[key]) if key in self.entries else EMPTY
+
+
+class Time:
+    """Stands still, unless somebody sleeps. Stands in for chance, too."""
+
+    def __init__(self):
+        self.now, self.chance = NOW, 1.0
+
+    def monotonic(self):
+        return self.now / 1000
+
+    def uniform(self, low, high):
+        return low + (high - low) * self.chance
+
+    def pass_(self, seconds):
+        self.now += round(seconds * 1000)
+
+
+time = Time()
+
+
+@pytest.fixture(autouse=True)
+def _time(monkeypatch):
+    time.__init__()
+    monkeypatch.setattr(driver, "time", time)
+    monkeypatch.setattr(driver, "random", time)
+
+
+@pytest.fixture
+def shelf():
+    return Shelf()
+
+
+def seat(key="K", rule=RULE, patience=5, enforce=True, name="me"):
+    """A seat of the guess `name` at a counter."""
+    seat = Seat(SimpleNamespace(key=key, rule=rule, terms=SimpleNamespace(patience=patience, enforce=enforce)))
+    seat.slot = slot(name)
+    return seat
+
+
+def slot(name, failed=False, when=NOW):
+    return Slot(failed, when, name.encode().hex().rjust(OCCUPANCY, "0"))
+
+
+def record(failed="", undecided="", when=NOW, rule=RULE):
+    """Of guesses with names of a letter."""
+    slots = (*[slot(name, True, when) for name in failed], *[slot(name, False, when) for name in undecided])
+    return Record(0 if rule.rolling else NOW + WINDOW, slots=slots)
+
+
+LOCKED = Record(0, NOW, NOW + LOCK, "7f3k92qd", 1)
+
+
+def run(claim):
+    """Take steps, and sleep between them; what came of it, and after how many."""
+    steps = 1
+    while isinstance(came := claim.step(), Wait):
+        time.pass_(came.seconds)
+        steps += 1
+    return came, steps
+
+
+def claim(*books, own=()):
+    return Claim(books, {slot(name).occupancy for name in own})
+
+
+def succeed(seat, now):
+    return moves.succeed(seat.record, seat.counter.rule, now, seat.slot.occupancy)
+
+
+def fail(seat, now):
+    return moves.fail(seat.record, seat.counter.rule, now, seat.slot, "ref")
+
+
+# What a guess costs
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_guess_takes_three_round_trips(shelf, early):
+    """What the early look has read serves the claim; and what the claim has written, the settlement."""
+    book = Book(shelf, [seat("C"), seat("K")])
+    if early:
+        assert look([book]) is None
+    assert run(claim(book)) == (None, 1)
+    settle([book], fail)
+    assert shelf.asked == [("read", "C", "K"), ("swap", "C", "K"), ("swap", "C", "K")]
+    assert [shelf.record(key).failures for key in "CK"] == [1, 1]
+
+
+def test_a_refused_guess_takes_one_round_trip(shelf):
+    shelf.put("C", record())
+    shelf.put("K", LOCKED)
+    came, _ = run(claim(Book(shelf, [seat("C"), seat("K")])))
+    assert came.refusal == Refusal(NOW + LOCK)
+    assert shelf.asked == [("read", "C", "K")]
+
+
+def test_an_early_look_refuses_with_one_round_trip(shelf):
+    shelf.put("K", LOCKED)
+    assert look([Book(shelf, [seat("C"), seat("K")])]).refusal == Refusal(NOW + LOCK)
+    assert shelf.asked == [("read", "C", "K")]
+
+
+def test_an_early_look_lets_pass_who_may_wait(shelf):
+    shelf.put("K", record(undecided="abcde"))
+    assert look([Book(shelf, [seat()])]) is None
+
+
+def test_where_swaps_tell_no_tokens_they_are_read_again(shelf):
+    """Those of the slots that the guess has taken."""
+    shelf.singly = True
+    shelf.put("U", LOCKED)
+    book = Book(shelf, [seat("C"), seat("U", enforce=False), seat("K")])
+    assert run(claim(book)) == (None, 1)
+    settle([book], fail)
+    claimed = [("read", "C", "U", "K"), ("swap", "C"), ("swap", "K")]
+    assert shelf.asked == [*claimed, ("read", "C", "K"), ("swap", "C"), ("swap", "K")]
+
+
+def test_who_leaves_nothing_on_record_leaves_no_entry(shelf):
+    book = Book(shelf, [seat()])
+    run(claim(book))
+    settle([book], succeed)
+    assert shelf.entries == {}
+
+
+def test_what_changes_nothing_is_not_written(shelf):
+    """A late failure under a lock, or a reset of nothing."""
+    shelf.put("K", LOCKED)
+    book = Book(shelf, [seat("K"), seat("L")])
+    book.read()
+    settled = settle([book], fail, all_seats=True)
+    assert [LOCKED] == [one.after for one in settled if one.seat.counter.key == "K"]
+    settle([Book(shelf, [seat("X")])], lambda seat, now: EMPTY, all_seats=True)
+    assert [one for one in shelf.asked if one[0] == "swap"] == [("swap", "L")]
+
+
+def test_an_entry_outlives_its_record(shelf):
+    """By two seconds at least; one without an end for ever."""
+    endless = RULE._replace(lengths=(None,), max=1)
+    seats = [seat("K"), seat("L", RULE._replace(max=1)), seat("M", endless), seat("N", RULE._replace(window=1))]
+    book = Book(shelf, seats)
+    book.read()
+    settle([book], fail, all_seats=True)
+    assert shelf.lives == {"K": 302, "L": 602, "M": None, "N": 3}
+    assert shelf.record("M").until == FOREVER
+    settle([book], lambda seat, now: EMPTY, all_seats=True)
+    assert shelf.lives == dict.fromkeys("KLMN", 0)
+
+
+# Several counters
+
+
+def test_a_guess_takes_a_slot_of_each_counter_or_of_none(shelf):
+    """Also where they are swapped one after another, and the last one turns out to be full."""
+    shelf.singly = True
+    first = Book(other := Shelf(), [seat("A")])
+    book = Book(shelf, [seat("C"), seat("K")])
+    shelf.between = [lambda: None, lambda: shelf.put("K", LOCKED), lambda: None]
+    came, _ = run(claim(first, book))
+    assert (came.seat.counter.key, came.refusal) == ("K", Refusal(NOW + LOCK))
+    assert (other.entries, list(shelf.entries)) == ({}, ["K"])
+    assert not any(seat.taken for seat in (*first.seats, *book.seats))
+
+
+def test_what_others_wrote_between_two_swaps_is_heeded(shelf):
+    """A slot that was taken is not taken again."""
+    shelf.singly = True
+    shelf.between = [lambda: None, lambda: shelf.put("K", record("a", "b")), lambda: None]
+    book = Book(shelf, [seat("C"), seat("K")])
+    assert run(claim(book)) == (None, 1)
+    assert [one[1] for one in shelf.asked if one[0] == "swap"] == ["C", "K", "K"]
+    assert len(shelf.record("K").slots) == 3
+
+
+def test_the_longest_refusal_is_told(shelf):
+    shelf.put("A", record("abcde"))
+    shelf.put("K", LOCKED)
+    shelf.put("B", record(undecided="abcde"))
+    for keys in ("AKB", "BAK"):
+        came, steps = run(claim(Book(shelf, [seat(key) for key in keys])))
+        assert (came.seat.counter.key, came.now, steps) == ("K", NOW, 1)
+        assert look([Book(shelf, [seat(key)]) for key in keys]).seat.counter.key == "K"
+
+
+def test_counters_of_one_cache_share_a_book():
+    terms = [SimpleNamespace(cache="default"), SimpleNamespace(cache="default")]
+    (book,) = books_of([Counter("K", RULE, False, terms[0]), Counter("L", RULE, False, terms[1])])
+    assert ["K", "L"] == [seat.counter.key for seat in book.seats]
+    assert "default" == book.store.alias
+
+
+# Policies that are not enforced
+
+
+@pytest.mark.parametrize("full", [LOCKED, record("abcde"), record(undecided="abcde")])
+def test_what_is_not_enforced_refuses_nobody(shelf, full):
+    """It is told; and nothing is written there."""
+    shelf.put("U", full)
+    book = Book(shelf, [seat("U", enforce=False), seat("K")])
+    assert look([book]) is None
+    guess = claim(book)
+    assert run(guess) == (None, 1)
+    assert [one.seat.counter.key for one in guess.passed] == ["U"]
+    settle([book], fail)
+    assert shelf.record("U") == full
+    assert shelf.record("K").failures == 1
+
+
+def test_what_is_not_enforced_counts(shelf):
+    book = Book(shelf, [seat("U", enforce=False)])
+    guess = claim(book)
+    assert run(guess) == (None, 1)
+    assert guess.passed == []
+    settle([book], fail)
+    assert shelf.record("U").failures == 1
+
+
+# Waiting
+
+
+@pytest.mark.parametrize("chance", [0, 0.5, 1])
+def test_a_wait_takes_about_25_looks(shelf, chance):
+    """By growing pauses, for as long as the patience lasts; then the answer is to come back in a second."""
+    time.chance = chance
+    shelf.put("K", record(undecided="abcde"))
+    came, looks = run(claim(Book(shelf, [seat()])))
+    assert came.refusal == Refusal(time.now + 1000, waits=True)
+    assert 23 <= looks <= 29
+    assert len(shelf.asked) == looks
+    assert time.now - NOW == 5000
+
+
+def test_the_first_pauses_are_short(shelf):
+    shelf.put("K", record(undecided="abcde"))
+    guess = claim(Book(shelf, [seat()]))
+    assert [guess.step().seconds for _ in range(3)] == pytest.approx([0.01, 0.0122, 0.0149], rel=0.01)
+
+
+def test_a_slot_that_is_given_back_is_taken(shelf):
+    """At the next look."""
+    shelf.put("K", record("a", "bcde"))
+    guess = claim(Book(shelf, [seat()]))
+    assert isinstance(guess.step(), Wait)
+    shelf.put("K", record("a", "bcd"))
+    assert guess.step() is None
+    assert shelf.record("K").slot_of(slot("me").occupancy)
+
+
+@pytest.mark.parametrize(("failed", "patience"), [("", 5), ("a", 4), ("abcd", 1)])
+def test_patience_shrinks_with_the_failures_on_record(shelf, failed, patience):
+    """An attacker who sits on four of five slots waits a fifth."""
+    shelf.put("K", record(failed, "vwxyz"[len(failed) :]))
+    run(claim(Book(shelf, [seat()])))
+    assert time.now - NOW == patience * 1000
+
+
+def test_patience_does_not_shrink_with_failures_that_are_over(shelf):
+    rule = RULE._replace(rolling=True, max=2)
+    old = [slot(name, True, NOW - WINDOW) for name in "abc"]
+    shelf.put("K", Record(slots=(*old, slot("x"), slot("y"))))
+    run(claim(Book(shelf, [seat(rule=rule)])))
+    assert time.now - NOW == 5000
+
+
+def test_without_patience_nobody_waits(shelf):
+    shelf.put("K", record(undecided="abcde"))
+    came, looks = run(claim(Book(shelf, [seat(patience=0)])))
+    assert (came.refusal.until, looks) == (NOW + 1000, 1)
+
+
+@pytest.mark.parametrize("keys", ["KL", "LK"])
+def test_nobody_waits_for_slots_of_the_own_request(shelf, keys):
+    """Whatever others hold beside it."""
+    shelf.put("K", record(undecided="abcde"))
+    shelf.put("L", record(undecided="vwxyz"))
+    came, looks = run(claim(Book(shelf, [seat(key) for key in keys]), own="abcde"))
+    assert (came.seat.counter.key, looks) == ("K", 1)
+
+
+def test_nobody_waits_where_a_lock_stands_beside(shelf):
+    shelf.put("K", record(undecided="abcde"))
+    shelf.put("L", LOCKED)
+    assert run(claim(Book(shelf, [seat("K"), seat("L")])))[1] == 1
+
+
+def test_what_refuses_is_worked_out_from_what_is_not_over(shelf):
+    shelf.put("K", LOCKED)
+    book = Book(shelf, [seat()])
+    book.read()
+    assert refusal_of(book.seats[0], NOW + LOCK - 1) == Refused(book.seats[0], Refusal(NOW + LOCK), NOW + LOCK - 1)
+    assert refusal_of(book.seats[0], NOW + LOCK) is None
+
+
+# Losing
+
+
+def test_who_loses_decides_again(shelf):
+    shelf.between = [lambda: shelf.put("K", record("abcde")), lambda: None]
+    came, _ = run(claim(Book(shelf, [seat()])))
+    assert came.refusal == Refusal(NOW + WINDOW)
+    assert not shelf.record("K").slot_of(slot("me").occupancy)
+
+
+@pytest.mark.parametrize(("patience", "seconds"), [(0, 1), (5, 5)])
+def test_a_claim_that_keeps_losing_ends_with_patience(shelf, patience, seconds):
+    """But not before a second. The guess is refused for another one, by a policy that may refuse."""
+
+    def others() -> None:
+        time.pass_(0.3)
+        shelf.put("K", record(undecided="ab"))
+
+    shelf.between = [others]
+    book = Book(shelf, [seat("K", patience=patience), seat("L", patience=0), seat("U", patience=0, enforce=False)])
+    came, steps = run(claim(book))
+    assert (came.seat.counter.key, came.refusal, came.now, steps) == ("L", Refusal(time.now + 1000), time.now, 1)
+    assert seconds * 1000 < time.now - NOW <= seconds * 1000 + 300
+
+
+def test_a_claim_that_keeps_losing_passes_where_nothing_is_enforced(shelf):
+    shelf.between = [lambda: (time.pass_(0.3), shelf.put("K", record(undecided="ab")))]
+    book = Book(shelf, [seat("K", enforce=False)])
+    assert run(claim(book)) == (None, 1)
+    assert not book.seats[0].taken
+
+
+def test_a_settlement_goes_on_for_thirty_seconds(shelf):
+    """Then the slot stays taken, and there is something to be logged."""
+    book = Book(shelf, [seat()])
+    run(claim(book))
+    shelf.between = [lambda: (time.pass_(1), shelf.put("K", record("a", when=time.now)))]
+    with pytest.raises(StoreError, match="others came between for 30 s"):
+        settle([book], fail)
+    assert 30_000 < time.now - NOW <= 32_000
+
+
+def test_a_settlement_that_wins_at_last_has_won(shelf):
+    book = Book(shelf, [seat()])
+    run(claim(book))
+    mine = shelf.record("K").slots
+    others = [
+        lambda n=n: shelf.put("K", record("abcd"[:n])._replace(slots=(*record("abcd"[:n]).slots, *mine)))
+        for n in (1, 2)
+    ]
+    shelf.between = [*others, lambda: None]
+    (settled,) = settle([book], fail)
+    assert (settled.before.failures, settled.after.failures, settled.now) == (2, 3, NOW)
+
+
+def test_who_finds_its_own_words_has_won(shelf):
+    """The reply to the first command may be lost, and the second one comes too late."""
+    shelf.resends = True
+    book = Book(shelf, [seat()])
+    assert run(claim(book)) == (None, 1)
+    settle([book], fail)
+    assert shelf.record("K").failures == 1
+    assert [one[0] for one in shelf.asked] == ["read", "swap", "swap"]
+
+
+def test_who_finds_its_own_slot_has_it(shelf):
+    """Others have built upon what the first command wrote; none of it is written twice."""
+
+    def written_and_built_upon() -> None:
+        shelf.put("K", record(undecided="a")._replace(slots=(slot("me"), slot("a"))))
+
+    shelf.between = [written_and_built_upon, lambda: None]
+    book = Book(shelf, [seat()])
+    assert run(claim(book)) == (None, 1)
+    assert book.seats[0].taken
+    assert [one[0] for one in shelf.asked] == ["read", "swap"]
+    settle([book], succeed)
+    assert shelf.record("K").slots == (slot("a"),)
+
+
+def test_a_slot_that_is_found_there_is_given_back_with_the_others(shelf):
+    """If another counter has filled up meanwhile."""
+
+    def written_and_built_upon() -> None:
+        shelf.put("C", record("a")._replace(slots=(slot("a"), slot("me"))))
+        shelf.put("K", LOCKED)
+
+    shelf.between = [written_and_built_upon, lambda: None]
+    came, _ = run(claim(Book(shelf, [seat("C"), seat("K")])))
+    assert came.refusal == Refusal(NOW + LOCK)
+    assert shelf.record("C").slots == (slot("a"),)
+
+
+def test_a_decision_that_came_too_late_is_made_again(shelf):
+    """By the clock that the store tells, and without suspecting it."""
+    lost = [Swapped(False, [Found(None, None)], lambda n=n: NOW + n * WINDOW, stale=True) for n in (1, 2, 3, 4)]
+    shelf.swap, right = lambda changes, now: lost.pop(0) if lost else right(changes, now), shelf.swap
+    assert run(claim(Book(shelf, [seat()]))) == (None, 1)
+    assert shelf.record("K").window == NOW + 5 * WINDOW
+
+
+# Outages
+
+
+def test_a_store_that_loses_though_nothing_changed_is_down(shelf):
+    """At the third time in a row."""
+    shelf.lies = True
+    book = Book(shelf, [seat()])
+    with pytest.raises(StoreError, match="it stores nothing"):
+        run(claim(book))
+    assert len(shelf.asked) == 1 + 3
+    with pytest.raises(StoreError):
+        settle([book], fail, all_seats=True)
+    assert len(shelf.asked) == 1 + 3 + 1
+
+
+def test_a_store_that_loses_now_and_then_is_not_down(shelf):
+    """What was lost to others, or won, begins a new row."""
+
+    def lie(lies):
+        shelf.lies = lies
+
+    def change(key):
+        lie(False)
+        shelf.put(key, record("a"))
+
+    shelf.between = [
+        lambda: lie(True),
+        lambda: None,
+        lambda: change("K"),
+        lambda: lie(True),
+        lambda: None,
+        lambda: lie(False),
+    ]
+    book = Book(shelf, [seat()])
+    assert run(claim(book)) == (None, 1)
+    shelf.between = [lambda: lie(True), lambda: None, lambda: lie(False)]
+    settle([book], fail)
+    assert shelf.record("K").failures == 2
+
+
+def test_of_a_store_that_fails_the_rest_is_given_back(shelf):
+    """Of several servers one may have failed."""
+    shelf.singly = True
+
+    def fail_at_k(changes, now):
+        if changes[0].key == "K":
+            raise StoreError("shelf", OSError())
+        return right(changes, now)
+
+    shelf.swap, right = fail_at_k, shelf.swap
+    first = Book(other := Shelf("other"), [seat("A")])
+    book = Book(shelf, [seat("C"), seat("K")])
+    with pytest.raises(StoreError):
+        claim(first, book).step()
+    assert shelf.entries == {}
+    assert [True, False, False] == [seat.taken for seat in (*first.seats, *book.seats)]
+    assert list(other.entries) == ["A"]
+
+
+def test_of_a_store_that_fails_altogether_the_failure_is_told(shelf):
+    shelf.singly = True
+    book = Book(shelf, [seat("C"), seat("K")])
+
+    def end() -> None:
+        shelf.read = shelf.swap = error
+
+    def error(*arguments):
+        raise StoreError("shelf", OSError("later"))
+
+    shelf.between = [lambda: None, lambda: (end(), error())]
+    with pytest.raises(StoreError, match="later"):
+        claim(book).step()
+
+
+# What is no record
+
+
+@pytest.mark.parametrize(
+    "foreign", ["17 ", "x" * 100, b"\xff", 17, [1], {"a": None}, spell(record("a"), "0" * 16)[:-1]]
+)
+def test_what_is_no_record_counts_as_absent(shelf, caplog, foreign):
+    """It is logged, once, and written over."""
+    shelf.entries["K"] = foreign
+    book = Book(shelf, [seat()])
+    book.read()
+    book.read()
+    assert run(claim(book)) == (None, 1)
+    ((name, level, text),) = caplog.record_tuples
+    assert (name, level) == ("lockout_decorators", logging.ERROR)
+    assert text.startswith("K holds no record, and counts as absent: ")
+    assert len(text) < 130
+    assert len(shelf.record("K").slots) == 1
+
+
+def test_a_reset_removes_what_is_no_record(shelf):
+    shelf.entries["K"] = "17"
+    book = Book(shelf, [seat()])
+    book.read()
+    settle([book], lambda seat, now: EMPTY, all_seats=True)
+    assert shelf.entries == {}

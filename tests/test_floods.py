@@ -7,6 +7,7 @@ asked afterwards what it makes of their entries.
 
 import pickle
 import re
+from importlib import import_module
 from itertools import islice, product
 from secrets import token_hex
 
@@ -20,6 +21,7 @@ from django.test import RequestFactory, override_settings
 from lockout_decorators import lockout_protect
 from lockout_decorators.checks import ADDRESSES
 from lockout_decorators.stores import Change, store_for
+from lockout_decorators.terms.registry import register, registered
 from tests.entries import lives
 from tests.servers import stores
 from tests.sizes import IN_FULL
@@ -129,6 +131,10 @@ def test_capacity_that_the_check_asks_for(settings, verified):
     settings.DEBUG = True
     doors = [door(key="ip+ua", max=1, ceiling=2, scope=scope) for scope in ("one", "two")]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "small"}}
+    import_module(settings.ROOT_URLCONF)  # which the checks look at: what has a policy there is none of ours
+    registered.clear()
+    for guess in doors:
+        register(guess.policy)
     (hint,) = [message.hint for message in run_checks() if message.id == W008]
     needed = int(re.search("[0-9]+", hint)[0])
     settings.CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": needed}

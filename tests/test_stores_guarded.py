@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from secrets import token_hex
 from threading import Barrier, Event, Lock, Thread
 from typing import Any
@@ -54,9 +55,6 @@ class Memory(BaseCache):
         with self.lock:
             return self.entries.pop(self.name(key), None) is not None
 
-    def clear(self) -> None:
-        self.entries.clear()
-
     def stands(self, key: str) -> bool:
         return self.entries.get(self.name(key), (None, 0.0))[1] > time.monotonic()
 
@@ -75,10 +73,6 @@ class Cutting(Memory):
 
 class Dropping(Memory):
     """Keeps nothing that is longer than a guard."""
-
-    def set(self, *, key: str, value: Any, timeout: float | None) -> None:
-        if len(value) < 17:
-            super().set(key=key, value=value, timeout=timeout)
 
     def add(self, *, key: str, value: Any, timeout: float | None) -> bool:
         return len(value) > 16 or super().add(key=key, value=value, timeout=timeout)
@@ -114,16 +108,16 @@ class Blind(Memory):
 
 
 class Asynchronous(Memory):
-    async def get_many(self, *, keys: list[str]) -> dict[str, Any]:
-        raise NotImplementedError
+    async def get_many(self, **arguments: Any) -> dict[str, Any]:
+        """Never awaited."""
 
     async def add(self, **arguments: Any) -> bool:
-        raise NotImplementedError
+        """Never awaited."""
 
 
 class HalfAsynchronous(Memory):
     async def set(self, **arguments: Any) -> None:
-        raise NotImplementedError
+        """Never awaited."""
 
 
 class Promising(Memory):
@@ -135,7 +129,7 @@ class Promising(Memory):
 
 class Promise:
     def __await__(self) -> Any:
-        raise NotImplementedError
+        """Never awaited."""
 
 
 class Held(Memory):
@@ -144,9 +138,8 @@ class Held(Memory):
     reached, free = Event(), Event()
 
     def set(self, *, key: str, value: Any, timeout: float | None) -> None:
-        if not key.endswith(BESIDE):
-            self.reached.set()
-            assert self.free.wait(9)
+        self.reached.set()
+        assert self.free.wait(9)
         super().set(key=key, value=value, timeout=timeout)
 
 
@@ -178,16 +171,12 @@ def standing(store, key):
 
 def add_one(store, key):
     """Add one to what stands there, however often that is lost; whether it was done."""
-    found = store.read([key]).found[0]
-    while True:
-        number = int(found.text.split(".")[1]) if found.text else 0
-        try:
-            swapped = swap(store, key, text(number + 1), found.token)
-        except StoreError:
-            return False
-        if swapped.won:
-            return True
-        found = swapped.found[0]
+    found, won = store.read([key]).found[0], False
+    with suppress(StoreError):
+        while not won:
+            number = int(found.text.split(".")[1]) if found.text else 0
+            won, (found, *_), *_ = swap(store, key, text(number + 1), found.token)
+    return won
 
 
 def race(store, key, threads=8, rounds=5):
@@ -232,7 +221,7 @@ def test_nothing_ends_early(store, key):
     assert store.cache.entries["other"][1] > began + 1e9
 
 
-@pytest.mark.parametrize("foreign", [17, b"text", object(), float("nan")], ids=str)
+@pytest.mark.parametrize("foreign", [17, b"text", object(), float("nan")], ids=["number", "bytes", "object", "nan"])
 def test_what_is_no_text_is_written_over_once(store, key, foreign):
     """By whoever comes first; though it may be equal to nothing, not even itself."""
     store.cache.set(key=key, value=foreign, timeout=60)
@@ -362,19 +351,26 @@ def test_a_cache_that_cuts_keys(store, key, cut, standing_there, monkeypatch):
 
 @on(Dropping, "django.core.cache.backends.dummy.DummyCache")
 def test_a_cache_that_keeps_nothing(store, key):
-    """Is an outage at once."""
+    """Is an outage at once, and again at once for whoever comes next."""
     began = time.monotonic()
     assert standing(store, key) is None
-    with pytest.raises(StoreError):
-        swap(store, key, text(1))
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            swap(store, key, text(1))
     assert time.monotonic() - began < QUICK
 
 
 @on(Keeping)
 def test_a_cache_that_removes_nothing(store, key, monkeypatch):
-    monkeypatch.setattr(guarded, "HELD", 0.1)
+    """Not even its own guard: nobody waits for that."""
     last = text(1)
     assert swap(store, key, last).won
+    with pytest.raises(StoreError, match="does not remove"):
+        swap(store, key, None, last)
+    monkeypatch.setattr(guarded, "HELD", 0.05)
+    store.cache.entries.clear()
+    assert swap(store, key, last).won
+    time.sleep(0.1)
     with pytest.raises(StoreError, match="did not keep"):
         swap(store, key, None, last)
 

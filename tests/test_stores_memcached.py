@@ -399,6 +399,34 @@ def test_a_client_that_does_not_wait_for_replies(server):
         assert weakness(caches["default"]) is None
 
 
+def test_behaviors_by_which_pylibmc_would_not_wait(server):
+    """Are left out: it would say that it has done what it has only sent, or not even that."""
+    (key,) = keys()
+    with alias("PyLibMCCache", {"behaviors": {"buffer_requests": True, "_noreply": True}}, server) as store:
+        assert swap(store, key, first := text(1)).won
+        assert not swap(store, key, text(2)).won
+        token = store.read([key]).found[0].token
+        assert swap(store, key, last := text(3), token).won
+        assert not swap(store, key, text(4), token).won
+        assert [last] == standing(store, key) != [first]
+
+
+def test_pylibmc_is_given_names_that_stay(server, monkeypatch):
+    """In bytes: text it would encode, and let go of the result before it is sent. Other threads write over it."""
+    asked = []
+
+    class Client:
+        def gets(self, name):
+            asked.append(type(name))
+            return None, None
+
+    with alias("PyLibMCCache", {}, server) as store:
+        monkeypatch.setattr(store._pool, "_make", Client)
+        standing(store, *keys(2))
+        store._pool._idle.clear()
+    assert [bytes] * 4 == asked
+
+
 def test_a_client_that_knows_no_servers_yet():
     """Is an outage, and may know them later."""
     with pytest.raises(StoreError), alias(f"{__name__}.Discovering", {}):

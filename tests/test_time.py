@@ -149,3 +149,32 @@ def test_fractions_of_seconds(clock):
     assert 429 == guess("right").status_code
     clock.shift(0.002)
     assert 200 == guess("right").status_code
+
+
+def test_rolling_window(clock, verified):
+    """Each failure ends a window after it happened: no window's length of time holds more than `max`."""
+    guess = door(max=2, window=60, lockout=0, rolling=True)
+    guess()
+    clock.shift(30)
+    assert [401, 429] == statuses(guess, 2)
+    for response in (guess("right"), guess()):
+        assert (429, "30") == (response.status_code, response["Retry-After"])
+    clock.shift(30)
+    assert [401, 429] == statuses(guess, 2)
+    assert (429, "30") == ((response := guess("right")).status_code, response["Retry-After"])
+    clock.shift(60)
+    assert 0 == guess.status().failures
+    assert 200 == guess("right").status_code
+    assert 3 == [password for _, password in verified].count("wrong")
+
+
+def test_growing_locks(clock):
+    """The second lasts longer, the last one repeats, and long after the last one it is the first again."""
+    guess = door(max=1, window=60, lockout=(10, 100), forget=1000)
+    for seconds in (10, 100, 100):
+        assert [401, 429] == statuses(guess, 2)
+        assert str(seconds) == guess("right")["Retry-After"]
+        clock.shift(seconds)
+    clock.shift(1000)
+    guess()
+    assert "10" == guess("right")["Retry-After"]

@@ -34,6 +34,7 @@ class Block(Watched):
     failed: bool = False
     response: Any = None
     _early: bool = False
+    _judges: bool = False  # by the response
     _peers: list[Any]  # all blocks of the request
 
     def __init__(
@@ -130,6 +131,7 @@ class Block(Watched):
         asks = False
         for terms in self.policies:
             self._early = self._early and terms.looks_early(self.request)
+            self._judges = self._judges or terms.failure is not None
             asks = asks or terms.exempt is not None
         return asks or self._early
 
@@ -155,20 +157,18 @@ class Block(Watched):
         watch.leave(self, self._peers)
         if error is not None and self.response is None:
             self.response = response_to(error)
-        if self._made and self._made.failing:
+        if self._made and (self._judges or self._peers) and self._made.failing:
             self.failed = True
             for peer in watch.peers(self, self._peers):
                 peer.failed = True
-        return bool(self._made and self._made.unsettled) or self._judges()
+        return bool(self._made and self._made.unsettled) or self._is_judged()
 
-    def _judges(self) -> bool:
+    def _is_judged(self) -> bool:
         """Whether the response is a verdict. What `authenticate()` said in the same request excuses nothing."""
-        if self.response is None or self.failed:
-            return False
-        return any([terms.failure is not None for terms in self.policies])
+        return self._judges and self.response is not None and not self.failed
 
     def _settle(self) -> None:
-        judging = [terms for terms in self.policies if terms.failure is not None] if self._judges() else ()
+        judging = [terms for terms in self.policies if terms.failure is not None] if self._is_judged() else ()
         if failed := [Party(terms) for terms in judging if terms.is_failure(self.request, self.response)]:
             self.failed = True
             self._guesses.unasked.append(failed)

@@ -6,7 +6,7 @@ after another, ceiling first, and what was taken before one refused is released.
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -106,17 +106,44 @@ class Claim:
 
     def _take(self) -> Refused | None:
         """Decide and swap until that has come to something."""
-        patience = max((seat.counter.terms.patience for book in self.books for seat in book.seats), default=0.0)
         while True:
-            refused: list[Refused] = []
-            self.passed = []
-            moved = [self._decide(book, refused) for book in self.books]
-            if refused:
+            if refused := self._decide():
                 return _longest(refused)
-            if all(self._swap(book, *decided) for book, decided in zip(self.books, moved, strict=True)):
+            if self._swap():
                 return None
-            if time.monotonic() > self._began + max(patience, LOSING):
+            if time.monotonic() > self._began + LOSING and not self._may_lose_on():
                 return self._lose()
+
+    def _decide(self) -> list[Refused]:
+        refused: list[Refused] = []
+        self.passed = []
+        for book in self.books:
+            book.now = book.clock()
+            for seat in book.seats:
+                if seat.taken:
+                    continue
+                admitted = moves.admit(seat.record, seat.counter.rule, book.now, seat.slot, self.own)
+                if isinstance(admitted, Record):
+                    seat.moved = admitted
+                else:
+                    seat.moved = None
+                    (refused if seat.counter.terms.enforce else self.passed).append(Refused(seat, admitted, book.now))
+        return refused
+
+    def _swap(self) -> bool:
+        for book in self.books:
+            for group in book.groups:
+                taking = [seat for seat in group if seat.moved is not None and not seat.taken]
+                won = not taking or book.swap(taking, book.now)
+                for seat in taking:
+                    seat.taken = won or seat.holds  # the reply may be lost, and others have built on what was written
+                if not won:
+                    return False
+        return True
+
+    def _may_lose_on(self) -> bool:
+        patience = max([seat.counter.terms.patience for book in self.books for seat in book.seats])
+        return time.monotonic() <= self._began + patience
 
     def _lose(self) -> Refused | None:
         """Others came between for too long. That is no reason where nothing is enforced."""
@@ -126,27 +153,6 @@ class Claim:
         book, seat = enforced[-1]
         now = book.clock()
         return Refused(seat, Refusal(now + 1000), now)
-
-    def _decide(self, book: Book, refused: list[Refused]) -> tuple[Mapping[Seat, Record], int]:
-        now, moved = book.clock(), {}
-        for seat in book.seats:
-            if not seat.taken:
-                admitted = moves.admit(seat.record, seat.counter.rule, now, seat.slot, self.own)
-                if isinstance(admitted, Record):
-                    moved[seat] = admitted
-                else:
-                    (refused if seat.counter.terms.enforce else self.passed).append(Refused(seat, admitted, now))
-        return moved, now
-
-    def _swap(self, book: Book, moved: Mapping[Seat, Record], now: int) -> bool:
-        for group in book.groups:
-            taking = [(seat, moved[seat]) for seat in group if seat in moved]
-            won = book.swap(taking, now)
-            for seat, _ in taking:
-                seat.taken = won or seat.holds  # the reply may be lost, and others have built on what was written
-            if not won:
-                return False
-        return True
 
     def _wait(self, refused: Refused) -> Wait | None:
         """Whoever holds slots by failures has the less patience for the others."""
@@ -166,18 +172,21 @@ def settle(books: Sequence[Book], move: Move, all_seats: bool = False) -> list[S
     settled = []
     for book in books:
         seats = [seat for seat in book.seats if seat.taken or all_seats]
-        if any([seat.found.token is UNKNOWN for seat in seats]):
-            book.read(seats)
-        for group in book.groups:
+        if unknown := [seat for seat in seats if seat.found.token is UNKNOWN]:
+            book.read(unknown)
+        for group in book.groups if len(book.groups) > 1 else (seats,):
             settled += _move(book, [seat for seat in group if seat in seats], move)
     return settled
 
 
 def _move(book: Book, seats: Sequence[Seat], move: Move) -> list[Settled]:
     deadline = time.monotonic() + SETTLING
-    while time.monotonic() <= deadline:
-        now = book.clock()
-        settled = [Settled(seat, seat.record, move(seat, now), now) for seat in seats]
-        if book.swap([(seat, after) for seat, _, after, _ in settled], now):
+    while True:
+        now, settled = book.clock(), []
+        for seat in seats:
+            seat.moved = move(seat, now)
+            settled.append(Settled(seat, seat.record, seat.moved, now))
+        if book.swap(seats, now):
             return settled
-    raise StoreError(book.store.alias, TimeoutError(f"others came between for {SETTLING:g} s"))
+        if time.monotonic() > deadline:
+            raise StoreError(book.store.alias, TimeoutError(f"others came between for {SETTLING:g} s"))

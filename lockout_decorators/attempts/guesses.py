@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from ..exceptions import LockedOut, LockoutStatus, StoreError, StoreUnavailable,
 from ..records import moves
 from ..records.record import OCCUPANCY, Record, Slot
 from ..terms.terms import Terms
-from .counters import Client, who
+from .counters import Client, Counter, who
 from .driver import Move, Refused, Settled, look, settle
 from .guess import Guess, Party
 from .reports import Report, refused_status, report_outage
@@ -68,8 +69,9 @@ class Guesses:
     def look(self, policies: Sequence[Terms]) -> None:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
         guess = Guess([Party(terms) for terms in policies])
-        refused = self.without_outage(guess, lambda: self._look(guess))
-        self._early = list(policies), guess.books
+        refused = self.without_outage(guess, partial(self._look, guess))
+        if not any([terms.key.needs_identity for terms in policies]):
+            self._early = list(policies), guess.books
         if refused:
             self._refuse(guess, refused)
 
@@ -80,14 +82,15 @@ class Guesses:
     def joined(self, take: Callable[[Guess], bool]) -> Guess | None:
         """The guess that a call belongs to; one thread at a time asks them."""
         with _lock:
-            return next((guess for guess in self.made if take(guess)), None)
+            return next(filter(take, self.made), None)
 
     def begin(self, guess: Guess) -> None:
         """Find the records of a new guess, and make out what it will write there. Raises LockedOut, and StoreError."""
         if self.refused:
             raise type(self.refused)(self.refused.status)
         self.settle_all(failures_only=True)
-        self._refuse_without_store(guess)
+        if self.down:
+            self._refuse_without_store(guess)
         self._seat(guess)
 
     def admit(self, guess: Guess, passed: Sequence[Refused], refused: Refused | None) -> None:
@@ -96,7 +99,7 @@ class Guesses:
             self._report(guess, one.seat.counter.terms).refused(one)
         if refused:
             self._refuse(guess, refused)
-        self.own |= {seat.slot.occupancy for seat in guess.seats if seat.taken}
+        self.own.update([seat.slot.occupancy for seat in guess.seats if seat.taken])
         self.made.append(guess)
 
     def settle(self, guess: Guess) -> None:
@@ -148,12 +151,13 @@ class Guesses:
     def _find(self, guess: Guess) -> None:
         """Find the records of a guess; those of an early look, if they do not hang on who is tried. Raises StoreError."""
         early, self._early = self._early, None
-        policies = [party.terms for party in guess.parties]
-        if early and early[0] == policies and not any([terms.key.needs_identity for terms in policies]):
+        if early and early[0] == [party.terms for party in guess.parties]:
             guess.books = early[1]
             return
-        parties = [party for party in guess.parties if not self.down or party.terms.cache not in self.down]
-        counted = [one for party in parties for one in self.client.counters(party.terms, party.identity)]
+        counted: list[Counter] = []
+        for party in guess.parties:
+            if not self.down or party.terms.cache not in self.down:
+                counted += self.client.counters(party.terms, party.identity)
         guess.books = books_of(counted)
         for book in guess.books:
             book.store.expect_durable()
@@ -164,14 +168,15 @@ class Guesses:
         occupancy = os.urandom(OCCUPANCY // 2).hex()
         for party in guess.parties:
             slot = Slot(False, 0, occupancy, who(party.identity), party.tag)
-            for seat in guess.seats:
-                if seat.counter.terms is party.terms:
-                    seat.slot = slot
+            for book in guess.books:
+                for seat in book.seats:
+                    if seat.counter.terms is party.terms:
+                        seat.slot = slot
 
     def _tell(self, guess: Guess, settled: Sequence[Settled]) -> None:
         for party in guess.parties:
-            mine = [one for one in settled if one.seat.counter.terms is party.terms]
-            self._report(guess, party.terms).failed(mine)
+            report = Report(party.terms, self.request, self.client.address, party.username)
+            report.failed([one for one in settled if one.seat.counter.terms is party.terms])
 
     def _report(self, guess: Guess, terms: Terms) -> Report:
         username = next(party.username for party in guess.parties if party.terms is terms)

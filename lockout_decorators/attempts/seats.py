@@ -23,10 +23,12 @@ class Seat:
     """A counter, what stood on its record when it was last seen, and the guess's slot there.
 
     Attributes:
-        taken: Whether the guess holds `slot`.
+        slot: What the guess occupies, or will.
+        taken: Whether it does.
+        moved: What a move has made of the record, to be written; None: nothing.
     """
 
-    __slots__ = ("counter", "found", "record", "slot", "taken")
+    __slots__ = ("counter", "found", "moved", "record", "slot", "taken")
 
     slot: Slot
 
@@ -34,6 +36,7 @@ class Seat:
         self.counter: Counter = counter
         self.found: Found = UNREAD
         self.record: Record = EMPTY
+        self.moved: Record | None = None
         self.taken: bool = False
 
     def see(self, found: Found) -> None:
@@ -54,15 +57,17 @@ class Seat:
         """Whether `slot` is on the record as it was last seen."""
         return self.record.slot_of(self.slot.occupancy) is not None
 
-    def change(self, record: Record, now: int) -> Change | None:
-        """How to write `record`; None if it stands there already."""
-        if record == EMPTY:
-            return None if self.found.text is None else Change(self.counter.key, self.found.token, None, 0)
-        if record == self.record:
-            return None
-        text, end = spell(record, os.urandom(STAMP // 2).hex()), moves.lasts_until(record, self.counter.rule)
-        life = None if end >= FOREVER else math.ceil((end - now) / 1000) + MARGIN
-        return Change(self.counter.key, self.found.token, text, life)
+    def change(self, now: int) -> Change | None:
+        """How to write what the record has moved to; None if it stands there already."""
+        record, rule, found = self.moved, self.counter.rule, self.found
+        if record is None or record == self.record:
+            if record != EMPTY or found.text is None:
+                return None
+        elif record != EMPTY:
+            text, end = spell(record, os.urandom(STAMP // 2).hex()), moves.lasts_until(record, rule)
+            life = None if end >= FOREVER else -((now - end) // 1000) + MARGIN
+            return Change(self.counter.key, found.token, text, life)
+        return None if found.text is None else Change(self.counter.key, found.token, None, 0)
 
 
 class Book:
@@ -71,6 +76,7 @@ class Book:
     Attributes:
         groups: The seats that can be swapped at once.
         clock: What the records are judged by; of this host until they are `known`.
+        now: When it was last decided on them.
     """
 
     def __init__(self, store: Store, seats: Sequence[Seat]) -> None:
@@ -78,6 +84,7 @@ class Book:
         self.seats: Sequence[Seat] = seats
         self.clock: Clock = host_clock
         self.known: bool = False
+        self.now: int = 0
         self.groups: Sequence[Sequence[Seat]] = [seats] if len(seats) == 1 else self._groups()
         self._unchanged = 0
 
@@ -93,20 +100,23 @@ class Book:
         for seat, found in zip(seats, reading.found, strict=True):
             seat.see(found)
 
-    def swap(self, moved: Sequence[tuple[Seat, Record]], now: int) -> bool:
-        """Write the records, all or none. Who finds there what it wanted to write has won: a reply may be lost, and the
-        command sent again. Raises StoreError."""
-        changed = [(seat, record, change) for seat, record in moved if (change := seat.change(record, now))]
-        if not changed:
+    def swap(self, seats: Sequence[Seat], now: int) -> bool:
+        """Write what the records have moved to, all or none. Who finds there what it wanted to write has won: a reply may
+        be lost, and the command sent again. Raises StoreError."""
+        changes, changed = [], []
+        for seat in seats:
+            if change := seat.change(now):
+                changes.append(change)
+                changed.append(seat)
+        if not changes:
             return True
-        swapped = self.store.swap([change for _, _, change in changed], now)
-        standing = list(zip(changed, swapped.found, strict=True))
-        won = swapped.won or all([found.text == change.text for (_, _, change), found in standing])
+        swapped = self.store.swap(changes, now)
+        won = swapped.won or [found.text for found in swapped.found] == [change.text for change in changes]
         if not swapped.stale:
-            self._suspect(not won and all([seat.found == found for (seat, _, _), found in standing]))
-        for (seat, record, _), found in standing:
-            if won:
-                seat.found, seat.record = found, record
+            self._suspect(not won and [seat.found for seat in changed] == list(swapped.found))
+        for seat, found in zip(changed, swapped.found, strict=True):
+            if won and seat.moved is not None:
+                seat.found, seat.record = found, seat.moved
             else:
                 seat.see(found)
         self.clock = swapped.clock or self.clock

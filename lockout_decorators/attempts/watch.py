@@ -76,10 +76,10 @@ def watching(request: Any) -> list[Any]:
 
     The innermost is the last.
     """
-    blocks = own = _open.get()
-    if others := [block for block in home(request).get(BLOCKS, ()) if block not in own]:
-        blocks = (*others, *own)
-    return [block for block in blocks if block.open]
+    own, known = _open.get(), home(request).get(BLOCKS, ())
+    if len(own) == len(known) == 1 and own[0] is known[0]:
+        return [own[0]] if own[0].open else []
+    return [block for block in (*[block for block in known if block not in own], *own) if block.open]
 
 
 def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:

@@ -44,7 +44,9 @@ def account_in(
     """
     usual = (_user_model(settings.AUTH_USER_MODEL).USERNAME_FIELD, "username", "email")
     given = [name for name in ((username,) if isinstance(username, str) else usual) if name in credentials]
-    field = next((name for name in given if fold(credentials[name]) is not None), given[0] if given else None)
+    field = given[0] if given else None
+    if len(given) > 1:
+        field = next((name for name in given if fold(credentials[name]) is not None), field)
     if callable(username):
         return field, username(request, credentials)
     return field, None if field is None else credentials[field]

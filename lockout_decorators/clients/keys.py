@@ -89,12 +89,16 @@ def _value(part: str, request: HttpRequest, identity: str | None) -> str | None:
 
 def frame(*parts: str) -> str:
     """`parts` as one text, each preceded by its length: no two lists of parts have the same."""
-    return "".join([f"{len(part)}:{part}," for part in parts])
+    framed = ""
+    for part in parts:
+        framed += f"{len(part)}:{part},"
+    return framed
 
 
 def digest(framed: str, length: int = DIGEST) -> str:
     """`length` hexadecimal digits of an HMAC-SHA256 under SECRET_KEY."""
-    inner, outer = [half.copy() for half in _halves(settings.SECRET_KEY)]
+    inner, outer = _halves(settings.SECRET_KEY)
+    inner, outer = inner.copy(), outer.copy()
     inner.update(framed.encode("utf-8", "surrogatepass"))
     outer.update(inner.digest())
     digested: str = outer.hexdigest()

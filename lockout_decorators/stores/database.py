@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, IntegrityError, connections, router, transaction
 
 from .dialects import table_of
+from ..exceptions import StoreError
 from .store import Change, Found, Reading, Store, Swapped, host_clock, is_stale
 from .tables import Table
 
@@ -49,7 +50,10 @@ class DatabaseStore(Store):
         return hasattr(cache, "cache_model_class")
 
     def expect_durable(self) -> None:
-        self._told(lambda: expect_no_transaction(self._connection()))
+        try:
+            expect_no_transaction(self._connection())
+        except Exception as error:
+            raise StoreError(self.alias, error) from error
 
     def _read(self, keys: Sequence[str]) -> Reading:
         table = self._table()

@@ -37,6 +37,10 @@ class NonAtomicStore(Store):
     def serves(cls, cache: BaseCache) -> bool:
         return True
 
+    def __init__(self, alias: str, cache: BaseCache) -> None:
+        super().__init__(alias, cache)
+        self._removed = ""  # the last guard
+
     def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
         return [[key] for key in keys]
 
@@ -48,11 +52,12 @@ class NonAtomicStore(Store):
         (change,) = changes
         secret = token_hex(8)
         for pause in _pauses():
-            began = time.monotonic()
+            began, removed = time.monotonic(), self._removed
             added = answer(self.cache.add(key=change.key + BESIDE, value=secret, timeout=HELD))
             found, guard = self._look(change.key)
-            if found.text == secret or (added and guard is None):
-                raise OSError("it loses what it is given, or takes two keys for one")
+            gone = added and guard is None and not _is_late(began)
+            if found.text == secret or gone or guard == removed:
+                raise OSError("it does not keep, or does not remove, or takes two keys for one")
             if guard == secret:
                 return self._swap_guarded(change, found, secret, began, now)
             if found.token != change.token:
@@ -64,10 +69,11 @@ class NonAtomicStore(Store):
         stale = is_stale(now)
         won = not stale and found.token == change.token and not _is_late(began) and self._write(change)
         found, guard = self._look(change.key)
-        if won and (found.text, guard) != (change.text, secret):
-            raise OSError("it did not keep what was written, or others wrote meanwhile")
         if guard == secret and not _is_late(began):
             answer(self.cache.delete(key=change.key + BESIDE))
+            self._removed = secret
+        if won and (found.text, guard) != (change.text, secret):
+            raise OSError("it did not keep what was written, or others wrote meanwhile")
         return written([change]) if won else Swapped(False, [found], stale=stale)
 
     def _look(self, key: str) -> tuple[Found, Any]:

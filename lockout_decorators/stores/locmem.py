@@ -24,7 +24,7 @@ class LocMemStore(Store):
 
     def _read(self, keys: Sequence[str]) -> Reading:
         with self.cache._lock:
-            return Reading([self._find(key) for key in keys], host_clock)
+            return Reading(list(map(self._find, keys)), host_clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
         with self.cache._lock:
@@ -43,8 +43,8 @@ class LocMemStore(Store):
 
     def _write(self, change: Change) -> Found:
         name = self.cache.make_key(change.key)
+        self.cache._delete(name)  # or a full cache would make room for what is there already
         if change.text is None:
-            self.cache._delete(name)
             return ABSENT
         entry = pickle.dumps(change.text, self.cache.pickle_protocol)
         self.cache._set(name, entry, change.life)

@@ -80,11 +80,17 @@ class Store(ABC):
 
     def read(self, keys: Sequence[str]) -> Reading:
         """One round trip, where the cache can fetch many. Raises StoreError."""
-        return self._told(self._read, keys)  # type: ignore[no-any-return]
+        try:
+            return self._read(keys)
+        except Exception as error:
+            raise StoreError(self.alias, error) from error
 
     def swap(self, changes: Sequence[Change], now: int) -> Swapped:
         """Make all changes if every entry is still what was read, and `now` is still about now. Raises StoreError."""
-        return self._told(self._swap, changes, now)  # type: ignore[no-any-return]
+        try:
+            return self._swap(changes, now)
+        except Exception as error:
+            raise StoreError(self.alias, error) from error
 
     def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
         """`keys` in groups that can be swapped at once."""
@@ -98,12 +104,6 @@ class Store(ABC):
 
     @abstractmethod
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped: ...
-
-    def _told(self, operation: Callable[..., Any], *args: Any) -> Any:
-        try:
-            return operation(*args)
-        except Exception as error:
-            raise StoreError(self.alias, error) from error
 
 
 def is_stale(now: int) -> bool:

@@ -15,7 +15,7 @@ from tests.servers import Setup, missing
 
 
 class PlainCache(BaseCache):
-    """The five methods that a cache must have, on an SQLite file."""
+    """The few methods that a cache must have, on an SQLite file."""
 
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -36,15 +36,9 @@ class PlainCache(BaseCache):
         )
         return bool(self.execute(sql, *self.row(key, value, timeout, version), time.time()))
 
-    def touch(self, key: str, timeout: Any = 300, version: int | None = None) -> bool:
-        raise NotImplementedError
-
     def delete(self, key: str, version: int | None = None) -> bool:
         sql = "DELETE FROM entries WHERE name = ? RETURNING 1"
         return bool(self.execute(sql, self.make_and_validate_key(key, version=version)))
-
-    def clear(self) -> None:
-        self.execute("DELETE FROM entries")
 
     def row(self, key: str, value: Any, timeout: Any, version: int | None) -> tuple[str, bytes, float]:
         ends = float("inf") if timeout is None else self.get_backend_timeout(timeout)

@@ -74,7 +74,7 @@ def guess(stranger: Stranger, turn: int, username: str, right: bool) -> Verified
     return Verified(began, admitted, right)
 
 
-def begin(stranger: Stranger) -> None:
+def enter(stranger: Stranger) -> None:
     with suppress(LockedOut):
         stranger.policy.attempt(stranger.request(), "bob").__enter__()
 
@@ -121,7 +121,7 @@ class Acts:
     def hold(self, stranger: Sequence[Any]) -> Verified:
         """Begin a guess that is never finished."""
         began = time.time()
-        thread = Thread(target=begin, args=[Stranger(*stranger)])  # of its own: the block stays open there
+        thread = Thread(target=enter, args=[Stranger(*stranger)])  # of its own: the block stays open there
         thread.start()
         thread.join()
         return Verified(began, time.time(), False)

@@ -9,7 +9,6 @@ from typing import Any
 from .costs import Cost, Size
 from .trials import Row
 
-
 FEW = 3  # kinds of failures that are told
 
 

@@ -1,0 +1,158 @@
+"""The driver, proven in every interleaving of the store operations of two or three guesses."""
+
+from collections import Counter
+
+import pytest
+
+from lockout_decorators.records.rule import Rule
+from tests.explorer import World, explore
+from tests.lives import LOCK, WINDOW, Done, Plan, Scenario, occupancy
+from tests.sizes import IN_FULL
+
+BOB, EVE = "b0bb0bb0", "e7ee7ee7"  # tags
+WRONG, OTHER, RIGHT, UNDONE = Plan("wrong", BOB), Plan("wrong", EVE), Plan("right", BOB), Plan("undone", BOB)
+EARLY, LATE = Plan("wrong", BOB, early=True), Plan("wrong", EVE, early=True)
+HASTY = Plan("wrong", BOB, patience=0)
+RESET = Plan("reset")
+ROLLING = Rule(0, WINDOW, (LOCK,), rolling=True)
+LITTLE = Rule(0, WINDOW, (), rolling=True)  # the block ends little by little
+GROWING = Rule(0, WINDOW, (LOCK, 2 * LOCK))
+MOMENT, MINUTE = 3_000, 61_000  # longer than a decision is good for; than one waits for anybody
+
+SCENARIOS = {
+    "two wrong for one slot": Scenario((WRONG, WRONG), max=1),
+    "three wrong for one slot": Scenario((WRONG, WRONG, WRONG), max=1),
+    "three wrong for two slots": Scenario((WRONG, WRONG, WRONG), max=2),
+    "three right for one slot": Scenario((RIGHT, RIGHT, RIGHT), max=1),
+    "three right for two slots": Scenario((RIGHT, RIGHT, RIGHT), max=2),
+    "right and wrong for one slot": Scenario((RIGHT, OTHER, OTHER), max=1),
+    "rolling": Scenario((WRONG, WRONG, WRONG), max=2, rule=ROLLING),
+    "a success forgives while a failure completes": Scenario((RIGHT, OTHER), max=2, seeded=(BOB,)),
+    "a success forgives none of another": Scenario((RIGHT, OTHER), max=3, seeded=(EVE, EVE)),
+    "two successes race for one failure": Scenario((RIGHT, RIGHT, OTHER), max=2, seeded=(BOB,)),
+    "two successes race for two failures": Scenario((RIGHT, RIGHT, OTHER), max=3, seeded=(BOB, BOB)),
+    "a guess that is never made": Scenario((UNDONE, WRONG, OTHER), max=1),
+    "nobody waits": Scenario((HASTY, HASTY, HASTY), max=1),
+    "early looks": Scenario((EARLY, EARLY, RIGHT), max=2),
+    "sent twice, one slot": Scenario((WRONG, WRONG, WRONG), max=1, losses=2),
+    "sent twice, two slots": Scenario((WRONG, WRONG), max=2, losses=2),
+    "sent twice, right and wrong": Scenario((WRONG, OTHER, RIGHT), max=2, losses=1),
+    "sent twice, the failure that locks": Scenario((WRONG, RIGHT), max=2, losses=2, seeded=(EVE,)),
+    "a success sent twice": Scenario((RIGHT, RIGHT, OTHER), max=1, losses=1),
+    "a crash": Scenario((WRONG, OTHER, RIGHT), max=2, crashes=1),
+    "a crash for one slot": Scenario((WRONG, OTHER), max=1, crashes=1),
+    "a reset": Scenario((WRONG, OTHER, RIGHT), max=2, resets=1),
+    "a reset that swaps": Scenario((WRONG, WRONG, RESET), max=2, seeded=(EVE,)),
+    "a reset that swaps, sent twice": Scenario((WRONG, RESET), max=1, ceiling=2, seeded=(EVE,), losses=1),
+    "an outage": Scenario((WRONG, OTHER, RIGHT), max=2, outages=1),
+    "two outages": Scenario((WRONG, OTHER), max=1, outages=2),
+    "an outage, open": Scenario((WRONG, OTHER), max=1, outages=1, fail_open=True),
+    "all at once": Scenario((WRONG, OTHER), max=1, crashes=1, resets=1, outages=1, losses=1),
+    "a moment passes": Scenario((WRONG, OTHER, RIGHT), max=1, ticks=(MOMENT,)),
+    "a minute passes, a crash": Scenario((WRONG, OTHER), max=1, ticks=(MINUTE,), crashes=1),
+    "a window passes": Scenario((EARLY, OTHER), max=1, ticks=(WINDOW, WINDOW)),
+    "a window passes, one slot": Scenario((EARLY, EARLY, WRONG), max=1, ticks=(WINDOW,)),
+    "a window passes, two slots": Scenario((WRONG, OTHER, EARLY), max=2, ticks=(WINDOW,)),
+    "a window passes, a crash": Scenario((WRONG, OTHER), max=1, ticks=(WINDOW, 1), crashes=1),
+    "a window passes, a reset": Scenario((WRONG, OTHER), max=1, ticks=(WINDOW,), resets=1),
+    "a window passes, an outage": Scenario((WRONG, OTHER), max=1, ticks=(WINDOW,), outages=1),
+    "a window passes, sent twice": Scenario((WRONG, OTHER), max=1, ticks=(WINDOW,), losses=1),
+    "a lock passes": Scenario((WRONG, LATE), max=1, ticks=(LOCK, WINDOW)),
+    "a lock passes, three guesses": Scenario((WRONG, OTHER, EARLY), max=1, ticks=(LOCK,)),
+    "growing locks pass": Scenario((WRONG, WRONG), max=1, rule=GROWING, ticks=(LOCK, 2 * LOCK)),
+    "a rolling window passes": Scenario((EARLY, LATE), max=1, rule=ROLLING, ticks=(WINDOW // 2, WINDOW // 2)),
+    "a rolling window passes, three guesses": Scenario(
+        (EARLY, WRONG, OTHER), max=1, rule=ROLLING, ticks=(WINDOW // 2, WINDOW // 2)
+    ),
+    "a rolling window passes, no lock": Scenario((EARLY, OTHER), max=1, rule=LITTLE, ticks=(WINDOW, 1)),
+    "a rolling window passes, no lock, three guesses": Scenario((OTHER, OTHER, RIGHT), rule=LITTLE, ticks=(WINDOW, 1)),
+    "a rolling window passes, two slots": Scenario((EARLY, EARLY, WRONG), max=2, rule=LITTLE, ticks=(WINDOW,)),
+    "a ceiling": Scenario((WRONG, WRONG, WRONG), max=1, ceiling=2),
+    "a ceiling that falls first": Scenario((WRONG, OTHER, RIGHT), max=2, ceiling=1),
+    "a ceiling, sent twice": Scenario((WRONG, OTHER), max=1, ceiling=2, losses=1),
+    "a ceiling, sent twice, a reset": Scenario((WRONG, OTHER), max=1, ceiling=2, losses=1, resets=1),
+    "one by one": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single"),
+    "one by one, three guesses": Scenario((WRONG, WRONG, WRONG), max=1, ceiling=2, kind="single"),
+    "one by one, right": Scenario((RIGHT, OTHER, RIGHT), max=2, ceiling=1, kind="single"),
+    "one by one, sent twice": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", losses=1),
+    "one by one, sent twice, hasty": Scenario((HASTY, RIGHT), max=1, ceiling=2, kind="single", losses=1),
+    "one by one, sent twice, right": Scenario((RIGHT, OTHER), max=2, ceiling=1, kind="single", losses=2),
+    "one by one, a crash": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", crashes=1),
+    "one by one, a reset": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", resets=1),
+    "one by one, a reset that swaps": Scenario((WRONG, OTHER, RESET), max=1, ceiling=2, kind="single"),
+    "one by one, an outage": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", outages=1),
+    "one by one, a window": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single", ticks=(WINDOW,)),
+    "one by one, undone": Scenario((UNDONE, OTHER, WRONG), max=1, ceiling=1, kind="single"),
+    "two caches": Scenario((WRONG, OTHER), max=1, ceiling=2, aliases=True, losses=1),
+    "two caches, an outage": Scenario((WRONG, OTHER), max=1, ceiling=2, aliases=True, outages=1),
+    "two caches, an outage, open": Scenario((WRONG, OTHER), max=1, ceiling=2, aliases=True, outages=1, fail_open=True),
+    "two caches, a window": Scenario((WRONG, OTHER), max=1, ceiling=2, aliases=True, ticks=(WINDOW,)),
+    "guarded": Scenario((WRONG, OTHER, RIGHT), max=1, kind="guarded"),
+    "guarded, a crash": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="guarded", crashes=1, ticks=(MOMENT,)),
+    "guarded, a window": Scenario((WRONG, OTHER), max=1, kind="guarded", ticks=(WINDOW,)),
+    "guarded, an outage": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="guarded", outages=1),
+}
+
+# The largest searches are for continuous integration.
+LARGE = {
+    "a lock passes, three guesses",
+    "a rolling window passes, no lock, three guesses",
+    "a rolling window passes, three guesses",
+    "a rolling window passes, two slots",
+    "a window passes, two slots",
+    "one by one, three guesses",
+}
+CHOSEN = {name: SCENARIOS[name] for name in SCENARIOS if IN_FULL or name not in LARGE}
+
+
+def nothing_is_left_of_guesses_that_were_not_made(world: World) -> None:
+    """But by one that was held up for more than the thirty seconds that a settlement is tried for; or by two outages."""
+    ends = ("refused", "undone") if world.scenario.ticks else ("refused", "undone", "dead")
+    for number, end in enumerate(world.guesses):
+        if isinstance(end, Done) and end.how in ends and world.scenario.outages < 2:
+            left = {key for key in world.scenario.rules if world.record(key).slot_of(occupancy(number))}
+            assert left <= world.died, "a slot without a guess"
+
+
+def no_interval_of_a_rolling_window_holds_more_than_max(world: World) -> None:
+    """Of failures whose slot was still theirs when they were entered."""
+    for key, rule in world.scenario.rules.items():
+        times = [time for number, time in world.verified if (key, number) in world.in_time]
+        most = max([sum(begin <= time < begin + rule.window for time in times) for begin in times], default=0)
+        assert not rule.rolling or most <= rule.max, "more than max verified failures in an interval"
+
+
+def everybody_came_to_an_end(world: World) -> None:
+    """Where nothing happens but guesses."""
+    scenario = world.scenario
+    assert all(isinstance(end, Done) for end in world.guesses), "a guess waits for ever"
+    told = Counter(key for end in world.guesses for key in end.told)
+    assert told == Counter(key for key, _ in world.locks), "a lock was told twice, or never"
+    wrong = any(end.how == "wrong" for end in world.guesses)
+    for key in scenario.rules:
+        assert all(slot.failed for slot in world.record(key).slots), "a slot was left behind"
+        assert (world.text(key) is not None) == wrong or scenario.seeded, "a failure lost, or an entry for nothing"
+
+
+def exactly_max_are_verified(world: World) -> None:
+    """Where all are wrong, and nothing else happens."""
+    scenario = world.scenario
+    if all(plan.what == "wrong" and plan.patience for plan in scenario.plans) and not scenario.seeded:
+        most = min(rule.max for rule in scenario.rules.values())
+        assert len(world.verified) == min(len(scenario.plans), most), "not exactly max were verified"
+
+
+def rules_at_the_end(world: World) -> None:
+    """What must be true when all is said and done; the rest is checked at every step by the world itself."""
+    nothing_is_left_of_guesses_that_were_not_made(world)
+    no_interval_of_a_rolling_window_holds_more_than_max(world)
+    if world.scenario.calm:
+        everybody_came_to_an_end(world)
+        exactly_max_are_verified(world)
+
+
+@pytest.mark.parametrize("scenario", CHOSEN.values(), ids=CHOSEN)
+def test_no_interleaving_breaks_a_rule(scenario):
+    """Never more than `max` outstanding guesses, no early lock, nothing freed unproven, in any order of the steps."""
+    worlds, ends = explore(scenario, rules_at_the_end)
+    assert worlds > ends > 0

@@ -1,0 +1,632 @@
+"""The moves by hand, rule by rule of the design: each test tells the story of a client."""
+
+import pytest
+
+from lockout_decorators.records import moves
+from lockout_decorators.records.moves import STALE, Refusal
+from lockout_decorators.records.record import EMPTY, FOREVER, NOBODY, Record, Slot
+from lockout_decorators.records.rule import DAY, Rule
+
+NOW = 1_800_000_000_000
+SECOND, MINUTE = 1000, 60_000
+WINDOW, LOCK = 300_000, 600_000
+BOB, EVE = "b0bb0bb0", "e7ee7ee7"  # tags
+FIXED = Rule(3, WINDOW, (LOCK,))
+ROLLING = FIXED._replace(rolling=True)
+GROWING = FIXED._replace(max=1, lengths=(1 * MINUTE, 5 * MINUTE, 60 * MINUTE))
+BOTH = pytest.mark.parametrize("rule", [FIXED, ROLLING], ids=["fixed", "rolling"])
+
+
+class Client:
+    """A record, and what happens to it."""
+
+    def __init__(self, rule=FIXED, now=NOW):
+        self.rule, self.now, self.record = rule, now, EMPTY
+
+    def admit(self, *names, tag=BOB, own=()):
+        """Let guesses take a slot; gives what refuses the last of them."""
+        refused = None
+        for name in names:
+            came = moves.admit(self.record, self.rule, self.now, slot(name, tag), frozenset(map(occupancy, own)))
+            refused = came if isinstance(came, Refusal) else None
+            self.record = self.record if refused else came
+        return refused
+
+    def fail(self, *names, tag=BOB):
+        """Enter wrong guesses; whether the last of them locked."""
+        for name in names:
+            before = self.record
+            self.record = moves.fail(before, self.rule, self.now, slot(name, tag), f"ref{name}")
+        return self.record.reference == f"ref{name}" != before.reference
+
+    def guess(self, *names, tag=BOB):
+        """Wrong guesses from beginning to end; what refused the last one, or whether it locked."""
+        came = None
+        for name in names:
+            came = self.admit(name, tag=tag) or self.fail(name, tag=tag)
+        return came
+
+    def succeed(self, name, tag=BOB):
+        self.record = moves.succeed(self.record, self.rule, self.now, occupancy(name), tag)
+
+    def release(self, name):
+        self.record = moves.release(self.record, self.rule, self.now, occupancy(name))
+
+    def forgive(self, tag, lift):
+        self.record = moves.forgive(self.record, self.rule, self.now, tag, lift)
+
+    def wait(self, milliseconds):
+        self.now += milliseconds
+        return self
+
+    @property
+    def standing(self):
+        """The record as it counts now."""
+        return moves.prune(self.record, self.rule, self.now)
+
+    @property
+    def refusal(self):
+        return moves.refusal(self.standing, self.rule, self.now)
+
+    @property
+    def held(self):
+        """The names of the guesses, those that failed in capitals."""
+        return "".join(
+            chr(int(s.occupancy, 16)).upper() if s.failed else chr(int(s.occupancy, 16)) for s in self.standing.slots
+        )
+
+
+def occupancy(name):
+    return f"{ord(name):08x}"
+
+
+def slot(name, tag):
+    return Slot(False, 0, occupancy(name), NOBODY, tag)
+
+
+# Rule 1: a guess is admitted only if there is no lock and fewer than max slots
+
+
+@BOTH
+def test_guesses_take_the_slots_one_after_another(rule):
+    client = Client(rule)
+    assert client.admit("a", "b", "c") is None
+    assert client.held == "abc"
+    assert client.admit("d")
+    assert client.held == "abc"
+
+
+@BOTH
+def test_a_guess_that_has_its_slot_is_admitted_again(rule):
+    """A command may be sent twice: it counts once, and is not refused either."""
+    client = Client(rule)
+    client.admit("a", "b", "c")
+    before = client.record
+    assert client.wait(SECOND).admit("b") is None
+    assert client.record == before
+
+
+@BOTH
+def test_failures_and_undecided_guesses_fill_the_same_slots(rule):
+    client = Client(rule)
+    client.guess("a", "b")
+    assert client.admit("c") is None
+    assert client.admit("d")
+    assert client.held == "ABc"
+
+
+@BOTH
+def test_a_lock_admits_nobody(rule):
+    client = Client(rule)
+    client.guess("a", "b", "c")
+    assert client.wait(SECOND).admit("d") == Refusal(NOW + LOCK)
+
+
+# Rule 2: windows
+
+
+def test_a_fixed_window_opens_with_the_first_guess():
+    """However long that is verified."""
+    client = Client()
+    client.admit("a")
+    client.wait(10 * SECOND).fail("a")
+    client.guess("b")
+    assert client.record.window == NOW + WINDOW
+
+
+def test_a_fixed_window_ends_with_all_of_its_failures():
+    client = Client()
+    client.guess("a")
+    client.wait(WINDOW - 1).guess("b")
+    assert client.held == "AB"
+    client.wait(1)
+    assert client.standing == EMPTY
+    client.guess("c")
+    assert (client.held, client.record.window) == ("C", NOW + 2 * WINDOW)
+
+
+def test_an_undecided_guess_leaves_with_the_fixed_window():
+    client = Client()
+    client.admit("a")
+    client.wait(WINDOW)
+    assert client.admit("b", "c", "d") is None
+    assert client.held == "bcd"
+
+
+def test_in_a_rolling_window_each_failure_ends_by_itself():
+    client = Client(ROLLING)
+    client.guess("a")
+    client.wait(SECOND).guess("b")
+    client.wait(WINDOW - SECOND - 1)
+    assert client.held == "AB"
+    client.wait(1)
+    assert client.held == "B"
+    client.wait(SECOND)
+    assert client.standing == EMPTY
+
+
+def test_a_rolling_failure_counts_from_when_it_happened():
+    """Not from when the guess was admitted; an undecided one counts from there."""
+    client = Client(ROLLING)
+    client.admit("a", "b")
+    client.wait(SECOND).fail("a")
+    client.wait(WINDOW - SECOND)
+    assert client.held == "A"
+    client.wait(SECOND)
+    assert client.standing == EMPTY
+
+
+@BOTH
+def test_a_late_failure_is_entered_all_the_same(rule):
+    """Whoever sends max guesses in the last moment of a window finds the next one full."""
+    client = Client(rule)
+    client.admit("a", "b", "c")
+    client.wait(WINDOW).fail("a", "b")
+    assert client.held == "AB"
+    assert client.fail("c")
+    assert client.admit("d") == Refusal(NOW + WINDOW + LOCK)
+
+
+@BOTH
+def test_a_late_failure_may_be_one_more_than_there_are_slots(rule):
+    client = Client(rule)
+    client.admit("a")
+    client.wait(WINDOW).admit("b", "c", "d")
+    client.fail("a")
+    assert client.held == "bcdA"
+    assert client.admit("e") == Refusal(client.now + SECOND, waits=True)
+
+
+@BOTH
+def test_a_late_failure_changes_nothing_under_a_lock(rule):
+    client = Client(rule)
+    client.admit("a")
+    client.wait(WINDOW).guess("b", "c", "d")
+    before = client.record
+    assert client.wait(SECOND).fail("a") is False
+    assert client.record == before
+
+
+# Rule 3: only failures lock
+
+
+@BOTH
+def test_the_failure_that_makes_max_of_them_locks(rule):
+    """From that moment on, under a reference."""
+    client = Client(rule)
+    assert client.guess("a", "b") is False
+    client.wait(SECOND)
+    assert client.guess("c") is True
+    assert (client.record.since, client.record.until) == (NOW + SECOND, NOW + SECOND + LOCK)
+    assert (client.record.locked, client.record.reference, client.record.level) == (True, "refc", 1)
+
+
+@BOTH
+def test_undecided_guesses_do_not_lock(rule):
+    client = Client(rule)
+    client.admit("a", "b", "c")
+    client.fail("a", "b")
+    assert not client.record.locked
+    assert client.fail("c")
+
+
+@BOTH
+def test_a_failure_counts_once(rule):
+    """Whether its command came twice, or its guess is settled twice."""
+    client = Client(rule)
+    client.guess("a")
+    before = client.record
+    client.wait(SECOND).fail("a")
+    assert client.record == before
+
+
+def test_a_fixed_lock_takes_the_slots_with_it():
+    """Its end is a fresh start, also while the window would still be open."""
+    client = Client(FIXED._replace(lengths=(SECOND,)))
+    client.admit("a", "b", "c")
+    client.fail("b", "c")
+    client.admit("x")
+    assert client.fail("a")
+    assert (client.held, client.record.window) == ("", 0)
+    client.wait(SECOND - 1)
+    assert client.refusal == Refusal(NOW + SECOND)
+    assert client.wait(1).standing == EMPTY
+
+
+def test_under_a_rolling_lock_failures_keep_their_ends():
+    """Max of them without a lock refuse until the first leaves."""
+    client = Client(ROLLING._replace(lengths=(SECOND,)))
+    client.guess("a")
+    client.wait(SECOND).guess("b")
+    client.wait(SECOND).guess("c")
+    assert client.refusal == Refusal(client.now + SECOND)
+    client.wait(SECOND)
+    assert (client.held, client.standing.locked, client.standing.reference) == ("ABC", False, "")
+    assert client.refusal == Refusal(NOW + WINDOW)
+    client.wait(WINDOW - 3 * SECOND)
+    assert client.refusal is None
+    assert client.guess("d") is True
+
+
+def test_a_rolling_guess_may_fail_under_a_lock():
+    """It takes its place among the failures, and the lock stays as it was."""
+    client = Client(ROLLING)
+    client.admit("a")
+    client.wait(WINDOW).guess("b", "c")
+    client.admit("d")
+    assert client.fail("a")
+    before = client.record
+    assert client.wait(SECOND).fail("d") is False
+    assert client.held == "BCAD"
+    assert client.record[:5] == before[:5]
+
+
+def test_without_a_lock_the_block_ends_little_by_little():
+    client = Client(ROLLING._replace(lengths=()))
+    client.guess("a")
+    client.wait(SECOND).guess("b")
+    client.wait(SECOND)
+    assert client.guess("c") is False
+    assert client.refusal == Refusal(NOW + WINDOW)
+    client.wait(WINDOW - 2 * SECOND)
+    assert client.guess("d") is False
+    assert client.refusal == Refusal(NOW + WINDOW + SECOND)
+
+
+@BOTH
+def test_guesses_during_a_lock_do_not_extend_it(rule):
+    client = Client(rule)
+    client.guess("a", "b", "c")
+    client.wait(LOCK - 1).guess("d", "e", "f")
+    assert client.refusal == Refusal(NOW + LOCK)
+
+
+# Rule 4: growing locks, and locks without an end
+
+
+def test_each_further_lock_takes_the_next_length():
+    """The last one repeats."""
+    client = Client(GROWING)
+    for name, (level, length) in zip("abcd", [(1, 1), (2, 5), (3, 60), (4, 60)], strict=True):
+        client.guess(name)
+        assert (client.record.level, client.refusal.until - client.now) == (level, length * MINUTE)
+        client.wait(length * MINUTE)
+        assert client.refusal is None
+
+
+def test_the_level_is_forgotten_a_day_after_the_last_lock():
+    client = Client(GROWING)
+    client.guess("a")
+    client.wait(MINUTE + DAY - 1)
+    assert client.standing != EMPTY
+    assert moves.lasts_until(client.record, client.rule) == client.now + 1
+    client.wait(1)
+    assert client.standing == EMPTY
+    client.guess("b")
+    assert client.record.level == 1
+
+
+def test_the_level_may_be_forgotten_sooner():
+    client = Client(GROWING._replace(forget=SECOND))
+    client.guess("a")
+    client.wait(MINUTE + SECOND - 1).guess("b")
+    assert client.record.level == 2
+
+
+def test_the_level_is_kept_by_guesses_in_between():
+    client = Client(GROWING)
+    client.guess("a")
+    client.wait(MINUTE).admit("b")
+    client.succeed("b")
+    assert (client.record.level, client.record.until) == (1, NOW + MINUTE)
+    client.wait(WINDOW).guess("c")
+    assert client.record.level == 2
+
+
+def test_a_lock_of_one_length_has_no_level_to_remember():
+    client = Client()
+    for names in ("abc", "def"):
+        client.guess(*names)
+        assert client.record.level == 1
+        client.wait(LOCK)
+
+
+@BOTH
+def test_a_lock_without_an_end_ends_by_a_reset(rule):
+    client = Client(rule._replace(lengths=(None,)))
+    client.guess("a", "b", "c")
+    client.wait(1000 * DAY)
+    assert client.refusal == Refusal(FOREVER)
+    assert moves.lasts_until(client.standing, client.rule) == FOREVER
+    client.record = moves.reset()
+    assert client.standing == EMPTY
+
+
+def test_a_lock_may_grow_until_it_has_no_end():
+    client = Client(GROWING._replace(lengths=(MINUTE, None)))
+    client.guess("a")
+    client.wait(MINUTE).guess("b")
+    assert client.refusal == Refusal(FOREVER)
+    assert moves.lasts_until(client.record, client.rule) == FOREVER
+
+
+# Rule 5: waiting
+
+
+@BOTH
+def test_one_waits_for_undecided_guesses(rule):
+    client = Client(rule)
+    client.admit("a", "b", "c")
+    client.fail("a", "b")
+    assert client.wait(SECOND).refusal == Refusal(client.now + SECOND, waits=True)
+
+
+@BOTH
+def test_nobody_waits_for_failures(rule):
+    client = Client(rule._replace(lengths=(SECOND,)))
+    client.guess("a", "b", "c")
+    assert not client.refusal.waits
+
+
+@BOTH
+def test_nobody_waits_for_guesses_of_the_own_request(rule):
+    """But for those of others beside them."""
+    client = Client(rule)
+    client.admit("a", "b", "c")
+    assert client.admit("d", own="abc") == Refusal(NOW + SECOND, waits=False)
+    assert client.admit("d", own="abcx") == Refusal(NOW + SECOND, waits=False)
+    assert client.admit("d", own="ab") == Refusal(NOW + SECOND, waits=True)
+
+
+@BOTH
+def test_nobody_waits_for_workers_that_are_gone(rule):
+    """If every undecided guess is a minute old, the refusal tells when the first of them leaves."""
+    client = Client(rule)
+    client.guess("a")
+    client.admit("b")
+    client.wait(SECOND).admit("c")
+    client.wait(STALE - 1)
+    assert client.refusal == Refusal(client.now + SECOND, waits=True)
+    client.wait(1)
+    assert client.refusal == Refusal(NOW + WINDOW)
+
+
+# Rule 6: what a success forgives
+
+
+@BOTH
+def test_a_success_gives_its_slot_back(rule):
+    client = Client(rule)
+    client.admit("a", "b")
+    client.succeed("a")
+    assert client.held == "b"
+    client.succeed("b")
+    assert client.record == EMPTY
+
+
+@BOTH
+def test_a_success_forgives_what_it_proves(rule):
+    """Failures with its tag: neither those of others, nor guesses of its own that are undecided."""
+    client = Client(rule._replace(max=9))
+    client.guess("a", "b")
+    client.guess("e", tag=EVE)
+    client.guess("x", tag="00000000")
+    client.admit("c", "d")
+    client.succeed("c")
+    assert client.held == "EXd"
+
+
+@BOTH
+def test_a_success_without_a_tag_forgives_nothing_else(rule):
+    """Failures without one are nobody's, and end with their window."""
+    client = Client(rule)
+    client.guess("a", tag="00000000")
+    client.admit("b", tag="00000000")
+    client.succeed("b", tag="00000000")
+    assert client.held == "A"
+
+
+@BOTH
+def test_a_success_never_lifts_a_lock(rule):
+    client = Client(rule._replace(max=2))
+    client.admit("a", "b")
+    client.wait(WINDOW).guess("c", "d")
+    client.succeed("a")
+    assert client.refusal == Refusal(client.now + LOCK)
+    assert client.held == ""
+
+
+def test_a_success_opens_no_window():
+    """The one that is open stays open for the others, and ends when it did."""
+    client = Client()
+    client.admit("a")
+    client.wait(SECOND).admit("b")
+    client.succeed("a")
+    assert client.record.window == NOW + WINDOW
+
+
+@BOTH
+def test_a_guess_that_was_never_made_is_released(rule):
+    """It proves nothing, and a failure cannot be released."""
+    client = Client(rule)
+    client.guess("a")
+    client.admit("b")
+    client.release("a")
+    client.release("b")
+    assert client.held == "A"
+
+
+@BOTH
+def test_what_is_over_is_not_released_again(rule):
+    client = Client(rule)
+    client.admit("a")
+    client.wait(WINDOW)
+    client.release("a")
+    assert client.record == EMPTY
+
+
+@BOTH
+def test_an_account_is_forgiven(rule):
+    """Its failures; undecided guesses, and those of others, stay."""
+    client = Client(rule._replace(max=9))
+    client.guess("a")
+    client.guess("e", tag=EVE)
+    client.admit("b")
+    client.forgive(BOB, lift=True)
+    assert client.held == "Eb"
+
+
+@BOTH
+def test_a_lock_is_lifted_with_an_account_that_is_all_it_is_about(rule):
+    client = Client(rule)
+    client.guess("a", "b", "c")
+    client.forgive(BOB, lift=False)
+    assert client.refusal == Refusal(NOW + LOCK)
+    client.forgive(BOB, lift=True)
+    assert client.record == EMPTY
+
+
+def test_a_growing_lock_that_was_lifted_is_remembered():
+    client = Client(GROWING)
+    client.guess("a")
+    client.wait(SECOND).forgive(BOB, lift=True)
+    assert client.refusal is None
+    assert (client.record.level, client.record.until) == (1, client.now)
+
+
+# Rule 7: breakdowns leave the slot taken
+
+
+@BOTH
+def test_a_guess_without_a_verdict_keeps_its_slot(rule):
+    """Until its window ends; and it never locks."""
+    client = Client(rule._replace(max=1))
+    client.admit("a")
+    client.wait(WINDOW - 1)
+    assert client.refusal == Refusal(NOW + WINDOW)
+    assert client.wait(1).refusal is None
+
+
+# Rule 8: deploys
+
+
+def test_a_smaller_maximum_refuses_until_the_fixed_window_ends():
+    client = Client(FIXED._replace(max=5))
+    client.guess("a", "b", "c")
+    client.admit("d")
+    client.rule = FIXED
+    assert client.refusal == Refusal(NOW + WINDOW)
+
+
+def test_a_smaller_maximum_refuses_until_enough_have_left():
+    client = Client(ROLLING._replace(max=5))
+    for name in "abcd":
+        client.guess(name)
+        client.wait(SECOND)
+    client.rule = ROLLING._replace(max=2)
+    assert client.refusal == Refusal(NOW + 2 * SECOND + WINDOW)
+
+
+@BOTH
+def test_a_larger_maximum_admits_more(rule):
+    client = Client(rule._replace(max=2))
+    client.guess("a")
+    client.admit("b")
+    assert client.refusal
+    client.rule = rule
+    assert client.refusal is None
+
+
+@BOTH
+@pytest.mark.parametrize("lengths", [(LOCK,), (None,)], ids=["an end", "no end"])
+def test_a_shortened_lockout_shortens_standing_locks(rule, lengths):
+    """Retry-After tells the truth, and the record as well, once it is written again."""
+    client = Client(rule._replace(lengths=lengths))
+    client.guess("a", "b", "c")
+    client.rule = rule._replace(lengths=(MINUTE,))
+    assert client.refusal == Refusal(NOW + MINUTE)
+    client.wait(MINUTE - 1).release("x")
+    assert client.record.until == NOW + MINUTE
+    assert not client.wait(1).standing.locked
+
+
+@BOTH
+@pytest.mark.parametrize("lengths", [(2 * LOCK,), (None,)], ids=["an end", "no end"])
+def test_a_longer_lockout_leaves_standing_locks_alone(rule, lengths):
+    client = Client(rule)
+    client.guess("a", "b", "c")
+    client.rule = rule._replace(lengths=lengths)
+    assert client.refusal == Refusal(NOW + LOCK)
+
+
+def test_locks_that_grow_no_more_are_forgotten():
+    client = Client(GROWING)
+    client.guess("a")
+    client.rule = GROWING._replace(lengths=(5 * MINUTE,))
+    assert client.wait(MINUTE).standing == EMPTY
+
+
+def test_a_lock_may_be_abolished():
+    client = Client(ROLLING)
+    client.guess("a", "b", "c")
+    client.rule = ROLLING._replace(lengths=())
+    assert client.refusal == Refusal(NOW + WINDOW)
+    assert not client.standing.locked
+
+
+# What is on file, and for how long
+
+
+def test_who_has_nothing_on_record_has_an_empty_record():
+    assert moves.reset() == EMPTY == Record(0, 0, 0, "", 0, ())
+    assert moves.lasts_until(EMPTY, FIXED) == moves.lasts_until(EMPTY, ROLLING) == 0
+
+
+@BOTH
+def test_a_record_lasts_as_long_as_anything_on_it(rule):
+    client = Client(rule)
+    client.guess("a")
+    assert moves.lasts_until(client.record, rule) == NOW + WINDOW
+    client.wait(SECOND).guess("b")
+    assert moves.lasts_until(client.record, rule) == NOW + WINDOW + (SECOND if rule.rolling else 0)
+    client.guess("c")
+    assert moves.lasts_until(client.record, rule) == client.now + LOCK
+
+
+def test_failures_may_outlast_their_lock():
+    client = Client(ROLLING._replace(lengths=(SECOND,)))
+    client.guess("a", "b", "c")
+    assert moves.lasts_until(client.record, client.rule) == NOW + WINDOW
+
+
+def test_the_level_may_outlast_everything():
+    client = Client(GROWING)
+    client.guess("a")
+    assert moves.lasts_until(client.record, client.rule) == NOW + MINUTE + DAY
+
+
+def test_a_record_in_order_is_not_copied():
+    """Most looks find an open window."""
+    client = Client()
+    client.guess("a")
+    assert moves.prune(client.record, client.rule, NOW + 1) is client.record
