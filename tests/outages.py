@@ -51,8 +51,9 @@ class Server:
         self.process.wait()
 
     def freeze(self) -> None:
-        """It accepts connections and answers none."""
+        """It accepts connections and answers none, from when the last of its threads stands still."""
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)

@@ -5,7 +5,7 @@
     tox -e soak -- --memory                           what a client takes up in each cache
 
 Windows and locks last five seconds, their entries a little longer, and a database sweeps them a minute later. So after
-two minutes everything goes as fast as it comes. The exit status is 0 if at the end memory and cache are as large as then.
+two minutes all goes as fast as it comes. The exit status is 0 if at the end memory and cache are as large as then.
 """
 
 import argparse

@@ -90,9 +90,13 @@ def test_a_reply_that_is_lost(use, port, keys, setup, monkeypatch):
 
     monkeypatch.setattr(way, "swap", lose)
     slot = Slot(False, 0, "abcdef")
-    assert book.swap([(seat, moves.admit(seat.record, rule, now, slot)) for seat in book.seats], now)
+    for seat in book.seats:
+        seat.moved = moves.admit(seat.record, rule, now, slot)
+    assert book.swap(book.seats, now)
     assert [1, 1] == [len(seat.record.slots) for seat in book.seats]
-    assert book.swap([(seat, EMPTY) for seat in book.seats], book.clock())
+    for seat in book.seats:
+        seat.moved = EMPTY
+    assert book.swap(book.seats, book.clock())
 
 
 @pytest.fixture

@@ -1,168 +1,98 @@
-"""The guessers: processes with threads, or threads alone for a cache that lives in one process."""
+"""The guessers: processes with threads; one process for a cache that lives in one."""
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing import get_context
+from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError
 
-from .acts import Acts
-from .apart import apart, said
+from lockout_decorators.policy import LockoutPolicy
 
+from .worker import Guess, hold, marks, set_up, work
+
+PROCESSES, THREADS = 4, 4
 PATIENCE = 120  # seconds in which a process has to answer
-MODULE = "lockout_decorators.management.prove.worker"
-
-Answer = tuple[Any, str, list[str]]  # what an act gave, why it failed, and what the cache has raised meanwhile
+CONTEXT = get_context("spawn")  # what is forked shares connections
 
 
-class Worker(Protocol):
-    """A process that is told an act, and answers once."""
+class Worker:
+    """A process that does what it is told, and answers once."""
 
-    def tell(self, act: str, *args: Any) -> None: ...
-    def answer(self) -> Answer: ...
-    def kill(self) -> None: ...
+    def __init__(self) -> None:
+        self._pipe, there = CONTEXT.Pipe()
+        self._process = CONTEXT.Process(target=work, args=[there], daemon=True)
+        self._process.start()
+        there.close()
 
+    def tell(self, act: Callable[..., Any], *args: Any) -> None:
+        with suppress(OSError):  # it has ended, which the answer tells
+            self._pipe.send((act, args))
 
-class Crew:
-    """All that guess together.
-
-    Attributes:
-        shown: Who they are, in words.
-        raised: What the cache has raised while they guessed.
-    """
-
-    def __init__(self, workers: Sequence[Worker], doomed: Worker, shown: str) -> None:
-        self.shown: str = shown
-        self.raised: list[str] = []
-        self._workers, self._doomed = workers, doomed
-
-    def all(self, act: str, *args: Any) -> list[Any]:
-        """Tell each process. Raises CommandError."""
-        return self._ask(self._workers, act, *args)
-
-    def one(self, act: str, *args: Any) -> Any:
-        """Tell one process. Raises CommandError."""
-        return self._ask(self._workers[:1], act, *args)[0]
-
-    def dies(self, stranger: Sequence[Any]) -> Any:
-        """Begin a guess, and let its worker die. Raises CommandError."""
-        (came,) = self._ask([self._doomed], "hold", stranger)
-        self._doomed.kill()
-        return came
-
-    def _ask(self, workers: Sequence[Worker], act: str, *args: Any) -> list[Any]:
-        for worker in workers:
-            worker.tell(act, *args)
-        answers = [worker.answer() for worker in workers]
-        for _, failed, raised in answers:
-            self.raised += raised
-            if failed:
-                raise CommandError(failed)
-        return [came for came, _, _ in answers]
-
-
-class Here:
-    """This process."""
-
-    def __init__(self, acts: Acts, raised: list[str]) -> None:
-        self._acts, self._raised = acts, raised
-        self._answer: Answer = (None, "", [])
-
-    def tell(self, act: str, *args: Any) -> None:
-        self._answer = come_of(self._acts, [act, *args], self._raised)
-
-    def answer(self) -> Answer:
-        return self._answer
-
-    def kill(self) -> None:
-        """What it has begun is not finished anyway."""
-
-
-def come_of(acts: Acts, told: Sequence[Any], raised: list[str]) -> Answer:
-    """Do what was told."""
-    raised.clear()
-    try:
-        return acts.do(*told), "", list(raised)
-    except Exception as error:  # noqa: BLE001
-        return None, said(error), list(raised)
-
-
-class Process:
-    """A worker that reads an act from each line of its input, and writes an answer."""
-
-    def __init__(self, threads: int, environment: Mapping[str, str]) -> None:
-        command = [sys.executable, "-P", "-m", MODULE, str(threads)]
-        pipe = subprocess.PIPE
-        self._process: Any = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)  # noqa: S603
-        self._lines: Queue[str] = Queue()
-        self._reader = Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put("")
-
-    def tell(self, act: str, *args: Any) -> None:
-        with suppress(BrokenPipeError):  # the answer, or that there is none, tells
-            self._process.stdin.write(json.dumps([act, *args]) + "\n")
-            self._process.stdin.flush()
-
-    def answer(self) -> Answer:
+    def answer(self) -> Any:
+        """Raises CommandError."""
         try:
-            line = self._lines.get(timeout=PATIENCE)
-        except Empty:
-            return None, f"A worker process did not answer within {PATIENCE} seconds.", []
-        answer: Answer = json.loads(line) if line else (None, "A worker process has ended unexpectedly.", [])
-        return answer
-
-    def hang_up(self) -> None:
-        """There is nothing more to tell; it ends by itself."""
-        with suppress(OSError):
-            self._process.stdin.close()
+            came, failed = self._pipe.recv() if self._pipe.poll(PATIENCE) else (None, "A worker process does not answer.")
+        except (EOFError, OSError):
+            came, failed = None, "A worker process has ended unexpectedly."
+        if failed:
+            raise CommandError(failed)
+        return came
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        self._process.stdout.close()
+        self._process.join()
 
     def close(self) -> None:
-        """See to it that it has ended."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=5)
+        """When it has done what it was told."""
+        self._pipe.close()
+        self._process.join(timeout=5)
         self.kill()
 
 
-@contextmanager
-def threads(count: int) -> Iterator[Crew]:
-    with apart() as raised, ThreadPoolExecutor(count) as pool:
-        here = Here(Acts(pool, count), raised)
-        yield Crew([here], here, f"{count} threads of this process, in which the cache lives")
+class Crew:
+    """All that guess together; one of them is there to be killed."""
+
+    def __init__(self, alone: bool) -> None:
+        self.threads: int = PROCESSES * THREADS if alone else THREADS
+        self._workers = [Worker() for _ in range(1 if alone else PROCESSES)]
+        self._doomed = None if alone else Worker()
+
+    @property
+    def shown(self) -> str:
+        many = f"{len(self._workers)} processes" if self._doomed else "One process, in which the cache lives,"
+        return f"{many} of {self.threads} threads"
+
+    def begin(self, alias: str) -> None:
+        """Raises CommandError if the cache does not answer, or the processes count apart."""
+        if {*_ask(self._all, set_up, alias)} != {marks(alias)}:
+            raise CommandError("Not exact: the processes differ in their SECRET_KEY or CACHES, and so count apart.")
+
+    def all(self, act: Callable[..., Any], *args: Any) -> list[Any]:
+        """Tell each process. Raises CommandError."""
+        return _ask(self._workers, act, *args)
+
+    def one(self, act: Callable[..., Any], *args: Any) -> Any:
+        """Tell one process. Raises CommandError."""
+        return _ask(self._workers[:1], act, *args)[0]
+
+    def abandon(self, policy: LockoutPolicy) -> Guess:
+        """Begin a guess, and let its worker die. Raises CommandError."""
+        guess: Guess = _ask(self._all[-1:], hold, policy)[0]
+        if self._doomed:
+            self._doomed.kill()
+        return guess
+
+    def close(self) -> None:
+        for worker in self._all:
+            worker.close()
+
+    @property
+    def _all(self) -> Sequence[Worker]:
+        return [*self._workers, *([self._doomed] if self._doomed else [])]
 
 
-@contextmanager
-def processes(count: int, each: int) -> Iterator[Crew]:
-    """They set themselves up from the same settings module. Raises CommandError where there is none."""
-    if not settings.SETTINGS_MODULE:
-        raise CommandError("The worker processes need a settings module: set DJANGO_SETTINGS_MODULE.")
-    path = os.pathsep.join([entry or str(Path.cwd()) for entry in sys.path])
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE, "PYTHONPATH": path}
-    started: list[Process] = []
-    try:
-        started += [Process(each, environment) for _ in range(count + 1)]
-        yield Crew(started[1:], started[0], f"{count} processes of {each} threads")
-    finally:
-        for process in started:
-            process.hang_up()
-        for process in started:
-            process.close()
+def _ask(workers: Sequence[Worker], act: Callable[..., Any], *args: Any) -> list[Any]:
+    for worker in workers:
+        worker.tell(act, *args)
+    return [worker.answer() for worker in workers]
