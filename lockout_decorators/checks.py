@@ -14,7 +14,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from .conf import LockoutSettings, Network, conf
 from .policy import LockoutPolicy
+from .stores import store_for
 from .stores.facts import Facts, facts
+from .stores.probe import probe
+from .stores.redis_clients import ASYNCHRONOUS
 from .terms.registry import registered
 from .terms.terms import DERIVED
 from .views.naming import derived
@@ -29,10 +32,31 @@ ADDRESSES = 100  # that may fill their ceilings at the same time before entries 
 @checks.register(checks.Tags.security)
 def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The settings, the policies of all views that the URLconf imports, and their caches."""
+    policies = _known()
+    return list(_settings(policies)) or [*_policies(policies), *_caches(policies), *_scopes()]
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def probe_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Whether the caches keep what they are given: their servers are asked."""
+    policies = _known()
+    aliases = [] if list(_settings(policies)) else sorted({policy.cache for policy in policies})
+    sound = [alias for alias in aliases if all(message.level < checks.ERROR for message in about_cache(alias))]
+    return [
+        Error(
+            f"The cache {alias!r} failed a probe: {'; '.join(complaints)}.",
+            hint=f"Name another with cache=. `manage.py lockout prove --cache {alias}` tells more.",
+            id="lockout_decorators.E008",
+        )
+        for alias in sound
+        if (complaints := probe(alias))
+    ]
+
+
+def _known() -> list[LockoutPolicy]:
     with suppress(Exception):  # Django's own check of the URLconf tells what is wrong with it
         import_module(settings.ROOT_URLCONF)
-    policies = [policy for known in registered.values() for policy in known]
-    return list(_settings(policies)) or [*_policies(policies), *_caches(policies), *_scopes()]
+    return [policy for known in registered.values() for policy in known]
 
 
 def _settings(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
@@ -123,25 +147,44 @@ def _scopes() -> Iterator[CheckMessage]:
 
 def _caches(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
     for alias in sorted({policy.cache for policy in policies}):
-        try:
-            cache = facts(alias)
-        except Exception as error:  # noqa: BLE001  # a backend may raise anything
-            yield Error(
+        yield from about_cache(alias)
+        with suppress(Exception):  # which has been told
+            yield from _size(alias, facts(alias).max_entries, [policy for policy in policies if policy.cache == alias])
+
+
+def about_cache(alias: str) -> list[CheckMessage]:
+    """What its configuration tells, whatever is counted there: no server is asked."""
+    try:
+        cache, weakness = facts(alias), store_for(alias).weakness()
+    except Exception as error:  # noqa: BLE001  # a backend may raise anything
+        return [
+            Error(
                 f"The cache {alias!r} can't be used: {error}",
                 hint=f"Add it to CACHES, which has {', '.join(settings.CACHES)}, or name another with cache=.",
                 id="lockout_decorators.E004",
             )
-        else:
-            yield from _cache(alias, cache)
-            yield from _size(alias, cache, [policy for policy in policies if policy.cache == alias])
+        ]
+    return list(_cache(alias, cache, weakness))
 
 
-def _cache(alias: str, cache: Facts) -> Iterator[CheckMessage]:
+def _cache(alias: str, cache: Facts, weakness: str | None) -> Iterator[CheckMessage]:
     if cache.forgets:
         yield Error(
             f"The cache {alias!r} is a DummyCache: nothing would ever be counted.",
             hint="Use any other cache; for tests and development LocMemCache will do.",
             id="lockout_decorators.E005",
+        )
+    elif weakness == ASYNCHRONOUS:
+        yield Error(
+            f"The cache {alias!r} can't count: {weakness}.",
+            hint="Name a cache with a synchronous client; asynchronous views use that too.",
+            id="lockout_decorators.E007",
+        )
+    elif weakness:
+        yield Warning(
+            f"The cache {alias!r} can't promise all: {weakness}.",
+            hint=f"Use one that swaps by itself; or prove it (`manage.py lockout prove --cache {alias}`) and silence this.",
+            id="lockout_decorators.W009",
         )
     if cache.rolled_back:
         yield Error(
@@ -150,13 +193,18 @@ def _cache(alias: str, cache: Facts) -> Iterator[CheckMessage]:
             hint='Set "ATOMIC_REQUESTS": False there, or keep the cache under another alias, or one of another kind.',
             id="lockout_decorators.E006",
         )
-    if cache.one_process and not settings.DEBUG:
+    if not settings.DEBUG:
+        yield from _shared(alias, cache)
+
+
+def _shared(alias: str, cache: Facts) -> Iterator[CheckMessage]:
+    if cache.one_process:
         yield Warning(
             f"The cache {alias!r} is a LocMemCache: each worker process counts for itself.",
             hint="Use a cache that all processes share.",
             id="lockout_decorators.W004",
         )
-    if cache.one_host and not settings.DEBUG:
+    if cache.one_host:
         yield Info(
             f"The cache {alias!r} is a FileBasedCache: only the processes of one host share it.",
             hint="If the site runs on several hosts, use a cache that they share; on one, silence this.",
@@ -164,12 +212,12 @@ def _cache(alias: str, cache: Facts) -> Iterator[CheckMessage]:
         )
 
 
-def _size(alias: str, cache: Facts, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+def _size(alias: str, holds: int | None, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
     entries = {policy.frames: 1 if policy.ceiling is None else 1 + policy.ceiling * policy.max for policy in policies}
     needed = ADDRESSES * sum(entries.values())
-    if cache.max_entries is not None and cache.max_entries < needed:
+    if holds is not None and holds < needed:
         yield Warning(
-            f"The cache {alias!r} holds {cache.max_entries} entries; {ADDRESSES} guessing addresses would evict locks.",
+            f"The cache {alias!r} holds {holds} entries; {ADDRESSES} guessing addresses would evict locks.",
             hint=f'Set OPTIONS = {{"MAX_ENTRIES": {needed}}} or more.',
             id="lockout_decorators.W008",
         )

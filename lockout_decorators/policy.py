@@ -12,7 +12,10 @@ from .terms.terms import Terms
 
 
 class LockoutPolicy(Terms):
-    __doc__ = Terms.__doc__
+    """How many failed guesses are one too many, whose, and what happens then; a frozen value.
+
+    Its arguments are the attributes of `Terms`, by keyword. Raises ValueError for one that is not allowed.
+    """
 
     def observe(self, request: Requestlike) -> Block:
         """A block, for `with` or `async with`, in which each `authenticate()` is a guess.
@@ -47,8 +50,8 @@ class LockoutPolicy(Terms):
         await hop(desk.reset, self, request, username)
 
     def forgive(self, request: Requestlike, username: Any) -> None:
-        """Forget what whoever sent `request` has proven to be its own: the failures at exactly `username` from there, and
-        the lock of a counter that is about that account alone (`key="username"`). Raises as status() does.
+        """Forget what whoever sent `request` has proven to be its own: the failures at exactly `username` from there,
+        and the lock of a counter that is about that account alone (`key="username"`). Raises as status() does.
         """
         desk.forgive(self, request, username)
 

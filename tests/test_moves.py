@@ -304,6 +304,15 @@ def test_guesses_during_a_lock_do_not_extend_it(rule):
 # Rule 4: growing locks, and locks without an end
 
 
+@pytest.mark.parametrize(
+    ("lengths", "grows", "first_to_fourth"),
+    [((), False, [0] * 4), ((7,), False, [7] * 4), ((None,), False, [None] * 4), ((1, 2, 3), True, [1, 2, 3, 3])],
+)
+def test_a_rule_tells_how_long_locks_are(lengths, grows, first_to_fourth):
+    rule = FIXED._replace(lengths=lengths)
+    assert (rule.grows, [rule.length(level) for level in (1, 2, 3, 4)]) == (grows, first_to_fourth)
+
+
 def test_each_further_lock_takes_the_next_length():
     """The last one repeats."""
     client = Client(GROWING)
@@ -317,7 +326,7 @@ def test_each_further_lock_takes_the_next_length():
 def test_the_level_is_forgotten_a_day_after_the_last_lock():
     client = Client(GROWING)
     client.guess("a")
-    client.wait(MINUTE + DAY - 1)
+    client.wait(MINUTE + 86_400_000 - 1)
     assert client.standing != EMPTY
     assert moves.lasts_until(client.record, client.rule) == client.now + 1
     client.wait(1)
@@ -622,7 +631,7 @@ def test_failures_may_outlast_their_lock():
 def test_the_level_may_outlast_everything():
     client = Client(GROWING)
     client.guess("a")
-    assert moves.lasts_until(client.record, client.rule) == NOW + MINUTE + DAY
+    assert moves.lasts_until(client.record, client.rule) == NOW + MINUTE + 86_400_000
 
 
 def test_a_record_in_order_is_not_copied():

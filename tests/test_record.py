@@ -73,7 +73,12 @@ def test_a_slot_changes():
 def test_a_record_tells_of_its_slots():
     assert (True, 1) == (FULL.locked, FULL.failures)
     assert (False, 0) == (EMPTY.locked, EMPTY.failures)
+    assert EMPTY._replace(since=1).locked
     assert (EVE, None) == (FULL.slot_of("000decaf"), FULL.slot_of("000deca0"))
+
+
+def test_for_ever_is_the_last_of_all_times():
+    assert len(spell_time(FOREVER)) < len(spell_time(FOREVER + 1))
 
 
 @given(times, times)
@@ -83,10 +88,10 @@ def test_times_compare_as_texts(one, other):
 
 def test_a_failure_costs_about_thirty_bytes():
     """And a thousand of them stay under 40 kB."""
-    slot = Slot(True, NOW, "00c0ffee")
-    one, thousand = (len(spell(EMPTY._replace(slots=(slot,) * count), STAMP)) for count in (1, 1000))
-    assert (thousand - one) / 999 < 35
-    assert thousand < 40_000
+    one, thousand = (spell(EMPTY._replace(slots=(BOB,) * count), STAMP) for count in (1, 1000))
+    assert (len(thousand) - len(one)) / 999 < 35
+    assert len(thousand) < 40_000
+    assert parse(thousand).failures == 1000
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import Change, connections, host_clock, memcached_clients, store_for
 from lockout_decorators.stores.connections import Pool
 from lockout_decorators.stores.guarded import NonAtomicStore
-from lockout_decorators.stores.memcached import PyLibMCStore, PyMemcacheStore, weakness
+from lockout_decorators.stores.memcached import PyLibMCStore, PyMemcacheStore
 from tests.outages import Server
 from tests.racers import text
 from tests.servers import BACKENDS, free_port, missing
@@ -396,7 +396,7 @@ def test_a_client_that_does_not_wait_for_replies(server):
         assert swap(store, key, last := text(2), token).won
         assert not swap(store, key, text(3), token).won
         assert [last] == standing(store, key)
-        assert weakness(caches["default"]) is None
+        assert store.weakness() is None
 
 
 def test_behaviors_by_which_pylibmc_would_not_wait(server):
@@ -429,20 +429,19 @@ def test_pylibmc_is_given_names_that_stay(server, monkeypatch):
 
 def test_a_client_that_knows_no_servers_yet():
     """Is an outage, and may know them later."""
-    with pytest.raises(StoreError), alias(f"{__name__}.Discovering", {}):
-        pass  # pragma: no cover
-    assert "default" not in connections._shared
+    with alias(f"{__name__}.Discovering", {}) as store:
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                store.read(keys())
+        assert "discovers" in store.weakness()
 
 
 def test_weaknesses_of_clients(servers):
     """Are told from class and configuration."""
-    with alias(f"{__name__}.Replicating", {}, *servers):
-        assert "without asking most of them" in weakness(caches["default"])
-    with alias(f"{__name__}.Replicating", {}, servers[0]):
-        assert weakness(caches["default"]) is None
-    with override_settings(CACHES={"default": {"BACKEND": f"{__name__}.Discovering", "LOCATION": servers[0].address}}):
-        assert "discovers" in weakness(caches["default"])
-    assert weakness(None) is None
+    with alias(f"{__name__}.Replicating", {}, *servers) as store:
+        assert "without asking most of them" in store.weakness()
+    with alias(f"{__name__}.Replicating", {}, servers[0]) as store:
+        assert "without asking" not in store.weakness()
 
 
 def test_names_that_memcached_would_misread(server):

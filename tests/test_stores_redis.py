@@ -9,7 +9,6 @@ from redis import Redis
 
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import store_for
-from lockout_decorators.stores.redis import weakness
 from tests.engines.redis import DJANGO, DJANGO_REDIS, DJANGO_VALKEY, client, packed
 from tests.engines.redis_servers import say, valkey
 from tests.on_redis import SCRIPTED, UNSCRIPTED, changes, making, names, redis, standing, swap
@@ -188,7 +187,7 @@ def test_asynchronous_clients(use, keys, library):
     (store,) = use(default=redis(backend=backend, **ASYNCHRONOUS[library]))
     with pytest.raises(StoreError, match="its client is asynchronous"):
         store.read(keys)
-    assert "asynchronous" in weakness(caches["default"])
+    assert "asynchronous" in store.weakness()
     del caches["default"]  # or closing it would have to be awaited
 
 
@@ -207,5 +206,5 @@ def test_weaknesses_are_told_without_a_server(use):
     """Of other clients there is none to tell."""
     nobody = "redis://127.0.0.1:1"
     for backend in (DJANGO, *CLIENTS, "django.core.cache.backends.locmem.LocMemCache"):
-        use(other=SCRIPTED, default={"BACKEND": backend, "LOCATION": nobody})
-        assert weakness(caches["default"]) is None
+        (*_, store) = use(other=SCRIPTED, default={"BACKEND": backend, "LOCATION": nobody})
+        assert store.weakness() is None

@@ -49,11 +49,11 @@ def forgive(terms: Terms, request: Requestlike, username: Any) -> None:
 
 
 def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, Any]:
-    """Who is meant; the name as the policy computes it. Raises TypeError for what is no request, and ValueError where the
-    key needs a name."""
+    """Who is meant; the name as the policy computes it. Raises TypeError for what is no request, and ValueError where
+    the key needs a name."""
     found = request_from(request)
     if not hasattr(found, "META"):
-        raise TypeError(f"policy {terms.scope!r}: request is {request!r}; it must be a request, or the scope of an ASGI one.")
+        raise TypeError(f"policy {terms.scope!r}: request is {request!r}; it must be a request, or an ASGI scope.")
     if username is None and "username" in terms.key.parts:
         raise ValueError(f"policy {terms.scope!r} counts by user name: pass username=.")
     if username is not None and callable(terms.username):

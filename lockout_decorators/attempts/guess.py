@@ -56,8 +56,8 @@ class Guess:
         return True
 
     def name(self, parties: Sequence[Party], proven: bool = False) -> None:
-        """Another call of this guess names who is tried. Forgiving needs one account that is named in one way: of several
-        it could prove the wrong one, unless this is the call that proved it."""
+        """Another call of this guess names who is tried. Forgiving needs one account that is named in one way: of
+        several it could prove the wrong one, unless this is the call that proved it."""
         for seat in self.seats:
             tag = next(party.tag for party in parties if party.terms is seat.counter.terms)
             if tag != seat.slot.tag:

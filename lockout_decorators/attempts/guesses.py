@@ -149,7 +149,8 @@ class Guesses:
         return settled
 
     def _find(self, guess: Guess) -> None:
-        """Find the records of a guess; those of an early look, if they do not hang on who is tried. Raises StoreError."""
+        """Find the records of a guess; those of an early look, if they do not hang on who is tried. Raises
+        StoreError."""
         early, self._early = self._early, None
         if early and early[0] == [party.terms for party in guess.parties]:
             guess.books = early[1]
@@ -189,8 +190,8 @@ class Guesses:
         raise self.refused
 
     def without_outage(self, guess: Guess, step: Callable[[], T]) -> T:
-        """What `step` comes to, without the records of a cache that fails meanwhile. Raises LockedOut, unless guesses pass
-        then."""
+        """What `step` comes to, without the records of a cache that fails meanwhile. Raises LockedOut, unless guesses
+        pass then."""
         while True:
             try:
                 return step()

@@ -30,8 +30,8 @@ else:
 
 
 class ObservedBackend(Proxy):
-    """A backend whose verdicts are seen by the blocks that are open when it is asked; it is copied and pickled as what it
-    stands for."""
+    """A backend whose verdicts are seen by the blocks that are open when it is asked; it is copied and pickled as what
+    it stands for."""
 
     def __init__(self, backend: Any) -> None:
         super().__init__(backend)
@@ -68,7 +68,8 @@ class ObservedBackend(Proxy):
 
 @cache  # of a site's few backends
 def _facade(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a method shows of itself, by its function: to find its signature takes as long as all else that Django does."""
+    """What a method shows of itself, by its function: to find its signature takes as long as all else that Django
+    does."""
     method = MethodType(function, object())
     signature = getattr(auth, "signature", inspect.signature)  # Django has its own, which spares late annotations
     return {**vars(update_wrapper(partial(function), method)), "__signature__": signature(method)}

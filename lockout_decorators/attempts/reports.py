@@ -58,8 +58,8 @@ class Report:
         """Of the key's counter; and of each lock that this failure has written."""
         for seat, _, after, now in settled:
             if not seat.counter.ceiling:
-                failures, most = _failures(seat.counter, after), seat.counter.rule.max
-                self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, f"failed attempt {failures} of {most}")
+                shown = f"failed attempt {_failures(seat.counter, after)} of {seat.counter.rule.max}"
+                self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, shown)
         for seat, before, after, now in settled:
             if _fell(seat.counter.rule, before, after, now):
                 shown = f"locked out after {seat.counter.rule.max} failures"
@@ -80,7 +80,8 @@ class Report:
             name = None if username is None else ascii(username[:SHOWN])
             shown += " (ceiling)" if counter.ceiling else ""
             code = f" reference={_shown(record.reference)}" if record.locked else ""
-            logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, self.terms.scope, self.address, name, code)
+            scope, address = self.terms.scope, self.address
+            logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, scope, address, name, code)
         if signal.receivers and signal.has_listeners(self.terms):
             status = status_of(counter, record, now, refusal(record, counter.rule, now))
             detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.ceiling)

@@ -1,7 +1,6 @@
 """What a guess knows of its counters: a seat for each, and a book for those that lie in one store."""
 
 import logging
-import math
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -101,8 +100,8 @@ class Book:
             seat.see(found)
 
     def swap(self, seats: Sequence[Seat], now: int) -> bool:
-        """Write what the records have moved to, all or none. Who finds there what it wanted to write has won: a reply may
-        be lost, and the command sent again. Raises StoreError."""
+        """Write what the records have moved to, all or none. Who finds there what it wanted to write has won: a reply
+        may be lost, and the command sent again. Raises StoreError."""
         changes, changed = [], []
         for seat in seats:
             if change := seat.change(now):

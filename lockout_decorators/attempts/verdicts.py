@@ -12,8 +12,8 @@ STATUSES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
 
 
 def response_to(error: BaseException) -> HttpResponse | None:
-    """A response with the status that the exception will have; None for one that is no verdict. Exceptions of Django REST
-    framework say theirs."""
+    """A response with the status that the exception will have; None for one that is no verdict. Exceptions of Django
+    REST framework say theirs."""
     known = next((status for kinds, status in STATUSES if isinstance(error, kinds)), None)
     status = getattr(error, "status_code", None) if known is None else known
     return HttpResponse(status=status) if isinstance(status, int) and 400 <= status < 500 else None

@@ -52,7 +52,8 @@ def blocks_of(request: Any) -> list[Any]:
 
 
 def enter(block: Watching, blocks: list[Any]) -> None:
-    """From now on `block` watches this thread or task, and calls and signals that carry its request, which has `blocks`."""
+    """From now on `block` watches this thread or task, and calls and signals that carry its request, which has
+    `blocks`."""
     _open.set((*_open.get(), block))
     blocks.append(block)  # in place: other threads may have the same request
 
@@ -102,8 +103,8 @@ def peers(block: Watching, blocks: Sequence[Any]) -> list[Any]:
 
 
 def uncounted(policies: Sequence[Terms], blocks: Sequence[Any]) -> Sequence[Terms]:
-    """One of each that count alike, the strictest; and none that an open block of this very thread or task counts already
-    as strictly. Guesses in parallel tasks need a block each."""
+    """One of each that count alike, the strictest; and none that an open block of this very thread or task counts
+    already as strictly. Guesses in parallel tasks need a block each."""
     if len(policies) == 1 and not _open.get():
         return policies
     known = [terms for block in blocks if block.open and block in _open.get() for terms in block.policies]

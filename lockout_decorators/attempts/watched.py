@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from django.http import HttpRequest
 
@@ -41,9 +40,10 @@ class Watched:
         return self._claiming(partial(self._find, call, policies))
 
     def withdraw(self, guess: Guess, call: Call) -> None:
-        """The call is not made after all; if it was the guess's only one, there was no guess. A slot that the view's own
-        code may have used stays taken."""
-        if guess is not self._held and guess.verdict is None and [asked for _, asked in guess.calls] == [{call.backend}]:
+        """The call is not made after all; if it was the guess's only one, there was no guess. A slot that the view's
+        own code may have used stays taken."""
+        only = [asked for _, asked in guess.calls] == [{call.backend}]
+        if only and guess is not self._held and guess.verdict is None:
             guess.withdraw()
             self._guesses.settle(guess)
 
@@ -55,8 +55,8 @@ class Watched:
             self._guesses.settle(guess)
 
     def fail_at(self, guess: Guess | None, call: Call, policies: Sequence[Terms]) -> None:
-        """Take note. A failure of no known guess is counted on leaving, without a tag; so is one that is told of a guess
-        that was right, as a wrong second factor in the same form."""
+        """Take note. A failure of no known guess is counted on leaving, without a tag; so is one that is told of a
+        guess that was right, as a wrong second factor in the same form."""
         self._judge(guess, False)
         if guess is None or (guess.verdict and not guess.contradicted):
             self._guesses.unasked.append([party._replace(tag=UNTAGGED) for party in self._parties(call, policies)[1]])

@@ -1,4 +1,5 @@
-"""What a guess presents: the credential that names the account, the secrets beside it, and what the request itself has."""
+"""What a guess presents: the credential that names the account, the secrets beside it, and what the request itself
+has."""
 
 import os
 import re
@@ -64,8 +65,8 @@ def is_blank(credentials: Mapping[str, Any]) -> bool:
 
 
 def presents(request: HttpRequest) -> bool:
-    """Whether a request itself has a secret that a backend may read from it: an API key, the code of a single sign-on, a
-    client certificate. A cookie is none."""
+    """Whether a request itself has a secret that a backend may read from it: an API key, the code of a single sign-on,
+    a client certificate. A cookie is none."""
     meta = request.META
     if any([_presenting(name) and meta[name] for name in meta if name.startswith(("HTTP_", "SSL_"))]):
         return True

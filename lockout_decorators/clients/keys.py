@@ -108,7 +108,8 @@ def digest(framed: str, length: int = DIGEST) -> str:
 @lru_cache(maxsize=4)
 def _halves(secret: str | bytes) -> tuple[Any, Any]:
     """The inner and the outer hash of an HMAC (RFC 2104), begun with the key: Python's own begins anew each time."""
-    key = salted_hmac("lockout_decorators", "", secret=secret, algorithm="sha256").digest().ljust(sha256().block_size, b"\0")
+    key = salted_hmac("lockout_decorators", "", secret=secret, algorithm="sha256").digest()
+    key = key.ljust(sha256().block_size, b"\0")
     return tuple([sha256(bytes([byte ^ pad for byte in key])) for pad in (0x36, 0x5C)])  # type: ignore[return-value]
 
 

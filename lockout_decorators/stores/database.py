@@ -16,8 +16,8 @@ from django.core.cache import BaseCache
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, IntegrityError, connections, router, transaction
 
-from .dialects import table_of
 from ..exceptions import StoreError
+from .dialects import table_of
 from .store import Change, Found, Reading, Store, Swapped, host_clock, is_stale
 from .tables import Table
 
@@ -44,6 +44,8 @@ class Lost(Exception):
 
 class DatabaseStore(Store):
     """Whatever keeps its entries in a table."""
+
+    way = "A statement changes a row only while its value is what was read, in the write router's database."
 
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:

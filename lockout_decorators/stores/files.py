@@ -30,6 +30,8 @@ SWEEP, MOST = 50, 100  # one of so many swaps looks at so many entries, whether 
 class FileStore(LockingStore):
     """A folder of one host, or of several that lock over the network."""
 
+    way = "Whoever swaps holds an OS lock on a file beside the entries."
+
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:
         return isinstance(cache, FileBasedCache)

@@ -23,15 +23,13 @@ WAIT = 3.0  # seconds for a guard of somebody else
 FOREIGN: Any = object()  # the token of all that is no text
 
 WEAKNESS = "exact unless a process or a packet is held up for longer than a second between check and set"
-
-
-def weakness(cache: BaseCache) -> str | None:
-    """What can't be promised for a cache of this kind."""
-    return WEAKNESS
+REPLICATES = "it writes to several servers without asking most of them"
 
 
 class NonAtomicStore(Store):
     """By the methods that all caches have. A token is the text that was read."""
+
+    way = "Whoever swaps adds a guard beside the entry by `cache.add`, for the moment of the swap."
 
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:
@@ -43,6 +41,10 @@ class NonAtomicStore(Store):
 
     def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
         return [[key] for key in keys]
+
+    def weakness(self) -> str | None:
+        replicates = any(kind.__module__.startswith("django_bmemcached.") for kind in type(self.cache).__mro__)
+        return REPLICATES if replicates and len(self.cache._servers) > 1 else WEAKNESS
 
     def _read(self, keys: Sequence[str]) -> Reading:
         found = answer(self.cache.get_many(keys=list(keys)))

@@ -15,8 +15,10 @@ _lock = Lock()
 
 
 class LocMemStore(Store):
-    """Django's own class, which is entered where its entries lie, under its own lock: its front door looks at each letter
-    of a key, which takes longer than all else. A token is the entry as it lies there."""
+    """Django's own class, which is entered where its entries lie, under its own lock: its front door looks at each
+    letter of of a key, which takes longer than all else. A token is the entry as it lies there."""
+
+    way = "Whoever swaps holds the cache's own lock."
 
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:
@@ -53,6 +55,8 @@ class LocMemStore(Store):
 
 class LocMemSubclassStore(LockingStore):
     """What somebody made of it is asked by its methods, and whether it has done as it was told."""
+
+    way = "Whoever swaps holds a lock of the process."
 
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:

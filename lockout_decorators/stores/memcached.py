@@ -7,7 +7,7 @@ the process that noticed. Here each key stays with its server, and a server that
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from operator import methodcaller
 from pickle import PickleError
 from typing import Any
@@ -21,6 +21,7 @@ from .store import UNKNOWN, Change, Found, Reading, Store, Swapped, host_clock, 
 ABSENT = Found(None, None)
 VALID = re.compile(r"[!-~]{1,250}")  # names
 PAST = 30 * 86_400 + 1  # beyond thirty days it is a date, this one in 1970; a negative one is for ever in binary
+DISCOVERS = "it discovers its servers: when they change, workers count apart until they are started anew"
 
 UNREADABLE: Any = object()  # the token of what can't be told
 UNREADABLES = (ValueError, PickleError, EOFError, ImportError, AttributeError, IndexError)  # what telling it raises
@@ -29,8 +30,14 @@ UNREADABLES = (ValueError, PickleError, EOFError, ImportError, AttributeError, I
 class MemcachedStore(Store):
     """What the clients have in common: a key is swapped by itself, and after that only reading tells its number."""
 
+    way = "The server's `add` and `cas` write only while what was read still stands there."
+
     def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
         return [[key] for key in keys]
+
+    def weakness(self) -> str | None:
+        packages = {kind.__module__.partition(".")[0] for kind in type(self.cache).__mro__}
+        return DISCOVERS if packages & {"django_elasticache", "django_elastipymemcache"} else None
 
     def _read(self, keys: Sequence[str]) -> Reading:
         return Reading(self._found(keys), host_clock)
@@ -76,9 +83,10 @@ class PyMemcacheStore(MemcachedStore):
     def serves(cls, cache: BaseCache) -> bool:
         return is_built_on(cache, "pymemcache", "HashClient")
 
-    def __init__(self, alias: str, cache: Any) -> None:
-        super().__init__(alias, cache)
-        self._servers: Servers = shared(alias, lambda: Servers(cache._cache))
+    @cached_property
+    def _servers(self) -> Servers:
+        """Found at first use: some backends ask a server for the others."""
+        return shared(self.alias, lambda: Servers(self.cache._cache))
 
     def _found(self, keys: Sequence[str]) -> list[Found]:
         names = [self._name(key) for key in keys]
@@ -130,13 +138,3 @@ class PyLibMCStore(MemcachedStore):
         except self.cache._lib.NotFound:
             return None
         return done
-
-
-def weakness(cache: Any) -> str | None:
-    """What the class and the configuration of a Memcached cache can't promise."""
-    packages = {kind.__module__.partition(".")[0] for kind in type(cache).__mro__}
-    if "django_bmemcached" in packages and len(cache._servers) > 1:
-        return "it writes to several servers without asking most of them"
-    if packages & {"django_elasticache", "django_elastipymemcache"}:
-        return "it discovers its servers: when they change, workers count apart until they are started anew"
-    return None

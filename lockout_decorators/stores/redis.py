@@ -13,15 +13,15 @@ from typing import Any
 from django.core.cache import BaseCache
 
 from . import redis_scripts, redis_watch
-from .redis_clients import Clients, clients_of, has_clients, weakness
+from .redis_clients import ASYNCHRONOUS, Clients, clients_of, has_clients, is_asynchronous
 from .redis_scripts import GONE, SCRIPTS_FORBIDDEN, STAMP, says
 from .store import Change, Found, Reading, Store, Swapped
-
-__all__ = ["RedisStore", "weakness"]
 
 
 class RedisStore(Store):
     """Keys that one script can reach are swapped at once: of one slot in a Cluster, of one server among shards."""
+
+    way = "A small server script compares stamps and writes, always on the primary."
 
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:
@@ -44,6 +44,9 @@ class RedisStore(Store):
         for key in keys:
             batches.setdefault(home(self.cache.make_key(key)), []).append(key)
         return list(batches.values())
+
+    def weakness(self) -> str | None:
+        return ASYNCHRONOUS if is_asynchronous(self.cache) else None
 
     def _read(self, keys: Sequence[str]) -> Reading:
         batches = self.batches(keys)

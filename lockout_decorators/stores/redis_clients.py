@@ -137,16 +137,13 @@ def answered(answer: Any) -> Any:
     return answer
 
 
-def weakness(cache: Any) -> str | None:
-    """Why guesses can't be counted on a cache, as far as its configuration tells: no server is asked."""
-    if not has_clients(cache):
-        return None
+def is_asynchronous(cache: Any) -> bool:
+    """As far as its configuration tells: no server is asked."""
     inner = _inner(cache)
     factory = getattr(inner, "connection_factory", inner)
     names = ("redis_client_cls", "base_client_cls", "_cluster_class", "_client_class", "_client")
     kind = next((found for name in names if (found := getattr(factory, name, None))), None)
-    asynchronous = getattr(cache, "is_async", False) or hasattr(kind, "__await__")
-    return ASYNCHRONOUS if asynchronous else None
+    return bool(getattr(cache, "is_async", False)) or hasattr(kind, "__await__")
 
 
 def _may_choose(inner: Any) -> bool:

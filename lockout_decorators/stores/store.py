@@ -1,4 +1,5 @@
-"""What every store is: two operations on the entries of one cache alias, `read` and `swap`. Only this room touches a cache.
+"""What every store is: two operations on the entries of one cache alias, `read` and `swap`. Only this room touches a
+cache.
 
 A new kind is a subclass with `_read` and `_swap`, and a line in `stores/__init__.py`; the conformance suite tells when
 it is right.
@@ -8,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.core.cache import BaseCache
 
@@ -67,7 +68,13 @@ class Swapped(NamedTuple):
 
 
 class Store(ABC):
-    """The entries of one cache alias, through its own cache object."""
+    """The entries of one cache alias, through its own cache object.
+
+    Attributes:
+        way: How it swaps, in a sentence.
+    """
+
+    way: ClassVar[str]
 
     def __init__(self, alias: str, cache: BaseCache) -> None:
         self.alias: str = alias
@@ -96,8 +103,13 @@ class Store(ABC):
         """`keys` in groups that can be swapped at once."""
         return [keys]
 
+    def weakness(self) -> str | None:
+        """What its class and its configuration can't promise; no server is asked."""
+        return None
+
     def expect_durable(self) -> None:
         """Raises StoreError where what is counted now could be taken back by the caller."""
+        return
 
     @abstractmethod
     def _read(self, keys: Sequence[str]) -> Reading: ...

@@ -49,8 +49,8 @@ class Terms:
             does. Default None: a call with more than a name and one secret forgives nothing.
         failure: For views whose verdict shows only in the response: a status, several, or a callable `(request,
             response) -> bool`. At most `max` plus what is in flight are verified.
-        credentials: Whether `request` presents credentials, for `failure` and for calls of `authenticate()` without any.
-            Default: it has a header or query field that says so: Authorization, an API key, a token and the like.
+        credentials: Whether `request` presents credentials, for `failure` and for calls of `authenticate()` without
+            any. Default: it has a header or query field that says so: Authorization, an API key, a token and the like.
         calls: Calls of `authenticate()` with the same secrets that are one guess. Default 2.
         response: The answer to a refused guess: a template, or a callable `(request, locked_out)`.
         methods: HTTP methods that are refused before the view runs. Default: those that are not safe.
@@ -105,7 +105,7 @@ class Terms:
         if self.__dict__.get("lockout") == 0 and not self.rolling:
             raise ValueError("lockout_protect: lockout is 0; that needs rolling=True, where failures end one by one.")
         if self.failure is not None and self.methods == frozenset():
-            raise ValueError("lockout_protect: failure= with methods=() counts and refuses nothing; leave methods= out.")
+            raise ValueError("lockout_protect: failure= with methods=() would refuse nobody; leave methods= out.")
         if (slots := (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1)) > SLOTS:
             raise ValueError(f"lockout_protect: ceiling * max is {slots}; it must be at most {SLOTS}.")
 
