@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNIX = "unix"  # stands for a peer without an address among the trusted proxies
+FOLDS = ("unicode", "unicode_ci", "general_ci")  # families of user stores
 PREFIX = re.compile(r"[!-~]{1,100}")  # printable ASCII without spaces: valid on memcached
 
 
@@ -95,6 +96,13 @@ class LockoutSettings:
         if found is not None and not callable(found):
             raise refuse("LOCKOUT_CLIENT_IP", value, allowed)
         return cast("Callable[[HttpRequest], str | None] | None", found)
+
+    @property
+    def fold(self) -> str:
+        value = _read("LOCKOUT_FOLD", "unicode")
+        if value not in FOLDS:
+            raise refuse("LOCKOUT_FOLD", value, " or ".join(repr(family) for family in FOLDS))
+        return cast("str", value)
 
     @property
     def fail_open(self) -> bool:

@@ -77,7 +77,7 @@ def test_burst(store, crew):
     """Of 64 wrong guesses at once exactly five are verified: of a new client, and of one whose lock is just ending."""
     for number in range(ROUNDS):
         held(crew, new := f"10.0.0.{number}", crew.play(Job(new, WRONG, soon())))
-        lock(locked := f"10.1.0.{number}", 0.5)
+        lock(locked := f"10.1.0.{number}", 0.8)
         held(crew, locked, result := crew.play(Job(locked, WRONG, soon(), insist=True)))
         assert result.early > 0
 

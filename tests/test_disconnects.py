@@ -22,11 +22,13 @@ from tests.servers import await_server, free_port, missing, stores
 from tests.test_crashes import assert_nothing_is_immortal
 
 POLICY = LockoutPolicy(key="ip", max=MAX, window=WINDOW, lockout=LOCKOUT, patience=0, scope="disconnect")
+BROADER = LockoutPolicy(key="ip", max=5 * MAX, window=WINDOW, lockout=LOCKOUT, patience=0, scope="the whole site")
 
 
 @lockout_protect(POLICY)
 async def login(request):
-    user = await aauthenticate(request, username="bob", password=request.GET["password"])
+    async with BROADER.observe(request):
+        user = await aauthenticate(request, username="bob", password=request.GET["password"])
     return HttpResponse(status=401 if user is None else 200)
 
 
@@ -93,6 +95,9 @@ async def test_cancelled(store, verified, failures, password, settings):
         Asked.asked.clear()
         cancelled = await guess(password, address, step) is None
         asked = bool(Asked.asked)
+        if not asked:
+            status = await BROADER.astatus(request_of(Guess("bob", "", address=address)))
+            assert failures == status.failures
         for _ in range(MAX + 1):
             await guess("after", address)
         wrong = [tried for _, tried in verified if tried != "right"]

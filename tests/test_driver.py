@@ -46,14 +46,18 @@ class Shelf:
         return [[key] for key in keys] if self.singly else [keys]
 
     def read(self, keys):
-        self.asked.append(("read", *keys))
+        self.note("read", keys)
         return Reading(self.found(keys), self.clock)
 
+    def note(self, operation, keys):
+        self.asked.append((operation, *keys))
+        assert len(self.asked) < 200, "it never ends"
+
     def found(self, keys):
-        return [Found(self.entries.get(key), self.entries.get(key)) for key in keys]
+        return [Found(text, text) for text in (copy_of(self.entries.get(key)) for key in keys)]
 
     def swap(self, changes, now):
-        self.asked.append(("swap", *(change.key for change in changes)))
+        self.note("swap", [change.key for change in changes])
         if self.between:
             (self.between.pop(0) if len(self.between) > 1 else self.between[0])()
         keys = [change.key for change in changes]
@@ -69,6 +73,11 @@ class Shelf:
 
     def record(self, key):
         return parse(self.entries[key]) if key in self.entries else EMPTY
+
+
+def copy_of(text):
+    """What comes from outside is never the same object twice."""
+    return text[:1] + text[1:] if isinstance(text, str) else text
 
 
 class Time:
@@ -217,6 +226,15 @@ def test_an_entry_outlives_its_record(shelf):
     assert shelf.record("M").until == FOREVER
     settle([book], lambda seat, now: EMPTY, all_seats=True)
     assert shelf.lives == dict.fromkeys("KLMN", 0)
+
+
+def test_an_entry_without_an_end_stays_without_one(shelf):
+    rule = RULE._replace(lengths=(None,), rolling=True)
+    shelf.put("K", Record(0, NOW, FOREVER, "7f3k92qd", 1, (slot("me"),)))
+    book = Book(shelf, [seat(rule=rule)])
+    book.read()
+    settle([book], succeed, all_seats=True)
+    assert (shelf.record("K").slots, shelf.lives) == ((), {"K": None})
 
 
 # Several counters
@@ -423,8 +441,8 @@ def test_who_finds_its_own_words_has_won(shelf):
     shelf.resends = True
     book = Book(shelf, [seat()])
     assert run(claim(book)) == (None, 1)
-    settle([book], fail)
-    assert shelf.record("K").failures == 1
+    (settled,) = settle([book], fail)
+    assert (settled.before.failures, settled.after.failures, shelf.record("K").failures) == (0, 1, 1)
     assert [one[0] for one in shelf.asked] == ["read", "swap", "swap"]
 
 
@@ -504,6 +522,19 @@ def test_a_store_that_loses_now_and_then_is_not_down(shelf):
     assert shelf.record("K").failures == 2
 
 
+def test_what_was_lost_to_others_does_not_count_against_a_store(shelf):
+    """Nor for it: the third lie in a row is one too many."""
+
+    def change() -> None:
+        shelf.put("K", record("a"))
+        shelf.lies = True
+
+    shelf.between = [change, lambda: None]
+    with pytest.raises(StoreError, match="it stores nothing"):
+        run(claim(Book(shelf, [seat()])))
+    assert len(shelf.asked) == 1 + 1 + 3
+
+
 def test_of_a_store_that_fails_the_rest_is_given_back(shelf):
     """Of several servers one may have failed."""
     shelf.singly = True
@@ -558,9 +589,11 @@ def test_what_is_no_record_counts_as_absent(shelf, caplog, foreign):
     assert len(shelf.record("K").slots) == 1
 
 
-def test_a_reset_removes_what_is_no_record(shelf):
+@pytest.mark.parametrize("move", [succeed, lambda seat, now: EMPTY], ids=["success", "reset"])
+def test_what_is_no_record_is_removed(shelf, move):
+    """By who leaves nothing on record."""
     shelf.entries["K"] = "17"
     book = Book(shelf, [seat()])
     book.read()
-    settle([book], lambda seat, now: EMPTY, all_seats=True)
+    settle([book], move, all_seats=True)
     assert shelf.entries == {}

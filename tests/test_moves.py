@@ -3,8 +3,8 @@
 import pytest
 
 from lockout_decorators.records import moves
-from lockout_decorators.records.moves import STALE, Refusal
-from lockout_decorators.records.record import EMPTY, FOREVER, NOBODY, Record, Slot
+from lockout_decorators.records.moves import Refusal
+from lockout_decorators.records.record import EMPTY, FOREVER, NOBODY, STAMP, Record, Slot, parse, spell
 from lockout_decorators.records.rule import DAY, Rule
 
 NOW = 1_800_000_000_000
@@ -376,7 +376,7 @@ def test_a_lock_may_grow_until_it_has_no_end():
     client.guess("a")
     client.wait(MINUTE).guess("b")
     assert client.refusal == Refusal(FOREVER)
-    assert moves.lasts_until(client.record, client.rule) == FOREVER
+    assert moves.lasts_until(parse(spell(client.record, "5" * STAMP)), client.rule) == FOREVER
 
 
 # Rule 5: waiting
@@ -414,9 +414,20 @@ def test_nobody_waits_for_workers_that_are_gone(rule):
     client.guess("a")
     client.admit("b")
     client.wait(SECOND).admit("c")
-    client.wait(STALE - 1)
+    client.wait(MINUTE - 1)
     assert client.refusal == Refusal(client.now + SECOND, waits=True)
     client.wait(1)
+    assert client.refusal == Refusal(NOW + WINDOW)
+
+
+def test_where_all_workers_are_gone_the_fixed_window_has_to_end():
+    """Whenever their guesses began."""
+    client = Client()
+    client.admit("a")
+    client.wait(MINUTE).admit("b", "c")
+    client.succeed("a")
+    client.admit("d")
+    client.wait(MINUTE)
     assert client.refusal == Refusal(NOW + WINDOW)
 
 
@@ -541,10 +552,13 @@ def test_a_guess_without_a_verdict_keeps_its_slot(rule):
 
 def test_a_smaller_maximum_refuses_until_the_fixed_window_ends():
     client = Client(FIXED._replace(max=5))
-    client.guess("a", "b", "c")
-    client.admit("d")
-    client.rule = FIXED
-    assert client.refusal == Refusal(NOW + WINDOW)
+    client.admit("a")
+    client.wait(SECOND).guess("b", "c", "d")
+    client.release("a")
+    client.admit("e")
+    for maximum in (3, 2, 1):
+        client.rule = FIXED._replace(max=maximum)
+        assert client.refusal == Refusal(NOW + WINDOW)
 
 
 def test_a_smaller_maximum_refuses_until_enough_have_left():

@@ -219,6 +219,8 @@ def test_nothing_ends_early(store, key):
     assert 60.9 < store.cache.entries[key][1] - began < 62
     store.swap([Change("other", None, text(1), None)], host_clock())
     assert store.cache.entries["other"][1] > began + 1e9
+    store.swap([Change("third", None, text(1), -5)], host_clock())
+    assert 1 < store.cache.entries["third"][1] - began < 3
 
 
 @pytest.mark.parametrize("foreign", [17, b"text", object(), float("nan")], ids=["number", "bytes", "object", "nan"])

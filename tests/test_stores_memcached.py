@@ -132,8 +132,8 @@ def keys(count=1):
     return [f"lockout:2:{{{token_hex(2)}}}:{token_hex(8)}" for _ in range(count)]
 
 
-def swap(store, key, value, token=None, life=60):
-    return store.swap([Change(key, token, value, life)], host_clock())
+def swap(store, key, value, token=None, life=60, late=0):
+    return store.swap([Change(key, token, value, life)], host_clock() + late)
 
 
 def put(store, key, value, life=60):
@@ -291,7 +291,19 @@ def test_a_removal_is_a_swap(store):
     for _ in range(2):
         removed = swap(store, key, None, token)
         assert (True, [(None, None)]) == (removed.won, removed.found)
+    late = swap(store, key, None, token, late=-3000)
+    assert (False, True, [(None, None)]) == (late.won, late.stale, late.found)
     assert swap(store, key, text(3)).won
+
+
+def test_what_is_written_stands_for_a_second_at_least(store):
+    """Memcached takes nothing for ever, and what is negative for over."""
+    names, last = keys(2), text(1)
+    for key, life in zip(names, (0, -60), strict=True):
+        assert swap(store, key, last, life=life).won
+    assert [last] * 2 == standing(store, *names)
+    time.sleep(2.5)
+    assert [None] * 2 == standing(store, *names)
 
 
 def test_what_is_too_large_is_an_outage(store):
@@ -308,6 +320,7 @@ def test_what_is_too_large_is_an_outage(store):
 def test_an_entry_that_is_damaged(store, server, flags):
     """Is read by either library, as something or nothing, and can be written over, by whoever comes first."""
     (key,) = keys()
+    assert [None] == standing(store, key)
     name = store.cache.make_key(key)
     with alias("PyLibMCCache", {}, server) as other:
         for reader in (store, other):
@@ -409,6 +422,8 @@ def test_behaviors_by_which_pylibmc_would_not_wait(server):
         assert swap(store, key, last := text(3), token).won
         assert not swap(store, key, text(4), token).won
         assert [last] == standing(store, key) != [first]
+        told = store._pool.use(lambda client: dict(client.behaviors))
+        assert [0, 0, 0] == [told[name] for name in ("auto_eject", "buffer_requests", "num_replicas")]
 
 
 def test_pylibmc_is_given_names_that_stay(server, monkeypatch):

@@ -4,9 +4,9 @@
 `authenticate` before this module was imported. The backends that it hands out ask at each call whose block this is.
 """
 
+import asyncio
 import copy
 import inspect
-from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial, update_wrapper
 from types import MethodType
@@ -19,7 +19,6 @@ from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
 from django.views.decorators.debug import sensitive_variables
 
-from ..exceptions import LockedOut
 from .waiting import aclaim, hop, run
 from .watch import Asked, Call, apart, asked_last, here, watching
 
@@ -83,7 +82,7 @@ def _observe(authenticate: Any, name: str, /, *args: Any, **credentials: Any) ->
         for block, policies in blocks:
             if guess := run(block.asking(call, policies)):
                 asked.append((block, guess))
-    except LockedOut:
+    except BaseException:
         _withdraw(asked, call)
         raise
     asked_last.set(asked)
@@ -105,8 +104,8 @@ async def _aobserve(authenticate: Any, name: str, /, *args: Any, **credentials: 
         for block, policies in blocks:
             if guess := await aclaim(block.asking(call, policies)):
                 asked.append((block, guess))
-    except LockedOut:
-        await hop(_withdraw, asked, call)
+    except BaseException:  # a task that is cancelled too
+        await asyncio.shield(hop(_withdraw, asked, call))
         raise
     asked_last.set(asked)
     try:
@@ -151,14 +150,14 @@ def _flat(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any]]:
 
 
 def _withdraw(asked: Asked, call: Call) -> None:
-    """A block has refused: the guess is not made, and the others give its slots back."""
+    """The guess is not made after all, since a block has refused it; the others give its slots back."""
     for block, guess in asked:
         block.withdraw(guess, call)
 
 
 def _broke(asked: Asked, error: BaseException) -> None:
     """A backend that broke down said nothing: whether the guess was right, nobody knows. Who hangs up has guessed."""
-    if not isinstance(error, PermissionDenied | CancelledError):
+    if not isinstance(error, PermissionDenied | asyncio.CancelledError):
         for _, guess in asked:
             guess.unknown = True
 

@@ -1,52 +1,62 @@
 """Who is tried: the name of an account, folded for counting."""
 
 import reprlib
-import unicodedata
-from functools import lru_cache
+from itertools import islice
 from typing import Any
 
+from ..conf import conf
+from .folding import folded
+
 LONGEST = 16_384  # characters that are looked at, for a name behind spaces
-LENGTH = 256  # characters of a folded user name; decomposed, it may be four times as long
-CONTAINERS = (list, tuple, dict, set, frozenset, bytes, bytearray)
-INVISIBLE = ("Mn", "Me", "Cf", "Cc")
-LIGATURES = {"\N{LATIN SMALL LETTER AE}": "ae", "\N{LATIN SMALL LIGATURE OE}": "oe"}  # casefolded
+LIMIT = 4096  # characters of a name with all that is ignored in it; all longer ones are one identity
+LENGTH = 256  # characters of a folded user name
+OVERLONG = "<overlong>"
+CONTAINERS = (list, tuple, dict, set, frozenset)
+BYTES = (bytes, bytearray)
+
+
+class _Beginnings(reprlib.Repr):
+    """Looks at no more of a container than it shows; the library's own sorts all of it, and spells out a subclass."""
+
+    def repr1(self, x: Any, level: int) -> str:
+        for kind in CONTAINERS:
+            if isinstance(x, kind):
+                return super().repr1(_beginning(x, kind), level)
+        if isinstance(x, BYTES):
+            return repr(bytes(x[:LENGTH]))
+        return super().repr1(x, level)
+
+
+def _beginning(container: Any, kind: Any) -> Any:
+    """A plain one, with one item more than is shown."""
+    items = dict.items(container) if kind is dict else kind.__iter__(container)
+    return kind(islice(items, 7))
+
+
+_beginnings = _Beginnings()
 
 
 def text_of(value: Any) -> str:
     """`value` as text, of lists and the like their beginning; the name of its type where it can't be told."""
     try:
-        return reprlib.repr(value) if isinstance(value, CONTAINERS) else str(value)
+        return _beginnings.repr(value) if isinstance(value, (*CONTAINERS, *BYTES)) else str(value)
     except Exception:  # noqa: BLE001
         return f"<{type(value).__name__}>"
 
 
 def fold(value: Any) -> str | None:
-    """The identity: `value` folded as far as any backend or collation might, so that variants are counted as one.
+    """The identity: `value` folded as far as any user store might, so that spellings of one name are counted as one.
 
-    Cut to 1024 characters; NFKD without marks, format and control characters; casefolded; o for a letter o with stroke;
-    dotless i; stripped; cut to 256. None if nothing is left.
+    In single spaces, lower case and without what can't be seen; letters, digits and marks as collations compare them
+    (`LOCKOUT_FOLD` says whose, where they contradict each other); cut to 256 characters. None if nothing is left.
     """
     if value is None:
         return None
-    text = text_of(value)[:LONGEST].lstrip()[: 4 * LENGTH]
+    text = text_of(value)[:LONGEST].lstrip()
+    if len(text) > LIMIT:
+        return OVERLONG
     if text.isascii() and text.isprintable():
-        return text.strip().lower()[:LENGTH].strip() or None
-    text = _bare(_bare(text).casefold())  # bare first: casefolding makes letters of some marks
-    text = "".join(c if c.isascii() else _base(c) for c in text)
-    return text.replace("\N{LATIN SMALL LETTER DOTLESS I}", "i").strip()[:LENGTH].strip() or None
-
-
-def _bare(text: str) -> str:
-    """Decomposed, without marks, format and control characters."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in INVISIBLE)
-
-
-@lru_cache(maxsize=1024)
-def _base(letter: str) -> str:
-    """The letter that `letter` is, by its Unicode name, with something added."""
-    if letter in LIGATURES:
-        return LIGATURES[letter]
-    try:
-        return unicodedata.lookup(unicodedata.name(letter, "").partition(" WITH ")[0])
-    except KeyError:
-        return letter
+        text = " ".join(text.lower().split())
+    else:
+        text = folded(text, conf.fold)
+    return text[:LENGTH].rstrip() or None

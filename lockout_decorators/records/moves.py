@@ -119,7 +119,7 @@ def reset() -> Record:
 def lasts_until(record: Record, rule: Rule) -> int:
     """When the last of a record is over: its entry has to outlive that. 0 for an empty one."""
     ends = [record.window]
-    if record.since or record.until:
+    if record.until:
         ends.append(record.until + rule.forget if rule.grows and record.until < FOREVER else record.until)
     if rule.rolling and record.slots:
         ends.append(int(max([slot[WHEN] for slot in record.slots]), 16) + rule.window)

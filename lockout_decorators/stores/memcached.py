@@ -111,9 +111,10 @@ class PyLibMCStore(MemcachedStore):
     def serves(cls, cache: BaseCache) -> bool:
         return is_built_on(cache, "pylibmc", "Client")
 
-    def __init__(self, alias: str, cache: Any) -> None:
-        super().__init__(alias, cache)
-        self._pool: Pool = shared(alias, lambda: Pool(exact(cache._cache).clone, lambda clone: None))
+    @cached_property
+    def _pool(self) -> Pool:
+        """See `PyMemcacheStore._servers`."""
+        return shared(self.alias, lambda: Pool(exact(self.cache._cache).clone, lambda clone: None))
 
     def _found(self, keys: Sequence[str]) -> list[Found]:
         return [self._pool.use(partial(self._gets, self._name(key).encode())) for key in keys]

@@ -45,13 +45,13 @@ class Servers:
 
 
 class Text:
-    """Text as all clients of Memcached write it; anything else is left in bytes."""
+    """Text as all clients of Memcached write it. Anything else becomes text that is no record: nothing is unpickled."""
 
     def serialize(self, key: Any, text: str) -> tuple[bytes, int]:
         return text.encode("ascii"), TEXT
 
-    def deserialize(self, key: Any, value: bytes, flags: int) -> str | bytes:
-        return value.decode("ascii", "backslashreplace") if flags == TEXT else value
+    def deserialize(self, key: Any, value: bytes, flags: int) -> str:
+        return value.decode("ascii", "backslashreplace")
 
 
 def twin_of(known: Any) -> Any:

@@ -1,12 +1,11 @@
-"""The trials of a proof: bursts at strangers by all guessers at once, and what has to come of each."""
+"""The trials of a proof: bursts at new clients by all guessers at once, and what has to come of each."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
-from itertools import cycle, pairwise
+from itertools import chain, cycle, islice
 from secrets import token_hex
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.management.base import CommandError
 
@@ -14,7 +13,7 @@ from lockout_decorators.policy import LockoutPolicy
 from lockout_decorators.terms.registry import registered
 
 from .crew import Crew
-from .worker import OTHER, RIGHT, WRONG, Guess, Secret, burst, clean, standing
+from .guesses import OTHER, RIGHT, WRONG, Guess, Secret, burst, clean, standing
 
 MAX = 5
 LONG = 600  # seconds: nothing of a trial ends meanwhile
@@ -29,33 +28,30 @@ class Trial(NamedTuple):
     """A burst at a new client; and perhaps another one.
 
     Attributes:
-        limit: How many wrong guesses have to be verified in `gap` seconds, and no more.
-        gap: Seconds until all that the first burst has left on record is over.
+        gap: Seconds of a lock, and until all is over that the first burst has left on record.
         again: Seconds after that when the second burst begins.
-        killed: One of the guesses is held by a worker that dies: its slot stays taken until the window ends.
+        killed: One of the guesses is held by a process that dies: its slot stays taken until the window ends.
+        terms: Further terms of the policy.
     """
 
     name: str
     secrets: Sequence[Secret] = (WRONG,)
-    limit: int = MAX
     gap: float = LONG
     again: float | None = None
     killed: bool = False
-    window: float = LONG
-    patience: float = 5
-    ceiling: int | None = None
+    terms: Mapping[str, Any] = {}
 
 
 LONGER = [
-    Trial("wrong, after a worker's death", gap=3, again=-EARLY, killed=True, window=3, patience=0.5),
+    Trial("wrong, after a death", gap=3, again=-EARLY, killed=True, terms={"window": 3, "patience": 0.5}),
     Trial("wrong, as a lock ends", gap=3, again=-EARLY),
     *[Trial("wrong, as an entry expires", gap=1, again=OUTLIVING + late) for late in (-0.4, 0, 0.6)],
 ]
 OTHERS = [
     Trial("wrong, at a new client"),
     Trial("wrong, among right ones", (OTHER, WRONG)),
-    Trial("wrong, under a ceiling", limit=2 * MAX, ceiling=2),
-    Trial("right, all at once", (RIGHT,), patience=60),
+    Trial("wrong, under a ceiling", terms={"ceiling": 2}),
+    Trial("right, all at once", (RIGHT,), terms={"patience": 60}),
 ]
 
 
@@ -82,7 +78,6 @@ class Trials:
     def __init__(self, crew: Crew, alias: str) -> None:
         self.rows: dict[str, Row] = {}
         self.complaints: list[str] = []
-        self.failures: list[str] = []  # of the cache
         self._crew, self._alias = crew, alias
         self._strangers: list[LockoutPolicy] = []
 
@@ -92,24 +87,21 @@ class Trials:
         due = [(0.0, number, self._bursts(trial)) for number, trial in enumerate(LONGER)]
         while self._exact and (due or ran < len(OTHERS) or time.time() < end):
             if due and due[0][0] < time.time() + SOON:
-                _, number, bursts = heappop(due)
-                if instant := next(bursts, None):
-                    heappush(due, (instant, number, bursts))
+                _, number, bursts = due.pop(0)
+                due = sorted([*due, *[(instant, number, bursts) for instant in islice(bursts, 1)]])
             else:
-                list(self._bursts(next(others)))
+                next(self._bursts(next(others)), None)
                 ran += 1
 
     @property
     def _exact(self) -> bool:
-        return not (self.failures or self.complaints) and all(row.exact for row in self.rows.values())
+        return not (self._crew.failures or self.complaints) and all(row.exact for row in self.rows.values())
 
-    def stranger(self, window: float = LONG, lockout: float = LONG, patience: float = 5, ceiling: int | None = None) -> LockoutPolicy:
-        """The policy of a client that is made up: its scope is its own."""
-        scope, key = f"lockout prove {token_hex(8)}", "header:X-Prove"
-        policy = LockoutPolicy(
-            scope=scope, key=key, max=MAX, cache=self._alias,
-            window=window, lockout=lockout, patience=patience, ceiling=ceiling,
-        )
+    def stranger(self, **terms: Any) -> LockoutPolicy:
+        """The policy of a client that is made up."""
+        terms = {"window": LONG, "lockout": LONG, "ceiling": None, **terms}
+        scope = f"lockout prove {token_hex(8)}"
+        policy = LockoutPolicy(scope=scope, key="header:X-Prove", max=MAX, cache=self._alias, **terms)
         registered.pop(scope)  # it is none of the site's
         self._strangers.append(policy)
         return policy
@@ -123,38 +115,38 @@ class Trials:
 
     def _bursts(self, trial: Trial) -> Iterator[float]:
         """A trial; between its bursts it gives the instant of the next one."""
-        policy = self.stranger(trial.window, trial.gap, trial.patience, trial.ceiling)
+        policy = self.stranger(lockout=trial.gap, **trial.terms)
         held = [self._crew.abandon(policy)] if trial.killed else []
         made = self._burst(trial, policy)
         if trial.again is not None:
-            over = max([one.admitted or 0 for one in [*held, *made]]) + trial.gap
+            over = max(one.admitted for one in [*held, *made]) + trial.gap
             yield over + trial.again
             made += self._burst(trial, policy, over + trial.again, over + LATE)
-        self._judge(trial, held, made)
+        self._judge(trial, MAX * (policy.ceiling or 1), held, made)
         if trial.secrets == (RIGHT,) and self._crew.one(standing, policy):
             self.complaints.append("right guesses have left something on record")
 
     def _burst(self, trial: Trial, policy: LockoutPolicy, at: float = 0, until: float = 0) -> list[Guess]:
         at = max(at, time.time() + START)
-        parts = self._crew.all(burst, policy, trial.secrets, self._crew.threads, at, until)
-        self.failures += [failure for _, failures in parts for failure in failures]
-        return [Guess(*guess) for guesses, _ in parts for guess in guesses]
+        return [*chain(*self._crew.all(burst, policy, trial.secrets, self._crew.threads, at, until))]
 
-    def _judge(self, trial: Trial, held: Sequence[Guess], made: Sequence[Guess]) -> None:
+    def _judge(self, trial: Trial, limit: int, held: Sequence[Guess], made: Sequence[Guess]) -> None:
         """By how many secrets were verified, and when."""
         right = trial.secrets == (RIGHT,)
         verified = [guess for guess in made if guess.admitted and guess.right is right]
-        due = len(made) if right else trial.limit * (1 if trial.again is None else 2) - len(held)
-        exact = len(verified) >= due and (right or not too_many([*held, *verified], trial.limit, trial.gap))
+        due = len(made) if right else limit * (1 if trial.again is None else 2) - len(held)
+        if len(verified) >= due and not right:  # more, where a machine is so slow that another lock has ended
+            due = len(verified) - too_soon([*held, *verified], limit, trial.gap)
         row = self.rows.setdefault(trial.name, Row(trial.name))
         row.asked += len(made)
         row.verified += len(verified)
-        row.allowed += len(verified) if exact else due  # of a machine so slow that more time has passed, more
-        row.exact = row.exact and exact
+        row.allowed += due
+        row.exact = row.exact and len(verified) == due
 
 
-def too_many(verified: Sequence[Guess], limit: int, gap: float) -> bool:
-    """Whether more than `limit` of these were admitted within `gap` seconds, by the guessers' own clock. A guess is admitted
-    after it began, and before it knows."""
-    admitted = sorted(verified, key=lambda guess: guess.admitted or 0)
-    return any((later.admitted or 0) - first.began < gap - DOUBT for first, later in pairwise(admitted[::limit]))
+def too_soon(verified: Sequence[Guess], limit: int, gap: float) -> int:
+    """How many were admitted though `limit` others had been in the last `gap` seconds, by the guessers' own clock: each
+    after it began, and before it knew."""
+    admitted = sorted(verified, key=lambda guess: guess.admitted)
+    first = [admitted[number // limit * limit].began for number in range(len(admitted) - limit)]
+    return sum(later.admitted - began < gap - DOUBT for began, later in zip(first, admitted[limit:], strict=True))

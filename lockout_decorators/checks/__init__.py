@@ -1,0 +1,111 @@
+"""System checks: configurations that can't count, or that surprise. Ids are stable and never used again."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
+from itertools import combinations
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Warning
+
+from ..policy import LockoutPolicy
+from ..stores.facts import facts
+from ..terms.registry import registered
+from ..views.naming import derived
+from .caches import about_cache, probed
+from .values import about_settings
+
+RULES = ("max", "lockout", "forget", "ceiling", "cache")  # what policies that count alike have to agree on
+ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
+
+
+@checks.register(checks.Tags.security)
+def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The settings, the policies of all views that the URLconf imports, and their caches. No server is asked."""
+    policies = _known()
+    return list(about_settings(policies)) or [*_policies(policies), *_caches(policies), *_scopes()]
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def probe_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Whether the caches keep what they are given: their servers are asked."""
+    policies = _known()
+    aliases = [] if list(about_settings(policies)) else _aliases(policies)
+    return [message for alias in aliases for message in probed(alias)]
+
+
+def _known() -> list[LockoutPolicy]:
+    with suppress(Exception):  # Django's own check of the URLconf tells what is wrong with it
+        import_module(settings.ROOT_URLCONF)
+    return [policy for known in registered.values() for policy in known]
+
+
+def _aliases(policies: Sequence[LockoutPolicy]) -> list[str]:
+    return sorted({policy.cache for policy in policies})
+
+
+def _disagreements(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    found: dict[str, set[str]] = {}
+    for first, second in combinations(policies, 2):
+        if first.frames & second.frames:
+            differing = {name for name in RULES if getattr(first, name) != getattr(second, name)}
+            found.setdefault(first.scope, set()).update(differing)
+    for scope, differing in found.items():
+        if differing:
+            yield Error(
+                f"Policies with the scope {scope!r} count alike, and differ in {', '.join(sorted(differing))}.",
+                hint="Share one LockoutPolicy, or give each its own scope.",
+                id="lockout_decorators.E003",
+            )
+
+
+def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    yield from _disagreements(policies)
+    for policy in policies:
+        if (shortest := _shortest_lock(policy)) is not None and shortest < policy.window and not policy.rolling:
+            yield Warning(
+                f"{policy.scope}: lockout ({shortest:g} s) is shorter than window ({policy.window:g} s).",
+                hint="A lock ends with a fresh start, so this allows more guesses than the window suggests.",
+                id="lockout_decorators.W001",
+            )
+        if policy.key.changeable and policy.ceiling is None:
+            yield Warning(
+                f"{policy.scope}: a client can change its key at will, and there is no ceiling for its address.",
+                hint="Remove ceiling=None, unless another policy on the view counts by address.",
+                id="lockout_decorators.W002",
+            )
+
+
+def _shortest_lock(policy: LockoutPolicy) -> float | None:
+    return min(policy.lockout) if isinstance(policy.lockout, tuple) else policy.lockout
+
+
+def _scopes() -> Iterator[CheckMessage]:
+    for scope, views in derived.items():
+        if len(views) > 1:
+            yield Warning(
+                f"{len(views)} views share the scope {scope!r}, which was derived from their common name.",
+                hint='Give each its own scope="...", or all the same one if they are to share their counters.',
+                id="lockout_decorators.W003",
+            )
+
+
+def _caches(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    for alias in _aliases(policies):
+        messages = about_cache(alias)
+        yield from messages
+        if "lockout_decorators.E004" not in [message.id for message in messages]:
+            yield from _size(alias, facts(alias).max_entries, [policy for policy in policies if policy.cache == alias])
+
+
+def _size(alias: str, holds: int | None, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    entries = {policy.frames: 1 if policy.ceiling is None else 1 + policy.ceiling * policy.max for policy in policies}
+    needed = ADDRESSES * sum(entries.values())
+    if holds is not None and holds < needed:
+        yield Warning(
+            f"The cache {alias!r} holds {holds} entries; {ADDRESSES} guessing addresses would evict locks.",
+            hint=f'Set OPTIONS = {{"MAX_ENTRIES": {needed}}} or more.',
+            id="lockout_decorators.W008",
+        )

@@ -1,0 +1,57 @@
+"""The settings: values that are not allowed, and proxies that would be trusted by mistake."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+
+from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
+
+from ..conf import LockoutSettings, Network, conf
+from ..policy import LockoutPolicy
+from ..terms.terms import DERIVED
+
+DEFAULTS = LockoutPolicy(scope=DERIVED)
+EVERY_IPV4, EVERY_IPV6 = IPv4Network("0.0.0.0/0"), IPv6Network("2000::/3")  # public addresses, all of them
+IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
+
+
+def about_settings(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
+    """Beside these policies' own arguments."""
+    asked: list[tuple[object, str]] = [
+        (conf, name) for name, one in vars(LockoutSettings).items() if type(one) is property
+    ]
+    asked += [(DEFAULTS, name) for name in ("max", "window", "lockout", "cache")]  # which are checked as arguments
+    asked += [(policy, "kinds") for policy in policies]  # what a setting comes to beside a policy's own arguments
+    for message in dict.fromkeys(filter(None, [_wrong(owner, name) for owner, name in asked])):
+        yield Error(message, hint="Correct or remove the setting.", id="lockout_decorators.E001")
+    with suppress(ImproperlyConfigured):
+        yield from _proxies(conf.trusted_proxies[0])
+
+
+def _wrong(owner: object, name: str) -> str:
+    try:
+        getattr(owner, name)
+    except ImproperlyConfigured as error:
+        return str(error)
+    return ""
+
+
+def _proxies(networks: Iterable[Network]) -> Iterator[CheckMessage]:
+    four = [network for network in networks if isinstance(network, IPv4Network)]
+    six = [network for network in networks if isinstance(network, IPv6Network)]
+    if any(map(EVERY_IPV4.subnet_of, collapse_addresses(four))) or any(
+        map(EVERY_IPV6.subnet_of, collapse_addresses(six))
+    ):
+        yield Error(
+            "LOCKOUT_TRUSTED_PROXIES trusts every address, so anyone can forge X-Forwarded-For.",
+            hint="Name the networks of your own proxies.",
+            id="lockout_decorators.E002",
+        )
+    for network in sorted(network for network in six if network.subnet_of(IPV4_MAPPED)):
+        meant = f"{network.network_address.ipv4_mapped}/{network.prefixlen - IPV4_MAPPED.prefixlen}"
+        yield Warning(
+            f"LOCKOUT_TRUSTED_PROXIES has {network}, which matches nothing: IPv4-mapped addresses are read as IPv4.",
+            hint=f'Write "{meant}".' if network != IPV4_MAPPED else "Name the IPv4 networks of your own proxies.",
+            id="lockout_decorators.W007",
+        )
