@@ -61,8 +61,13 @@ def policies_of(view: Any) -> tuple[LockoutPolicy, ...]:
 class _Protection:
     """Policies on their way to views; where their scope is derived, each view gets its own copies, made once."""
 
-    def __init__(self, policies: tuple[LockoutPolicy, ...], find_request: Callable[..., Requestlike] | None) -> None:
-        self.policies, self.find_request = policies, find_request
+    def __init__(
+        self,
+        policies: tuple[LockoutPolicy, ...],
+        find_request: Callable[..., Requestlike] | None,
+        merged: bool = False,
+    ) -> None:
+        self.policies, self.find_request, self.merged = policies, find_request, merged
         self.derives = any(policy.scope == DERIVED for policy in policies)
         self.scoped: dict[str, tuple[LockoutPolicy, ...]] = {}
 
@@ -110,13 +115,13 @@ class _Protection:
         inner = view._self_protection if type(view) is _Protected else None
         if inner is None or not (self.find_request is inner.find_request is None):
             return None
-        return _Protection(self.policies + inner.policies, None)
+        return _Protection(self.policies + inner.policies, None, merged=True)
 
     def protect(self, view: Any, policies: tuple[LockoutPolicy, ...]) -> Any:
         known_async, is_function = is_async(view), isfunction(view)
 
         def guard(view: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-            while type(view) in (_Protected, _ProtectedMethod):  # its policies are among these
+            while self.merged and type(view) in (_Protected, _ProtectedMethod):  # its policies are among these
                 view = view.__wrapped__
             owner = instance
             if owner is None and not is_function:

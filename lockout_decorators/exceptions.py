@@ -60,6 +60,14 @@ class LockedOut(Exception):
         return type(self), (self.status,)
 
 
+def refusal_in(group: BaseExceptionGroup[BaseException]) -> LockedOut | None:
+    """The refusal among what tasks have raised together, if there is one."""
+    found: Any = group.subgroup(LockedOut)
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found  # type: ignore[no-any-return]
+
+
 class StoreUnavailable(LockedOut):
     """A guess is refused because the cache that counts is down, and `LOCKOUT_FAIL_OPEN` is off."""
 

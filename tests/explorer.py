@@ -6,7 +6,7 @@ not entered twice, so the search is exhaustive and ends.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import compress, product
 from typing import Any
 
 from lockout_decorators.attempts.waiting import Wait
@@ -119,8 +119,8 @@ class World:
                 yield self.after(1, World.reset, keys)
         if ticks and self.going() and not (self.guard and self.guard[0] in self.going()):
             thinking = [number for number in self.going() if isinstance(self.wants(number), Swap)]
-            for late in product((False, True), repeat=len(thinking)):
-                yield self.after(0, World.tick, tuple(number for number, is_late in zip(thinking, late) if is_late))
+            for late in product((None, True), repeat=len(thinking)):
+                yield self.after(0, World.tick, tuple(compress(thinking, late)))
 
     def after(self, which: int | None, event: Callable[..., None], *arguments: Any) -> "tuple[Any, World]":
         world = self.copy()

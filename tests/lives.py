@@ -22,6 +22,7 @@ from lockout_decorators.records.rule import Rule
 from lockout_decorators.stores import Change, Reading, Swapped
 
 WINDOW, LOCK = 300_000, 600_000
+FIXED = Rule(0, WINDOW, (LOCK,))  # but for the maximum
 DEAD = "the store does not answer"
 
 
@@ -57,8 +58,8 @@ class Gap(NamedTuple):
 
 
 class Done(NamedTuple):
-    """How a guess ended: as it was planned, or refused, crashed, dead (for want of a store), unsettled; and the locks that
-    it tells of."""
+    """How a guess ended: as planned, or refused, crashed, dead (for want of a store), unsettled; and the locks it tells
+    of."""
 
     how: str
     told: tuple[str, ...] = ()
@@ -102,7 +103,7 @@ class Scenario:
     max: int = 2
     ceiling: int = 0
     kind: str = "atomic"  # or single: each key by itself, and tokens only by reading; or guarded
-    rule: Rule = Rule(2, WINDOW, (LOCK,))
+    rule: Rule = FIXED
     ticks: tuple[int, ...] = ()  # what time may pass, in this order
     resets: int = 0
     crashes: int = 0

@@ -1,9 +1,9 @@
 """Writes `lockout_decorators/clients/folding.txt`: python -m tests.make_folding
 
-Needs PyICU (with libicu-dev and pkg-config to build it) and mariadbd; takes half a minute. Each collation gives a character weights,
-and a weight is named by the plainest character that has it alone. So "æ weighs what a and e weigh" is an equation
-between texts. All equations of all stores are made true together, as far as they don't contradict each other: an
-equation of one character and a text defines that character, one of two characters makes them one. What contradicts what
+Needs PyICU (with libicu-dev and pkg-config to build it) and mariadbd; takes a minute. Each collation gives a character
+weights, and a weight is named by the plainest character that has it alone. So "ae ligature weighs what a and e weigh" is
+an equation between texts. All equations of all stores are made true together, as far as they don't contradict each other:
+one of a character and a text defines that character, one of two characters makes them one. What contradicts what
 stands before is printed; the rules of `folding.py` and docs/keys.md answer for it.
 """
 
@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,11 @@ class Equations:
         a, b = self.solved(one), self.solved(other)
         if a == b:
             return
-        if len(a) == len(b) == 1:
+        if len(a) == len(b) == 1 and not (" " in a + b and (a + b).strip().isalnum()):
             self.replaced.update({max(a, b, key=preference): min(a, b, key=preference)})
-        elif len(a) == 1 and b and a not in b:
+        elif len(a) == 1 < len(b) and a not in b:
             self.replaced[a] = b
-        elif len(b) == 1 and a and b not in a:
+        elif len(b) == 1 < len(a) and b not in a:
             self.replaced[b] = a
         else:
             self.shorten(a, b, (whose, one, other, a, b))
@@ -91,7 +92,7 @@ def from_weights(equations: Equations, whose: str, weights: Weights) -> None:
 
 
 def from_python(equations: Equations) -> None:
-    """What Django and Python take for one: NFKD, and any of the ways to another case. Then Latin letters "WITH" a stroke."""
+    """What Django and Python take for one: NFKD, and any of the ways to another case. And Latin letters with a stroke."""
     for c in CHARACTERS:
         equations.equate(c, nfkd(c), "NFKD")
     for c in CHARACTERS:
@@ -101,10 +102,8 @@ def from_python(equations: Equations) -> None:
     for c in CHARACTERS:
         base, _, addition = unicodedata.name(c, "").partition(" WITH ")
         if addition and base.startswith("LATIN ") and "LIGATURE" not in base:
-            try:
+            with suppress(KeyError):
                 equations.equate(c, unicodedata.lookup(base), "letter with")
-            except KeyError:
-                pass
 
 
 def from_icu() -> Weights:
@@ -134,18 +133,19 @@ def mariadb() -> dict[str, Weights]:
     return {name: {c: split(weights) for c, weights in found[name].items()} for name in found}
 
 
+def is_ignored(c: str, weights: Iterable[Weights]) -> bool:
+    return unicodedata.category(c) in ("Cc", "Cf", "Me") or not all([found[c] for found in weights if c in found])
+
+
 def make() -> Equations:
-    equations, weights = Equations(), mariadb()
-    icu_weights = from_icu()
-    for c in CHARACTERS:
-        older = weights["unicode_ci"][c] if c < BEYOND else "not known there"
-        if unicodedata.category(c) in ("Cc", "Cf", "Me") or not (icu_weights[c] and weights["uca1400_ai_ci"][c] and older):
-            equations.replaced[c] = ""
-    from_weights(equations, "uca1400_ai_ci", weights["uca1400_ai_ci"])
-    from_weights(equations, "ICU", icu_weights)
-    from_weights(equations, "unicode_520_ci", weights["unicode_520_ci"])
-    for name in ("unicode_ci", "general_ci"):
-        from_weights(equations, name, {c: found for c, found in weights[name].items() if c < BEYOND})
+    equations = Equations()
+    weights = mariadb()
+    for older in ("unicode_ci", "general_ci"):  # these know nothing beyond the BMP
+        weights[older] = {c: found for c, found in weights[older].items() if c < BEYOND}
+    weights["ICU"] = from_icu()
+    equations.replaced.update({c: "" for c in CHARACTERS if is_ignored(c, weights.values())})
+    for name in ("uca1400_ai_ci", "ICU", "unicode_520_ci", "unicode_ci", "general_ci"):
+        from_weights(equations, name, weights[name])
     from_python(equations)
     return equations
 

@@ -1,4 +1,4 @@
-"""Which texts a user store takes for one: each is asked, by its own server or its own tool, for all of them in groups."""
+"""Which texts a user store takes for one: each is asked for them in groups, by its own server or its own tool."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ import psycopg
 import pymysql
 
 from tests.engines.database import NAME, mariadb
-from tests.servers import free_port, missing
+from tests.servers import await_server, free_port, missing
 
 Groups = Iterable[list[str]]
 CHARACTERS = [chr(number) for number in range(0x110000) if not 0xD800 <= number < 0xE000]
@@ -36,7 +36,10 @@ def slices(texts: list[str]) -> Iterator[range]:
 @contextmanager
 def in_mariadb(folder: Path) -> Iterator[Callable[[list[str], str], Any]]:
     """A function that files texts, and gives a cursor over them."""
-    with mariadb(folder) as setup, closing(pymysql.connect(host="127.0.0.1", port=setup.database["PORT"])) as connection:
+    with (
+        mariadb(folder) as setup,
+        closing(pymysql.connect(host="127.0.0.1", port=setup.database["PORT"])) as connection,
+    ):
         cursor = connection.cursor()
         cursor.execute(f"USE {NAME}")
 
@@ -76,11 +79,11 @@ def mariadb_weights(collations: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def postgresql_programs() -> Path:
-    """Those of a PostgreSQL that was built with ICU."""
-    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
-        if (folder / "initdb").exists():
-            return folder
-    missing("PostgreSQL with ICU: there is none in /usr/lib/postgresql")  # pragma: no cover
+    """Debian's, which is built with ICU."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found:  # pragma: no cover
+        missing("PostgreSQL with ICU: there is none in /usr/lib/postgresql")
+    return found[-1].parent
 
 
 @contextmanager
@@ -94,7 +97,8 @@ def postgresql() -> Iterator[psycopg.Connection[Any]]:
     command = [programs / "postgres", "-D", folder / "data", "-p", f"{port}", "-k", folder, "-F"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder, **who) as server:
         try:
-            with await_connection(port) as connection:
+            await_server(port)
+            with psycopg.connect(f"host=127.0.0.1 port={port} user=postgres", autocommit=True) as connection:
                 yield connection
         finally:
             server.terminate()
@@ -102,19 +106,10 @@ def postgresql() -> Iterator[psycopg.Connection[Any]]:
             shutil.rmtree(folder)
 
 
-def await_connection(port: int) -> psycopg.Connection[Any]:
-    import time
-
-    for _ in range(100):
-        try:
-            return psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="postgres", autocommit=True)
-        except psycopg.OperationalError:
-            time.sleep(0.05)
-    missing("PostgreSQL does not start")  # pragma: no cover
-
-
 def postgresql_groups(connection: psycopg.Connection[Any], texts: list[str], locale: str) -> Groups:
     """By a collation that is not deterministic. NUL is no character there."""
+    connection.execute("DROP TABLE IF EXISTS names")
+    connection.execute("DROP COLLATION IF EXISTS c")
     connection.execute(f"CREATE COLLATION c (provider = icu, locale = '{locale}', deterministic = false)")
     connection.execute("CREATE TEMPORARY TABLE names (number int, text text COLLATE c)")
     with connection.cursor().copy("COPY names FROM STDIN") as copy:
@@ -133,7 +128,7 @@ def sqlite_groups(texts: list[str]) -> Groups:
 
 
 def openldap_groups(folder: Path, texts: list[str]) -> Groups:
-    """By what slapd normalises values of caseIgnoreMatch to, as its own tool tells. It prints lines, so no line feeds."""
+    """By what slapd's own tool says that it normalises values of caseIgnoreMatch to. It prints lines, so no line feeds."""
     program = shutil.which("slapdn") or shutil.which("slapdn", path="/usr/sbin")
     if program is None:  # pragma: no cover
         missing("OpenLDAP: there is no slapdn on the PATH")

@@ -1,6 +1,9 @@
 """`manage.py check` names configurations that can't count, or that surprise."""
 
+from unittest import mock
+
 import pytest
+from django.core.cache import caches
 from django.core.checks import INFO, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
@@ -9,20 +12,21 @@ from django.test import override_settings
 from lockout_decorators import LockoutPolicy, lockout_protect, policies_of
 from lockout_decorators.checks import check_lockout
 from tests import urls  # noqa: F401  # its policies are registered before a test begins
+from tests.broken import Lying
 
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 ROOMY = {"MAX_ENTRIES": 100_000}
 
 
-def messages():
+def messages(**options):
     """What Django's run of the checks says of this package: each with a reason, and a hint what to do."""
-    found = [message for message in run_checks() if str(message.id).startswith("lockout_decorators.")]
+    found = [message for message in run_checks(**options) if str(message.id).startswith("lockout_decorators.")]
     assert all(message.msg and message.hint for message in found)
     return found
 
 
-def ids():
-    return [message.id.removeprefix("lockout_decorators.") for message in messages()]
+def ids(**options):
+    return [message.id.removeprefix("lockout_decorators.") for message in messages(**options)]
 
 
 @pytest.fixture(autouse=True)
@@ -247,6 +251,44 @@ def test_a_file_cache_outside_of_debug_is_named(cache, settings, tmp_path):
     assert ids() == []
     settings.DEBUG = False
     assert [("lockout_decorators.I001", INFO)] == [(message.id, message.level) for message in messages()]
+
+
+def test_an_asynchronous_client_is_an_error(cache):
+    """Guesses are counted synchronously."""
+    LockoutPolicy(scope="a")
+    cache("django_valkey.async_cache.cache.AsyncValkeyCache", LOCATION="redis://127.0.0.1:1")
+    (message,) = messages()
+    del caches["default"]  # or closing it would have to be awaited
+    assert ("lockout_decorators.E007", True) == (message.id, "its client is asynchronous" in message.msg)
+
+
+def test_what_a_cache_can_not_promise_is_a_warning(cache, tmp_path):
+    """It counts all the same."""
+    LockoutPolicy(scope="a")
+    cache("tests.broken.Racing", LOCATION=str(tmp_path))
+    (message,) = messages()
+    assert ("lockout_decorators.W009", True) == (message.id, "exact unless a process or a packet" in message.msg)
+
+
+def test_a_cache_that_does_not_keep_its_promises_is_an_error_of_a_deployment(cache, tmp_path):
+    """One for each alias; the ordinary check asks no server."""
+    for scope in ("a", "b"):
+        LockoutPolicy(scope=scope)
+    cache("tests.broken.Lying", LOCATION=str(tmp_path))
+    with mock.patch.object(Lying, "get_many", side_effect=AssertionError):
+        assert ids() == ["W009"]
+    (told,) = [message for message in messages(include_deployment_checks=True) if message.id.endswith("E008")]
+    assert "`add` says that it wrote, or writes, where something stands" in told.msg
+
+
+def test_a_sound_cache_passes_the_probe(settings):
+    """And nobody asks one that is wrong anyway, or where the settings are."""
+    LockoutPolicy(scope="a")
+    assert [] == ids(include_deployment_checks=True)
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    assert ["E005"] == ids(include_deployment_checks=True)
+    settings.LOCKOUT_CACHE = ""
+    assert ["E001"] == ids(include_deployment_checks=True)
 
 
 @pytest.mark.parametrize("backend", ["locmem.LocMemCache", "filebased.FileBasedCache", "db.DatabaseCache"])

@@ -272,6 +272,19 @@ def test_the_longest_refusal_is_told(shelf):
         assert look([Book(shelf, [seat(key)]) for key in keys]).seat.counter.key == "K"
 
 
+def test_each_refusal_is_measured_by_the_clock_of_its_own_store(shelf):
+    """One host may be an hour ahead."""
+    ahead = Shelf("ahead")
+    ahead.clock = lambda: NOW + 3_600_000
+    ahead.put("A", LOCKED._replace(until=NOW + 3_600_000 + 1000, since=NOW + 3_600_000 - LOCK))
+    shelf.put("K", LOCKED)
+    for books in (
+        [Book(ahead, [seat("A")]), Book(shelf, [seat("K")])],
+        [Book(shelf, [seat("K")]), Book(ahead, [seat("A")])],
+    ):
+        assert look(books).seat.counter.key == "K"
+
+
 def test_counters_of_one_cache_share_a_book():
     terms = [SimpleNamespace(cache="default"), SimpleNamespace(cache="default")]
     (book,) = books_of([Counter("K", RULE, False, terms[0]), Counter("L", RULE, False, terms[1])])
@@ -305,6 +318,18 @@ def test_what_is_not_enforced_counts(shelf):
     assert shelf.record("U").failures == 1
 
 
+def test_what_is_not_enforced_may_fill_up_meanwhile(shelf):
+    """It is told once, and nothing is written there any more."""
+    shelf.put("V", LOCKED)
+    shelf.between = [lambda: (shelf.put("U", record("abcde")), shelf.put("K", record("a"))), lambda: None]
+    book = Book(shelf, [seat("U", enforce=False), seat("V", enforce=False), seat("K")])
+    guess = claim(book)
+    assert run(guess) == (None, 1)
+    assert [one.seat.counter.key for one in guess.passed] == ["U", "V"]
+    assert shelf.record("U") == record("abcde")
+    assert [False, False, True] == [seat.taken for seat in book.seats]
+
+
 # Waiting
 
 
@@ -322,8 +347,19 @@ def test_a_wait_takes_about_25_looks(shelf, chance):
 
 def test_the_first_pauses_are_short(shelf):
     shelf.put("K", record(undecided="abcde"))
+    for chance, first in ((1, 0.01), (0, 0.005)):
+        time.chance, guess = chance, claim(Book(shelf, [seat()]))
+        pauses = [guess.step().seconds for _ in range(3)]
+        assert pauses == pytest.approx([first, 1.22 * first, 1.49 * first], rel=0.01)
+
+
+def test_who_has_waited_too_long_waits_no_more(shelf):
+    """The looks themselves may take longer than the patience lasts."""
+    shelf.put("K", record(undecided="abcde"))
     guess = claim(Book(shelf, [seat()]))
-    assert [guess.step().seconds for _ in range(3)] == pytest.approx([0.01, 0.0122, 0.0149], rel=0.01)
+    assert isinstance(guess.step(), Wait)
+    time.pass_(10)
+    assert guess.step().refusal == Refusal(time.now + 1000, waits=True)
 
 
 def test_a_slot_that_is_given_back_is_taken(shelf):
@@ -400,9 +436,9 @@ def test_a_claim_that_keeps_losing_ends_with_patience(shelf, patience, seconds):
         shelf.put("K", record(undecided="ab"))
 
     shelf.between = [others]
-    book = Book(shelf, [seat("K", patience=patience), seat("L", patience=0), seat("U", patience=0, enforce=False)])
+    book = Book(shelf, [seat("K", patience=patience), seat("U", patience=0, enforce=False)])
     came, steps = run(claim(book))
-    assert (came.seat.counter.key, came.refusal, came.now, steps) == ("L", Refusal(time.now + 1000), time.now, 1)
+    assert (came.seat.counter.key, came.refusal, came.now, steps) == ("K", Refusal(time.now + 1000), time.now, 1)
     assert seconds * 1000 < time.now - NOW <= seconds * 1000 + 300
 
 
@@ -541,17 +577,15 @@ def test_of_a_store_that_fails_the_rest_is_given_back(shelf):
 
     def fail_at_k(changes, now):
         if changes[0].key == "K":
-            raise StoreError("shelf", OSError())
+            raise StoreError(copy_of("shelf"), OSError())
         return right(changes, now)
 
     shelf.swap, right = fail_at_k, shelf.swap
-    first = Book(other := Shelf("other"), [seat("A")])
-    book = Book(shelf, [seat("C"), seat("K")])
+    books = [Book(Shelf("aisle"), [seat("A")]), Book(Shelf("zoo"), [seat("Z")]), Book(shelf, [seat("C"), seat("K")])]
     with pytest.raises(StoreError):
-        claim(first, book).step()
-    assert shelf.entries == {}
-    assert [True, False, False] == [seat.taken for seat in (*first.seats, *book.seats)]
-    assert list(other.entries) == ["A"]
+        claim(*books).step()
+    assert [True, True, False, False] == [seat.taken for book in books for seat in book.seats]
+    assert [["A"], ["Z"], []] == [list(book.store.entries) for book in books]
 
 
 def test_of_a_store_that_fails_altogether_the_failure_is_told(shelf):

@@ -48,10 +48,11 @@ SCENARIOS = {
     "two outages": Scenario((WRONG, OTHER), max=1, outages=2),
     "an outage, open": Scenario((WRONG, OTHER), max=1, outages=1, fail_open=True),
     "all at once": Scenario((WRONG, OTHER), max=1, crashes=1, resets=1, outages=1, losses=1),
-    "a moment passes": Scenario((WRONG, OTHER, RIGHT), max=1, ticks=(MOMENT,)),
+    "a moment passes": Scenario((EARLY, RIGHT), max=1, ticks=(MOMENT,)),
+    "a moment passes, three guesses": Scenario((WRONG, OTHER, RIGHT), max=1, ticks=(MOMENT,)),
     "a minute passes, a crash": Scenario((WRONG, OTHER), max=1, ticks=(MINUTE,), crashes=1),
     "a window passes": Scenario((EARLY, OTHER), max=1, ticks=(WINDOW, WINDOW)),
-    "a window passes, one slot": Scenario((EARLY, EARLY, WRONG), max=1, ticks=(WINDOW,)),
+    "a window passes, three guesses": Scenario((EARLY, EARLY, WRONG), max=1, ticks=(WINDOW,)),
     "a window passes, two slots": Scenario((WRONG, OTHER, EARLY), max=2, ticks=(WINDOW,)),
     "a window passes, a crash": Scenario((WRONG, OTHER), max=1, ticks=(WINDOW, 1), crashes=1),
     "a window passes, a reset": Scenario((WRONG, OTHER), max=1, ticks=(WINDOW,), resets=1),
@@ -99,6 +100,8 @@ LARGE = {
     "a rolling window passes, no lock, three guesses",
     "a rolling window passes, three guesses",
     "a rolling window passes, two slots",
+    "a moment passes, three guesses",
+    "a window passes, three guesses",
     "a window passes, two slots",
     "one by one, three guesses",
 }
@@ -106,7 +109,7 @@ CHOSEN = {name: SCENARIOS[name] for name in SCENARIOS if IN_FULL or name not in 
 
 
 def nothing_is_left_of_guesses_that_were_not_made(world: World) -> None:
-    """But by one that was held up for more than the thirty seconds that a settlement is tried for; or by two outages."""
+    """But by who was held up for more than the thirty seconds that a settlement is tried for; or by two outages."""
     ends = ("refused", "undone") if world.scenario.ticks else ("refused", "undone", "dead")
     for number, end in enumerate(world.guesses):
         if isinstance(end, Done) and end.how in ends and world.scenario.outages < 2:

@@ -52,8 +52,8 @@ class Client:
     def release(self, name):
         self.record = moves.release(self.record, self.rule, self.now, occupancy(name))
 
-    def forgive(self, tag, lift):
-        self.record = moves.forgive(self.record, self.rule, self.now, tag, lift)
+    def forgive(self, *tags, lift):
+        self.record = moves.forgive(self.record, self.rule, self.now, tags, lift)
 
     def wait(self, milliseconds):
         self.now += milliseconds
@@ -512,8 +512,11 @@ def test_an_account_is_forgiven(rule):
     client.guess("a")
     client.guess("e", tag=EVE)
     client.admit("b")
-    client.forgive(BOB, lift=True)
-    assert client.held == "Eb"
+    client.guess("x", tag="00000000")
+    client.forgive(BOB, "0000f00d", lift=True)
+    assert client.held == "EbX"
+    client.forgive("00000000", EVE, lift=True)
+    assert client.held == "bX"
 
 
 @BOTH

@@ -60,7 +60,7 @@ class Both:
 
     def forgive(self, tag: str, lift: bool) -> None:
         self.model.forgive(tag, self.now, lift)
-        self.make(lambda record: moves.forgive(record, self.rule, self.now, tag, lift))
+        self.make(lambda record: moves.forgive(record, self.rule, self.now, [tag], lift))
 
     def reset(self) -> None:
         self.model.reset(self.now)
@@ -113,7 +113,7 @@ RULES = {
         "rolling, no lock": Rule(0, 4, (), rolling=True),
     }.items()
 }
-DEPTHS = {1: 10, 2: 9, 3: 8} if IN_FULL else {1: 8, 2: 7, 3: 6}  # for each max
+DEPTHS = {1: 10, 2: 9, 3: 8} if IN_FULL else {1: 8, 2: 6, 3: 6}  # for each max
 
 
 def name(number: int) -> str:

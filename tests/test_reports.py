@@ -606,7 +606,7 @@ def test_error_reports_show_no_password(where, views, settings, monkeypatch, out
     elif where in ("username", "key"):
         arguments[where] = raising
     elif where == "refused":
-        monkeypatch.setattr("lockout_decorators.views.calling.Visit.refuse", raising)
+        monkeypatch.setattr("lockout_decorators.views.calling.Visit.answer", raising)
         with LockoutPolicy(scope="s", max=1).attempt(request_for(), "bob"):
             pass
         arguments["max"] = 1

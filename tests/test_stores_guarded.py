@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import islice
 from secrets import token_hex
 from threading import Barrier, Event, Lock, Thread
 from typing import Any
@@ -98,6 +99,13 @@ class Overwriting(Memory):
     def add(self, *, key: str, value: Any, timeout: float | None) -> bool:
         self.set(key=key, value=value, timeout=timeout)
         return True
+
+
+class Resending(Memory):
+    """Its client sends `add` again when it hears nothing: then its own entry stands there already."""
+
+    def add(self, *, key: str, value: Any, timeout: float | None) -> bool:
+        return super().add(key=key, value=value, timeout=timeout) and not key.endswith(BESIDE)
 
 
 class Blind(Memory):
@@ -264,6 +272,13 @@ def test_a_guard_that_does_not_end_is_an_outage(store, key, monkeypatch):
     assert 0.2 <= time.monotonic() - began < 1
 
 
+def test_the_longer_one_waits_the_less_one_asks():
+    """Some fifty times at most; nobody sleeps for long when the entry is free."""
+    pauses = list(islice(guarded._pauses(), 20))
+    assert pauses[0] <= 0.002
+    assert all(0.05 <= pause <= 0.1 for pause in pauses[10:])
+
+
 def test_waits_end_within_the_patience_of_a_policy():
     """And outlast the guard of somebody who was killed."""
     assert HELD < WAIT < 5
@@ -325,9 +340,11 @@ def test_who_is_held_up_while_it_writes_has_not_won(store, key, monkeypatch):
     thread.start()
     assert store.cache.reached.wait(9)
     time.sleep(0.3)
+    store.cache.entries[key + BESIDE] = "somebody", time.monotonic() + 60
     store.cache.free.set()
     thread.join()
     assert raised
+    assert "somebody" == store.cache.entries[key + BESIDE][0]
 
 
 def test_an_older_decision_leaves_no_guard(store, key):
@@ -399,6 +416,24 @@ def test_a_cache_whose_add_always_agrees(store, key):
     """Whose guard it is tells a look at it."""
     won, value = race(store, key)
     assert won == value == 40
+
+
+@on(Yielding)
+def test_who_is_told_that_it_has_a_guard_looks(store, key):
+    """It is somebody else's: that is waited for."""
+    store.cache.add(key=key + BESIDE, value="somebody", timeout=0.3)
+    began = time.monotonic()
+    assert swap(store, key, text(1)).won
+    assert time.monotonic() - began > 0.25
+
+
+@on(Resending)
+def test_who_is_told_that_it_has_no_guard_looks(store, key):
+    """It is its own after all."""
+    began = time.monotonic()
+    assert swap(store, key, text(1)).won
+    assert [key] == list(store.cache.entries)
+    assert time.monotonic() - began < QUICK
 
 
 @on(Overwriting)

@@ -415,7 +415,9 @@ def test_a_client_that_does_not_wait_for_replies(server):
 def test_behaviors_by_which_pylibmc_would_not_wait(server):
     """Are left out: it would say that it has done what it has only sent, or not even that."""
     (key,) = keys()
-    with alias("PyLibMCCache", {"behaviors": {"buffer_requests": True, "_noreply": True}}, server) as store:
+    with alias(
+        "PyLibMCCache", {"behaviors": {"buffer_requests": True, "_noreply": True, "auto_eject": True}}, server
+    ) as store:
         assert swap(store, key, first := text(1)).won
         assert not swap(store, key, text(2)).won
         token = store.read([key]).found[0].token

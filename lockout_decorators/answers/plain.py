@@ -1,6 +1,7 @@
 """From LockedOut to an answer: the same for right and wrong passwords, known and unknown users."""
 
 import json
+from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,15 @@ def _headers(locked_out: LockedOut) -> dict[str, str]:
     return {"Cache-Control": "no-store"} | ({} if seconds is None else {"Retry-After": str(seconds)})
 
 
-def _negotiated(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
+def bare(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
+    """The response where the project's own answer would make a guess itself: nothing of the project takes part."""
+    return _negotiated(request, locked_out, lambda: _built_in().render(Context(_context(locked_out))))
+
+
+def _negotiated(request: HttpRequest, locked_out: LockedOut, page: Callable[[], str] | None = None) -> HttpResponse:
     status, kind = locked_out.status_code, _kind(request)
     if kind.startswith(HTML):
-        made = _page(request, locked_out)
+        made = page() if page else _page(request, locked_out)
     elif kind == JSON:
         title, advice = _words(locked_out)
         made = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": advice})

@@ -27,14 +27,15 @@ class Block(Watched):
         policies: Those that it counts under; what an open block of the request counts already is left to that.
         watched: Whether it was open, and may be resumed.
         response: What the view answered or raised, for policies with `failure`; None: no verdict.
-        failed: Whether a failure was counted; then the response is none.
+        given: All its policies, those that another block counts too.
     """
 
     watched: bool = False
-    failed: bool = False
+    told: bool = False
     response: Any = None
-    _early: bool = False
-    _judges: bool = False  # by the response
+    given: Sequence[Terms] = ()
+    _early: Sequence[Terms] = ()
+    _judging: Sequence[Terms] = ()
     _peers: list[Any]  # all blocks of the request
 
     def __init__(
@@ -54,24 +55,29 @@ class Block(Watched):
     def answer(self) -> Any:
         """The `response` of the policy that refused, else of the first one that has any."""
         refuser = self._made.refuser if self._made else None
-        responses = [terms.response for terms in (refuser, *self.policies) if terms is not None]
+        responses = [terms.response for terms in (refuser, *(self.given or self.policies)) if terms is not None]
         return next((response for response in responses if response is not None), None)
 
     def succeed(self) -> None:
         """The secret was right: on leaving, the slot becomes free and failures of the same `username` are forgiven."""
-        self._judge(self._held, True)
+        self._say(True)
 
     def fail(self) -> None:
         """The secret was wrong; the same as saying nothing."""
-        self._judge(self._held, False)
+        self._say(False)
 
     def cancel(self) -> None:
         """Nothing was verified: on leaving, the slot is given back, and nothing is forgiven."""
         if self._held and self._held.verdict is None:
             self._held.withdraw()
 
+    def _say(self, verdict: bool) -> None:
+        if self._held:
+            self._judge(self._held, verdict)
+            self._held.said = True
+
     def __enter__(self) -> Self:
-        if self._opens() and (not self._asks_first() or self._begin()):
+        if self._opens() and (self._begin() if self._asks_first() else self._watches()):
             if self.eager:
                 self._held = run(self._claiming(self._new))
             self._watch()
@@ -82,7 +88,7 @@ class Block(Watched):
             self._settle()
 
     async def __aenter__(self) -> Self:
-        if self._opens() and (not self._asks_first() or await hop(self._begin)):
+        if self._opens() and (await hop(self._begin) if self._asks_first() else self._watches()):
             if self.eager:
                 self._held = await aclaim(self._claiming(self._new))
             self._watch()
@@ -117,30 +123,43 @@ class Block(Watched):
         await self.__aexit__(None, None, None)
 
     def _opens(self) -> bool:
-        """Whether there is something to watch."""
+        """Whether there is something to watch, as far as nobody is exempt."""
+        if self.open:
+            raise RuntimeError("a block is entered once at a time: make another one by observe() or attempt()")
         self._peers = watch.blocks_of(self.request)
-        if not conf.enabled:
-            return False
-        if not self.eager:
-            self.policies = watch.uncounted(self.policies, self._peers)
-        return bool(self.policies)
+        return conf.enabled and bool(self.policies)
 
     def _asks_first(self) -> bool:
-        """Whether there is something to ask before the view runs, or the cache."""
-        self._early = not self.eager
-        asks = False
-        for terms in self.policies:
-            self._early = self._early and terms.looks_early(self.request)
-            self._judges = self._judges or terms.failure is not None
-            asks = asks or terms.exempt is not None
-        return asks or self._early
+        """Whether there is something to ask before the view runs, the project or the cache."""
+        if any([terms.exempt for terms in self.policies]):
+            return True
+        self._divide()
+        return bool(self._early)
 
     def _begin(self) -> bool:
         """Let through who is exempt, refuse who is locked out; returns whether there is something left to watch."""
-        self.policies = [one for one in self.policies if not (one.exempt and one.exempt(self.request))]
-        if self.policies and self._early:
-            self._guesses.look(self.policies)
-        return bool(self.policies)
+        if any([terms.exempt for terms in self.policies]):
+            self.policies = [one for one in self.policies if not (one.exempt and one.exempt(self.request))]
+            self._divide()
+        if self._early:
+            self._guesses.look(self._early)
+        return self._watches()
+
+    def _watches(self) -> bool:
+        return bool(self.policies or self._judging)
+
+    def _divide(self) -> None:
+        """Leave to an open block what it counts already; but a verdict by the response is looked for all the same. There
+        is an early look if all policies have one, and where nothing but that look would refuse."""
+        self.given = given = self.policies
+        if self.eager:
+            return
+        self.policies = watch.uncounted(given, self._peers)
+        self._judging = [terms for terms in given if terms.failure is not None]
+        looking = self.policies if not self._judging else [one for one in given if one in (*self.policies, *self._judging)]
+        early = [terms for terms in looking if terms.looks_early(self.request)]
+        if len(early) == len(looking) or any([terms.failure is not None for terms in early]):
+            self._early = early
 
     def _new(self) -> Guess:
         return Guess([self._guesses.party(terms, self.username) for terms in self.policies])
@@ -155,22 +174,33 @@ class Block(Watched):
             return False
         self.open = False
         watch.leave(self, self._peers)
+        self._tell_peers()
         if error is not None and self.response is None:
             self.response = response_to(error)
-        if self._made and (self._judges or self._peers) and self._made.failing:
-            self.failed = True
-            for peer in watch.peers(self, self._peers):
-                peer.failed = True
-        return bool(self._made and self._made.unsettled) or self._is_judged()
+        return bool(self._made and self._made.unsettled) or bool(self._judging and self._judges())
 
-    def _is_judged(self) -> bool:
-        """Whether the response is a verdict. What `authenticate()` said in the same request excuses nothing."""
-        return self._judges and self.response is not None and not self.failed
+    @property
+    def failed(self) -> bool:
+        """Whether a failure was counted in it or in a peer, or will be."""
+        return self.told or (self._made is not None and self._made.failing)
+
+    def _judges(self) -> Sequence[Terms]:
+        """The policies whose verdict is the response, once it is made; one of each that count alike. What `authenticate()`
+        said in the same request excuses nothing, but no failure is counted twice."""
+        if self.response is None or any([peer.failed for peer in (self, *watch.peers(self, self._peers))]):
+            return ()
+        unmade = getattr(self.response, "is_rendered", True) is False
+        return watch.uncounted([one for one in self._judging if not (unmade and callable(one.failure))], ())
 
     def _settle(self) -> None:
-        judging = [terms for terms in self.policies if terms.failure is not None] if self._is_judged() else ()
-        if failed := [Party(terms) for terms in judging if terms.is_failure(self.request, self.response)]:
-            self.failed = True
+        if failed := [Party(terms) for terms in self._judges() if terms.is_failure(self.request, self.response)]:
             self._guesses.unasked.append(failed)
         self.response = None
         self._guesses.settle_all()
+        self._tell_peers()
+
+    def _tell_peers(self) -> None:
+        """A failure that was counted here is none of theirs."""
+        if self._peers and self.failed:
+            for peer in watch.peers(self, self._peers):
+                peer.told = True

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from ..clients.addresses import client_address
-from ..clients.identities import text_of
+from ..clients.credentials import is_blank
+from ..clients.identities import BYTES, CONTAINERS, text_of
 from ..clients.keys import digest, frame, home
 from ..conf import conf
 from ..records.record import NOBODY, TAG, UNTAGGED, WHO
@@ -44,14 +46,18 @@ class Client:
             counters.append(Counter(key, kind.rule, kind.ceiling, terms))
         return counters
 
-    def tag(self, username: Any, further: Sequence[Any] | None) -> str:
-        """What a success at `username` has to repeat to forgive a failure: the exact name, the host as it was sent, the
-        address, and `further` credentials that name the account. Of no name, or if it is not known which (None): none.
+    def tag(self, username: Any, further: Sequence[Any] | None, field: str | None = None) -> str:
+        """What a success at `username` has to repeat to forgive a failure: the exact name in its field, the host as it was
+        sent, the address, and `further` credentials that name the account. Of no name, or if it is not known which those
+        are (None): none.
         """
-        if username in (None, "") or further is None:
+        if is_blank({"": username}) or further is None or isinstance(username, (*CONTAINERS, *BYTES)):
             return UNTAGGED
-        host = self.request.META.get("HTTP_HOST", "")
-        named = [type(username).__name__, text_of(username), *map(text_of, further)]
+        meta = self.request.META
+        host = meta.get("HTTP_HOST", "")
+        if settings.USE_X_FORWARDED_HOST:
+            host += f" {meta.get('HTTP_X_FORWARDED_HOST', '')}"
+        named = [field or "", type(username).__name__, text_of(username), *map(text_of, further)]
         return digest("tag" + frame(host, self.address, *named), TAG)
 
 
@@ -65,5 +71,5 @@ def further(terms: Terms, field: str | None, credentials: Mapping[str, Any]) -> 
     of several do."""
     if terms.account is not None:
         return [credentials.get(name) for name in terms.account]
-    others = [value for name, value in credentials.items() if name != field and value not in (None, "")]
+    others = [name for name, value in credentials.items() if name != field and not is_blank({name: value})]
     return () if len(others) <= 1 else None

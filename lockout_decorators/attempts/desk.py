@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..clients.asgi import Requestlike, request_from
-from ..clients.credentials import account_in
+from ..clients.credentials import account_in, fields
 from ..clients.identities import fold
 from ..exceptions import LockoutStatus
 from ..records import moves
@@ -39,11 +39,11 @@ def reset(terms: Terms, request: Requestlike, username: Any) -> None:
 def forgive(terms: Terms, request: Requestlike, username: Any) -> None:
     """Raises as _client() and _read() do."""
     client, username = _client(terms, request, username)
-    tag, alone = client.tag(username, ()), terms.key.parts == ("username",)
+    tags, alone = [client.tag(username, (), field) for field in (None, *fields())], terms.key.parts == ("username",)
 
     def move(seat: Seat, now: int) -> Record:
         lift = alone and not seat.counter.ceiling
-        return moves.forgive(seat.record, seat.counter.rule, now, tag, lift)
+        return moves.forgive(seat.record, seat.counter.rule, now, tags, lift)
 
     _move(terms, client, username, move)
 

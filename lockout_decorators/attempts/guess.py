@@ -25,26 +25,38 @@ class Guess:
         unknown: A backend broke down: nobody will ever know, and the slots stay taken.
         settled: Nothing more is written for it.
         contradicted: A failure was signalled of it; once more is the same one.
+        said: The view's own code has given the verdict: no call joins it any more.
     """
 
-    __slots__ = ("books", "calls", "contradicted", "parties", "secrets", "settled", "unknown", "verdict")
+    __slots__ = (
+        "books",
+        "calls",
+        "contradicted",
+        "parties",
+        "said",
+        "secrets",
+        "settled",
+        "unknown",
+        "verdict",
+    )
 
     def __init__(self, parties: Sequence[Party]) -> None:
         self.parties: Sequence[Party] = parties
         self.books: list[Book] = []
-        self.secrets: bytes = b""
+        self.secrets: tuple[Any, ...] = ()
         self.calls: list[tuple[Any, set[str]]] = []
         self.verdict: bool | None = None
         self.unknown: bool = False
         self.settled: bool = False
         self.contradicted: bool = False
+        self.said: bool = False
 
-    def takes(self, secrets: bytes, named: Any, backend: str, limit: int) -> bool:
+    def takes(self, secrets: tuple[Any, ...], named: Any, backend: str, limit: int) -> bool:
         """Whether a call belongs to this guess: the same secrets, and not more than `limit` calls.
 
         Another account, or a backend that was asked before, makes it a further call.
         """
-        if self.settled or self.verdict or self.secrets not in (b"", secrets):
+        if self.settled or self.verdict or self.said or self.secrets not in ((), secrets):
             return False
         self.secrets = secrets
         if self.calls and self.calls[-1][0] == named and backend not in self.calls[-1][1]:
@@ -58,10 +70,11 @@ class Guess:
     def name(self, parties: Sequence[Party], proven: bool = False) -> None:
         """Another call of this guess names who is tried. Forgiving needs one account that is named in one way: of
         several it could prove the wrong one, unless this is the call that proved it."""
+        tags = [(party.terms, party.tag) for party in parties]
         for seat in self.seats:
-            tag = next(party.tag for party in parties if party.terms is seat.counter.terms)
-            if tag != seat.slot.tag:
-                seat.slot = seat.slot.tagged(tag if proven else UNTAGGED)
+            for terms, tag in tags:
+                if terms is seat.counter.terms and tag != seat.slot.tag:
+                    seat.slot = seat.slot.tagged(tag if proven else UNTAGGED)
 
     @property
     def seats(self) -> list[Seat]:

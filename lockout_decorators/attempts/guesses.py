@@ -63,8 +63,10 @@ class Guesses:
             self._client = Client(self.request)
         return self._client
 
-    def party(self, terms: Terms, username: Any, further: Sequence[Any] | None = ()) -> Party:
-        return Party(terms, username, fold(username), self.client.tag(username, further))
+    def party(
+        self, terms: Terms, username: Any, further: Sequence[Any] | None = (), field: str | None = None
+    ) -> Party:
+        return Party(terms, username, fold(username), self.client.tag(username, further, field))
 
     def look(self, policies: Sequence[Terms]) -> None:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""

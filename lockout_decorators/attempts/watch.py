@@ -26,19 +26,25 @@ class Watching(Protocol):
     """A block as it is seen from here."""
 
     policies: Sequence[Terms]
+    given: Sequence[Terms]
     open: bool
-    failed: bool
 
 
 Asked = Sequence[tuple[Any, Any]]  # blocks, and the guess that a call is in each
 
 _open: ContextVar[tuple[Any, ...]] = ContextVar("lockout_decorators_open", default=())
+inside: ContextVar[tuple[Any, ...]] = ContextVar("lockout_decorators_inside", default=())
+"""The blocks whose guess a backend is verifying: what it asks itself belongs to that guess."""
+
 asked_last: ContextVar[Asked] = ContextVar("lockout_decorators_asked", default=())
 
 
 def home(request: Any) -> dict[str, Any]:
     """Where a request, DRF's or Django's, keeps its blocks."""
-    found: dict[str, Any] = getattr(getattr(request, "_request", request), "__dict__", {})
+    try:
+        found: dict[str, Any] = vars(getattr(request, "_request", request))
+    except Exception:  # noqa: BLE001  # whatever a signal was sent with
+        found = {}
     return found
 
 
@@ -99,13 +105,13 @@ def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:
 def peers(block: Watching, blocks: Sequence[Any]) -> list[Any]:
     """Other open blocks of the request that count alike, as where a class and its URL were both decorated."""
     others = [other for other in blocks if other.open and other is not block]
-    return [other for other in others if _frames(block.policies) & _frames(other.policies)]
+    return [other for other in others if _frames(block.given) & _frames(other.given)]
 
 
 def uncounted(policies: Sequence[Terms], blocks: Sequence[Any]) -> Sequence[Terms]:
     """One of each that count alike, the strictest; and none that an open block of this very thread or task counts
     already as strictly. Guesses in parallel tasks need a block each."""
-    if len(policies) == 1 and not _open.get():
+    if len(policies) < 2 and not (blocks and _open.get()):
         return policies
     known = [terms for block in blocks if block.open and block in _open.get() for terms in block.policies]
     loose, strict = _frames(known), _frames([terms for terms in known if terms.enforce])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -48,8 +49,9 @@ class Watched:
             self._guesses.settle(guess)
 
     def succeed_at(self, guess: Guess, call: Call) -> None:
-        """Settle at once: a slot is for the verification, not for the rest of the view."""
-        if self.open and not guess.settled:
+        """Settle at once: a slot is for the verification, not for the rest of the view. One that `attempt()` holds is given
+        back by a word only."""
+        if self.open and not guess.settled and guess is not self._held:
             guess.verdict = True
             guess.name(self._guesses.named[call], proven=True)
             self._guesses.settle(guess)
@@ -60,8 +62,8 @@ class Watched:
         self._judge(guess, False)
         if guess is None or (guess.verdict and not guess.contradicted):
             self._guesses.unasked.append([party._replace(tag=UNTAGGED) for party in self._parties(call, policies)[1]])
-        if guess is not None:
-            guess.contradicted = True
+            if guess is not None:
+                guess.contradicted = True
 
     def settle_failures(self) -> None:
         """Without waiting for the end: what stands on record is asked for."""
@@ -81,13 +83,15 @@ class Watched:
         field, parties = self._parties(call, policies)
         self._guesses.named[call] = parties
         self._comparison = self._comparison or Comparison()
-        secrets, named = self._comparison.digest(call.credentials, field), (field, call.credentials.get(field or ""))
+        secrets = (*map(id, policies), self._comparison.digest(call.credentials, field))
+        named = (field, call.credentials.get(field or ""))
         limit = min([terms.calls for terms in policies])
         belongs = partial(Guess.takes, secrets=secrets, named=named, backend=call.backend, limit=limit)
-        if guess := self._guesses.joined(belongs):
+        guess = self._guesses.joined(belongs)
+        if guess is None:
+            belongs(guess := Guess(parties))
+        elif guess is not self._held:  # that proves what its own code has verified
             guess.name(parties)
-            return guess
-        belongs(guess := Guess(parties))
         return guess
 
     def _presented(self, policies: Sequence[Terms]) -> bool:
@@ -99,5 +103,5 @@ class Watched:
         field, parties = None, []
         for terms in policies:
             field, value = account_in(call.credentials, terms.username, self.request)
-            parties.append(self._guesses.party(terms, value, further(terms, field, call.credentials)))
+            parties.append(self._guesses.party(terms, value, further(terms, field, call.credentials), field))
         return field, parties

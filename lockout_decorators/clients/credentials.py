@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
-from .identities import fold
+from .identities import CONTAINERS, fold
 
 UsernameFunction = Callable[[HttpRequest, Mapping[str, Any]], Any]
 
@@ -22,7 +22,16 @@ PRESENTING = (
     {"authorization"},
     {"apikey"},
     {"api", "key"},
+    {"auth", "key"},
+    {"access", "key"},
     {"token"},
+    {"authtoken"},
+    {"accesstoken"},
+    {"jwt"},
+    {"password"},
+    {"passcode"},
+    {"pin"},
+    {"otp"},
     {"secret"},
     {"signature"},
     {"assertion"},
@@ -43,8 +52,7 @@ def account_in(
 
     Of the usual names the first one whose value is not blank.
     """
-    usual = (_user_model(settings.AUTH_USER_MODEL).USERNAME_FIELD, "username", "email")
-    given = [name for name in ((username,) if isinstance(username, str) else usual) if name in credentials]
+    given = [name for name in ([username] if isinstance(username, str) else fields()) if name in credentials]
     field = given[0] if given else None
     if len(given) > 1:
         field = next((name for name in given if fold(credentials[name]) is not None), field)
@@ -53,15 +61,25 @@ def account_in(
     return field, None if field is None else credentials[field]
 
 
+def fields() -> list[str]:
+    """Which credentials usually name an account."""
+    return list(dict.fromkeys([_username_field(settings.AUTH_USER_MODEL), "username", "email"]))
+
+
 @lru_cache(maxsize=4)
-def _user_model(name: str) -> Any:
-    return get_user_model()
+def _username_field(model: str) -> str:
+    return str(get_user_model().USERNAME_FIELD)
 
 
 @sensitive_variables()
 def is_blank(credentials: Mapping[str, Any]) -> bool:
     """Whether there is nothing to verify."""
-    return all([value is None or (isinstance(value, str | bytes) and not value) for value in credentials.values()])
+    return all([value is None or _is_empty(value) for value in credentials.values()])
+
+
+def _is_empty(value: Any) -> bool:
+    """By its length: its truth may be anything."""
+    return (issubclass(type(value), str) and not str.__len__(value)) or (isinstance(value, bytes) and value == b"")
 
 
 def presents(request: HttpRequest) -> bool:
@@ -97,10 +115,11 @@ class Comparison:
         return sha256(_KEY + spelled.encode()).digest()
 
     def _spell(self, value: Any) -> str:
-        if isinstance(value, str):
-            return ascii(str.__str__(value))  # a subclass may hide itself in its repr
-        if isinstance(value, int):
+        kind = type(value)
+        for plain in (str, bytes, float):
+            if issubclass(kind, plain):
+                return ascii(plain.__str__(value) if plain is str else plain.__repr__(value))  # a subclass may hide itself
+        if issubclass(kind, int):
             return hex(value)  # of any length, unlike decimal digits
-        if value is None or isinstance(value, bytes | float):
-            return ascii(value)
-        return f"{type(value).__name__} {id(self._objects.setdefault(id(value), value))}"
+        shown = ascii(value) if isinstance(value, CONTAINERS) else ""  # it may be filled anew
+        return f"{kind.__name__} {id(self._objects.setdefault(id(value), value))} {shown}"

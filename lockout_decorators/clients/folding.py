@@ -12,7 +12,7 @@ from importlib.resources import files
 BEYOND = "\ufffd"  # what older collations of MySQL and MariaDB take every character beyond the BMP for
 MOST = 512  # characters that are decomposed; what is left out of account is dropped before they are counted
 SUPPLEMENTARY = re.compile("[\U00010000-\U0010ffff]")
-ESZETT = dict.fromkeys(map(ord, "\N{LATIN SMALL LETTER SHARP S}\N{LATIN CAPITAL LETTER SHARP S}"), "s")
+OF_GENERAL_CI = str.maketrans({"\u00df": "s", "\u1e9e": "s", "\u0345": "\u03b9"})  # sharp s; the iota below a letter
 
 # A vowel that is written before its consonant is sorted after it, and hamza on either side of its seat.
 MOVED = "\u0621\u0e40-\u0e44\u0ec0-\u0ec4\u19b5-\u19b7\u19ba\uaab5\uaab6\uaab9\uaabb\uaabc"
@@ -31,12 +31,13 @@ IS_MOVED = re.compile(f"[{MOVED}]").match
 
 
 def folded(text: str, family: str) -> str:
-    """`text` as `family` compares it, and every store that does not contradict; in single spaces, without any around."""
+    """`text` as `family` compares it, and every store that does not contradict; in single spaces, none around it."""
     table = _table()
     if family != "unicode":
         text = SUPPLEMENTARY.sub(BEYOND, text)
-        table = _table_of_general_ci() if family == "general_ci" else table
-    text = text.translate(table)[:MOST]  # what is ignored goes first: marks in disorder would take long to sort
+    if family == "general_ci":
+        text = text.translate(OF_GENERAL_CI)
+    text = " ".join(text.translate(table).split())[:MOST]  # without what is ignored: marks take long to put in order
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text).translate(table)
         text = SEQUENCES.sub(_in_order, SUPPLEMENTARY.sub(BEYOND, text))
@@ -63,8 +64,3 @@ def _entries(line: str) -> list[tuple[int, str]]:
     target = "".join([chr(int(number, 16)) for number in left.split()])
     ranges = [[int(number, 16) for number in numbers.split("-")] for numbers in right.split()]
     return [(number, target) for numbers in ranges for number in range(numbers[0], numbers[-1] + 1)]
-
-
-@cache
-def _table_of_general_ci() -> dict[int, str]:
-    return {**_table(), **ESZETT}

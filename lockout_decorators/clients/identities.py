@@ -38,6 +38,8 @@ _beginnings = _Beginnings()
 
 def text_of(value: Any) -> str:
     """`value` as text, of lists and the like their beginning; the name of its type where it can't be told."""
+    if issubclass(type(value), str):
+        return str.__str__(value)  # a subclass may hide itself
     try:
         return _beginnings.repr(value) if isinstance(value, (*CONTAINERS, *BYTES)) else str(value)
     except Exception:  # noqa: BLE001
@@ -55,8 +57,6 @@ def fold(value: Any) -> str | None:
     text = text_of(value)[:LONGEST].lstrip()
     if len(text) > LIMIT:
         return OVERLONG
-    if text.isascii() and text.isprintable():
-        text = " ".join(text.lower().split())
-    else:
-        text = folded(text, conf.fold)
+    plain = text.isascii() and text.isprintable()
+    text = " ".join(text.lower().split()) if plain else folded(text, conf.fold)
     return text[:LENGTH].rstrip() or None

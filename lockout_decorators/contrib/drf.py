@@ -3,6 +3,7 @@
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.authentication import BasicAuthentication
@@ -44,6 +45,12 @@ class LockoutAuthentication(Base):
             return  # nothing is verified yet
         if not any("authenticate_credentials" in vars(base) for base in behind):
             raise TypeError(f"{cls.__qualname__}: LockoutAuthentication needs a class with authenticate_credentials().")
+        for name in ("authenticate", "authenticate_credentials"):
+            if iscoroutinefunction(getattr(super(LockoutAuthentication, cls), name)):
+                raise TypeError(
+                    f"{cls.__qualname__}.{name} is a coroutine function, which verifies when nobody watches any more: "
+                    "hold policy.attempt() around what it verifies, with `async with`."
+                )
         if not isinstance(getattr(cls, "lockout_policy", None), LockoutPolicy):
             raise TypeError(f'{cls.__qualname__} needs a policy: lockout_policy = LockoutPolicy(scope="api").')
 
@@ -59,7 +66,10 @@ class LockoutAuthentication(Base):
     def authenticate_credentials(self, *credentials: Any, **options: Any) -> Any:
         userid = credentials[0] if isinstance(self, BasicAuthentication) else None  # of others nobody knows the order
         verify: Any = super()
-        with self.lockout_policy.attempt(_request.get(), userid) as attempt:
+        request = _request.get(None)
+        if request is None:
+            raise TypeError(f"{type(self).__qualname__}: authenticate_credentials() was called without authenticate(request).")
+        with self.lockout_policy.attempt(request, userid) as attempt:
             found = verify.authenticate_credentials(*credentials, **options)
             attempt.succeed()
         return found

@@ -4,7 +4,7 @@ Only failures lock, in the move that completes `max` of them. A move that was ma
 known by its occupancy, so a command that was sent twice, its first reply lost, counts once.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from .record import EMPTY, FOREVER, UNTAGGED, WHEN, Record, Slot, spell_time
@@ -82,7 +82,7 @@ def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> R
     own = record.slot_of(guess.occupancy)
     if (own and own.failed) or (own is None and record.locked):
         return record
-    failed = _with(_without(record, own), rule, now, guess.at(now, failed=True))
+    failed = _with(record, rule, now, guess.at(now, failed=True), own)
     if failed.locked or failed.failures < rule.max or not rule.lengths:
         return failed
     level = record.level + 1 if rule.grows else 1
@@ -103,12 +103,15 @@ def release(record: Record, rule: Rule, now: int, occupancy: str) -> Record:
     return _keep(record, [slot for slot in record.slots if slot.failed or slot.occupancy != occupancy])
 
 
-def forgive(record: Record, rule: Rule, now: int, tag: str, lift: bool) -> Record:
-    """Free the failures of `tag`, and with `lift` the lock: of a counter that is about that account alone."""
+def forgive(record: Record, rule: Rule, now: int, tags: Iterable[str], lift: bool) -> Record:
+    """Free the failures of `tags`, and with `lift` the lock: of a counter that is about that account alone."""
     record = prune(record, rule, now)
     if lift and record.locked:
         record = prune(record._replace(until=now), rule, now)
-    return _keep(record, _unproven(record.slots, tag))
+    slots: Sequence[Slot] = record.slots
+    for tag in tags:
+        slots = _unproven(slots, tag)
+    return _keep(record, slots)
 
 
 def reset() -> Record:
@@ -131,16 +134,15 @@ def _unproven(slots: Sequence[Slot], tag: str) -> Sequence[Slot]:
     return slots if tag == UNTAGGED else [slot for slot in slots if slot.tag != tag or not slot.failed]
 
 
-def _with(record: Record, rule: Rule, now: int, slot: Slot) -> Record:
-    """With one more slot; the first of a fixed window opens it."""
-    window = 0 if rule.rolling else record.window or now + rule.window
-    return record._replace(window=window, slots=(*record.slots, slot))
-
-
-def _without(record: Record, slot: Slot | None) -> Record:
-    return record._replace(slots=tuple([other for other in record.slots if other is not slot]))
+def _with(record: Record, rule: Rule, now: int, slot: Slot, old: Slot | None = None) -> Record:
+    """With one more slot, in the place of an `old` one; the first of a fixed window opens it."""
+    window, since, until, reference, level, slots = record
+    kept = slots if old is None else [other for other in slots if other is not old]
+    window = 0 if rule.rolling else window or now + rule.window
+    return Record(window, since, until, reference, level, (*kept, slot))
 
 
 def _keep(record: Record, slots: Sequence[Slot]) -> Record:
     """With only these slots; a window without any is none."""
-    return record._replace(slots=tuple(slots), window=record.window if slots else 0)
+    window, since, until, reference, level, _ = record
+    return Record(window if slots else 0, since, until, reference, level, tuple(slots))

@@ -117,4 +117,4 @@ def _pauses() -> Iterator[float]:
     deadline, pause = time.monotonic() + WAIT, 0.002
     while time.monotonic() < deadline:
         yield pause * random.uniform(0.5, 1)  # noqa: S311
-        pause = min(pause * 1.5, 0.05)
+        pause = min(pause * 1.5, 0.1)

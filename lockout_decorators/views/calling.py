@@ -11,10 +11,10 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from ..answers import drf
-from ..answers.plain import aanswer, answer, marked
+from ..answers.plain import aanswer, answer, bare, marked
 from ..attempts.block import Block
 from ..clients.asgi import request_from
-from ..exceptions import LockedOut
+from ..exceptions import LockedOut, refusal_in
 from ..terms.terms import Terms
 from .deferred import is_deferred, watch_on
 from .naming import verifies
@@ -33,29 +33,49 @@ class Visit(NamedTuple):
     kwargs: Any
     is_view: bool
 
-    def refuse(self, how: Any, locked_out: Any, made: Any = None) -> Any:
-        """DRF's views answer by themselves, any other is answered for, unless the policy says what the answer is."""
-        if verifies(self.view, self.owner):
+    def expect_answer(self, locked_out: LockedOut) -> None:
+        """Raises it where nobody is to answer: an answer in place of a user would let its sender in."""
+        if verifies(self.view, self.owner) or not (self.is_view or self.block.answer is not None):
             raise locked_out
+
+    def answer(self, how: Any, locked_out: LockedOut, made: Any = None) -> Any:
+        """As the policy says; else DRF's views answer by themselves, and any other is answered for."""
         request = self.block.request
         if (response := self.block.answer) is not None:
             return how(request, locked_out, response)
-        if not self.is_view:
-            raise locked_out
         if made is None and (view := self.find_view()) is not None:
             with suppress(LockedOut):  # the project's exception handler may pass
                 made = drf.answer(view, request, locked_out)
         return how(request, locked_out) if made is None else marked(made, locked_out)
 
-    def finish(self, how: Any, response: Any) -> Any:
-        """What the view answered: DRF may have made it of a refusal inside, and the rest of it may be made later."""
-        block = self.block
-        if not self.is_view:
-            return response
-        if block.refused is not None and getattr(response, "exception", False) and not verifies(self.view, self.owner):
-            return self.refuse(how, block.refused, response)
-        if block.watched and is_deferred(response):
-            watch_on(block, response, partial(self.refuse, answer))
+    def refuse(self, locked_out: LockedOut, made: Any = None) -> Any:
+        """The answer to a refused guess, which is made under the same eyes as the view."""
+        self.expect_answer(locked_out)
+        try:
+            with self.block.resumed():
+                return self.finish(self.answer(answer, locked_out, made), bare)
+        except LockedOut:
+            return bare(self.block.request, locked_out)
+
+    async def arefuse(self, locked_out: LockedOut, made: Any = None) -> Any:
+        """See refuse()."""
+        self.expect_answer(locked_out)
+        try:
+            async with self.block.aresumed():
+                answered = self.answer(aanswer, locked_out, made)
+                return self.finish(await answered if isawaitable(answered) else answered, bare)
+        except LockedOut:
+            return bare(self.block.request, locked_out)
+
+    def refused_inside(self, response: Any) -> LockedOut | None:
+        """What DRF has made a response of, inside the view."""
+        asked = self.is_view and getattr(response, "exception", False) and not verifies(self.view, self.owner)
+        return self.block.refused if asked else None
+
+    def finish(self, response: Any, refuse: Any = None) -> Any:
+        """What was answered; the rest of it may be made later."""
+        if self.block.watched and is_deferred(response, self.is_view):
+            return watch_on(self.block, response, partial(refuse, self.block.request) if refuse else self.refuse)
         return response
 
     def find_view(self) -> Any:
@@ -88,13 +108,17 @@ def _run(visit: Visit) -> Any:
         with block:
             response = block.response = visit.view(*visit.args, **visit.kwargs)
     except LockedOut as locked_out:
-        return visit.refuse(answer, locked_out)
+        return visit.refuse(locked_out)
     except ExceptionGroup as group:
-        return visit.refuse(answer, _locked_out_in(group))
+        if (found := refusal_in(group)) is None:
+            raise
+        return visit.refuse(found)
     if type(response) is HttpResponse:  # nothing comes after that
         return response
     _expect_response(response)
-    return visit.finish(answer, response)
+    if refused := visit.refused_inside(response):
+        return visit.refuse(refused, response)
+    return visit.finish(response)
 
 
 async def _arun(visit: Visit) -> Any:
@@ -103,23 +127,14 @@ async def _arun(visit: Visit) -> Any:
         async with block:
             response = block.response = await visit.view(*visit.args, **visit.kwargs)
     except LockedOut as locked_out:
-        made = visit.refuse(aanswer, locked_out)
+        return await visit.arefuse(locked_out)
     except ExceptionGroup as group:
-        made = visit.refuse(aanswer, _locked_out_in(group))
-    else:
-        made = visit.finish(aanswer, response)
-    return await made if isawaitable(made) else made
-
-
-def _locked_out_in(group: ExceptionGroup[Exception]) -> LockedOut:
-    """The refusal among what tasks have raised together; without one, they go on their way."""
-    found = group.subgroup(LockedOut)
-    while found is not None:
-        first = found.exceptions[0]
-        if isinstance(first, LockedOut):
-            return first
-        found = first
-    raise group
+        if (found := refusal_in(group)) is None:
+            raise
+        return await visit.arefuse(found)
+    if refused := visit.refused_inside(response):
+        return await visit.arefuse(refused, response)
+    return visit.finish(response)
 
 
 def _expect_response(response: Any) -> None:

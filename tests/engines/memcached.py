@@ -34,7 +34,7 @@ if IN_FULL:
     ENGINES = {
         **ENGINES,
         "memcached-pooled": partial(servers, use_pooling=True),
-        "memcached-lenient": partial(servers, ignore_exc=True, default_noreply=True),
+        "memcached-lenient": partial(servers, ignore_exc=True),
         "pylibmc-several": partial(servers, backend=PYLIBMC, count=2, behaviors={"ketama": True, "remove_failed": 1}),
         "pylibmc-binary": partial(servers, backend=PYLIBMC, binary=True, behaviors={"no_block": True}),
     }

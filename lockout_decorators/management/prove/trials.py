@@ -43,7 +43,7 @@ class Trial(NamedTuple):
 
 
 LONGER = [
-    Trial("wrong, after a death", gap=3, again=-EARLY, killed=True, terms={"window": 3, "patience": 0.5}),
+    Trial("wrong, after a death", gap=3, again=-EARLY, killed=True, terms={"patience": 0.5}),
     Trial("wrong, as a lock ends", gap=3, again=-EARLY),
     *[Trial("wrong, as an entry expires", gap=1, again=OUTLIVING + late) for late in (-0.4, 0, 0.6)],
 ]
@@ -115,7 +115,7 @@ class Trials:
 
     def _bursts(self, trial: Trial) -> Iterator[float]:
         """A trial; between its bursts it gives the instant of the next one."""
-        policy = self.stranger(lockout=trial.gap, **trial.terms)
+        policy = self.stranger(window=trial.gap if trial.killed else LONG, lockout=trial.gap, **trial.terms)
         held = [self._crew.abandon(policy)] if trial.killed else []
         made = self._burst(trial, policy)
         if trial.again is not None:

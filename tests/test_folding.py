@@ -1,0 +1,202 @@
+"""No two spellings that a user store takes for one are counted apart: asked of the stores themselves."""
+
+import string
+import timeit
+from itertools import product
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from lockout_decorators.clients.folding import _table
+from lockout_decorators.clients.identities import fold
+from tests import spellings
+from tests.sizes import IN_FULL
+
+LETTERS = string.ascii_lowercase + string.digits
+# Sequences that collations have weights for, or swap: vowels before their consonants, vowels of two parts, hamza, dots.
+SEQUENCES = [
+    *[
+        first + second
+        for first in "\u0e40\u0e44\u0ec0\u0ec4\u19b5\uaab5"
+        for second in "\u0e01\u0e2e\u0e81\u1980\uaa80"
+    ],
+    *[
+        second + first
+        for first in "\u0e40\u0e44\u0ec0\u0ec4\u19b5\uaab5"
+        for second in "\u0e01\u0e2e\u0e81\u1980\uaa80"
+    ],
+    *[first + second for first, second in product("\u0621\u0627\u0648\u064a\u06c7\u0674", repeat=2)],
+    *[first + second for first, second in product("lL\u00b7\u0387\u013f\u0140", repeat=2)],
+    *[first + second for first, second in product("\u0f71\u0f72\u0f74\u0f80\u0fb2\u0fb3", repeat=2)],
+    "\u0635\u0644\u0649 \u0627\u0644\u0644\u0647 \u0639\u0644\u064a\u0647 \u0648\u0633\u0644\u0645",
+    "\u0635\u0644\u0649 \u0627\u0644\u0644\u0647",
+    "\u09c7\u09be",
+    "\u0e4d\u0e32",
+]
+
+
+def of_interest():
+    """All characters, or one of a hundred of those that are nothing but themselves to every store."""
+    table = _table()
+    for number, c in enumerate(spellings.CHARACTERS):
+        if IN_FULL or number % 100 == 0 or ord(c) in table or (fold(c) != c and c < "\uac00"):
+            yield c
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """Each character alone, in a name and at its end; that name without it, and with each two letters in its place."""
+    characters = [*of_interest()]
+    pairs = [one + other for one, other in product(LETTERS, repeat=2)]
+    inner = ["", "  ", *characters, *pairs, *SEQUENCES]
+    return [
+        *dict.fromkeys([*characters, *SEQUENCES, *[f"b{c}b" for c in inner], "bob", *[f"bob{c}" for c in characters]])
+    ]
+
+
+@pytest.fixture(scope="module")
+def in_mariadb(tmp_path_factory, django_db_blocker):
+    with django_db_blocker.unblock(), spellings.mariadb_groups(tmp_path_factory.mktemp("mariadb")) as groups:
+        yield groups
+
+
+@pytest.fixture(scope="module")
+def in_postgresql():
+    with spellings.postgresql() as connection:
+        yield connection
+
+
+def told_apart(groups, family="unicode", among=None):
+    """One text each of what folds apart though it stands in one group; no store tells everything apart itself."""
+    assert len(groups) >= len(string.ascii_letters)
+    with override_settings(LOCKOUT_FOLD=family):
+        folds = [{fold(text): text for text in group if among is None or among(text)} for group in groups]
+    return [sorted(map(ascii, found.values())) for found in folds if len(found) > 1]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("collation", "family"),
+    [
+        ("uca1400_ai_ci", "unicode"),
+        ("unicode_520_ci", "unicode"),
+        ("unicode_ci", "unicode_ci"),
+        ("general_ci", "general_ci"),
+    ],
+)
+def test_what_mariadb_takes_for_one(collation, family, in_mariadb, texts):
+    """Under each family's own setting nothing is told apart."""
+    assert [] == told_apart(in_mariadb(texts, collation), family)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("collation", ["unicode_ci", "general_ci"])
+def test_what_is_left_by_default(collation, in_mariadb, texts):
+    """Only what these alone take for one: all beyond the BMP; in general_ci sharp s and s, iota below and iota."""
+    contested = "\u00df\u1e9e\u0345"
+
+    def uncontested(text):
+        return max(text) < "\U00010000" and not any(c in text for c in contested)
+
+    assert [] == told_apart(in_mariadb(texts, collation), "unicode", uncontested)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("locale", ["und-u-ks-level1", "und-u-ks-level2"])
+def test_what_postgresql_takes_for_one(locale, in_postgresql, texts):
+    """ICU's collations that are not deterministic, at primary strength and with accents."""
+    assert [] == told_apart(spellings.postgresql_groups(in_postgresql, texts, locale))
+
+
+def test_what_sqlite_takes_for_one(texts):
+    """NOCASE: letters of ASCII."""
+    assert [] == told_apart(spellings.sqlite_groups(texts))
+
+
+@pytest.mark.servers
+def test_what_openldap_takes_for_one(tmp_path, texts):
+    """caseIgnoreMatch: also runs of spaces."""
+    spaced = ["a b", "a  b", " a b ", "A   B", "a\u00a0 b", "a\u3000b"]
+    assert [] == told_apart(spellings.openldap_groups(tmp_path, [*texts, *spaced]))
+
+
+# The rest of it
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "identity"),
+    [
+        ("Stra\u00dfe", "unicode", "strasse"),
+        ("Stra\u00dfe", "unicode_ci", "strasse"),
+        ("Stra\u00dfe", "general_ci", "strase"),
+        ("\U0001d41bob", "unicode", "bob"),
+        ("\U0001d41bob", "unicode_ci", "\ufffdob"),
+        ("\U0001f600", "unicode", "\ufffd"),
+        ("\u03b1\u0345", "unicode", "\u03b1"),
+        ("\u03b1\u0345", "general_ci", "\u03b1\u03b9"),
+        ("Bob", "general_ci", "bob"),
+    ],
+)
+def test_family_of_stores(name, family, identity):
+    """LOCKOUT_FOLD decides where they contradict each other."""
+    with override_settings(LOCKOUT_FOLD=family):
+        assert identity == fold(name)
+
+
+@pytest.mark.parametrize("family", ["general", "", None, ["unicode"]])
+def test_unknown_family(family):
+    """It is told at the first name that needs it."""
+    with override_settings(LOCKOUT_FOLD=family), pytest.raises(ImproperlyConfigured, match="'unicode_ci'"):
+        fold("Stra\u00dfe")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a b", "a  b", " a b ", "a\u00a0\u3000b", "A" + 300 * " " + "B", "\u00e1" + 3000 * " " + "b"],
+        ["12", "\u0661\u0662", "\u0967\u0968", "\uff11\uff12", "\u2460\u2461"],
+        ["bob", "bo" + 2000 * "\u0301" + "b", 4000 * "\u200b" + "bob"],
+        ["\u0e40\u0e01", "\u0e01\u0e40"],
+        ["\u0675", "\u0627\u0674", "\u0621\u0627"],
+        ["\u0140", "l\u00b7", "l"],
+        ["\u30d0\u30fc", "\u306f\u30fc", "\uff8a\uff9e\uff70"],
+        [5000 * "a", 5000 * "b", 2000 * " " + 9000 * "\u0301"],
+    ],
+)
+def test_spellings_of_one_name(names):
+    """By spaces, digits of any script, marks without end, vowels, hamza, dots and syllables; or overlong."""
+    assert len({*map(fold, names)}) == 1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["\u5c71", "\u7530", "\u5ddd", "\u3400"],
+        ["a", "\u0430", "\u03b1", "\u0627", "\u05d0"],
+        ["\u0915", "\u0915\u093f", "\u0915\u0941"],
+        ["bob", "bo b", "b-ob", "bo.b"],
+        ["\ud55c", "\uae00"],
+    ],
+)
+def test_other_names(names):
+    """Ideographs, scripts, vowels, punctuation and syllables that no collation takes for one are counted apart."""
+    assert len({*map(fold, names)}) == len(names)
+
+
+def test_a_name_behind_too_many_spaces_names_nobody():
+    """What is looked at ends somewhere."""
+    assert fold(20_000 * " " + "bob") is None
+
+
+def test_time():
+    """20 microseconds for a usual name, a millisecond for the longest, however it is made; five times that when busy."""
+    usual = ["bob", "Jos\u00e9 Garc\u00eda", "\u5c71\u7530\u592a\u90ce", "\ud55c\uae00", "\u0e40\u0e01\u0e35"]
+    units = ["\u00e9", "\u1ebf", "\ufdfa", "\u0323\u0301", "\u0f74\u0f71", "\U0001f600", "\u0e40\u0e01", "\u0621\u0627"]
+    longest = [*[unit * 2048 for unit in units], 256 * "\u0f74" + 256 * "\u0f71"]
+    assert max(microseconds(name) for name in usual) < 5 * 20
+    assert max(microseconds(name[:4096]) for name in longest) < 5 * 1000
+
+
+def microseconds(name):
+    return min(timeit.repeat(lambda: fold(name), number=1, repeat=20)) * 1e6
