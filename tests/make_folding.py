@@ -1,9 +1,9 @@
 """Writes `lockout_decorators/clients/folding.txt`: python -m tests.make_folding
 
 Needs PyICU (with libicu-dev and pkg-config to build it) and mariadbd; takes a minute. Each collation gives a character
-weights, and a weight is named by the plainest character that has it alone. So "ae ligature weighs what a and e weigh" is
-an equation between texts. All equations of all stores are made true together, as far as they don't contradict each other:
-one of a character and a text defines that character, one of two characters makes them one. What contradicts what
+weights, and a weight is named by the plainest character that has it alone. So "the ligature weighs what a and e weigh"
+is an equation between texts. The equations of all stores are made true together, as far as they don't contradict each
+other: one of a character and a text defines that character, one of two characters makes them one. What contradicts what
 stands before is printed; the rules of `folding.py` and docs/keys.md answer for it.
 """
 
@@ -72,7 +72,7 @@ class Equations:
             a, b = a[1:], b[1:]
         while a and b and a[-1] == b[-1]:
             a, b = a[:-1], b[:-1]
-        if len(a) == len(b) == 1 and not (a + b).isascii():
+        if len(a) == len(b) == 1 and not (a + b).isascii() and (a, b) != said[-2:]:
             self.equate(a, b, said[0])
         else:
             self.contradictions.append(said)
@@ -92,7 +92,7 @@ def from_weights(equations: Equations, whose: str, weights: Weights) -> None:
 
 
 def from_python(equations: Equations) -> None:
-    """What Django and Python take for one: NFKD, and any of the ways to another case. And Latin letters with a stroke."""
+    """What Django and Python take for one: NFKD, any way to another case. And Latin letters with a stroke."""
     for c in CHARACTERS:
         equations.equate(c, nfkd(c), "NFKD")
     for c in CHARACTERS:

@@ -128,7 +128,7 @@ def sqlite_groups(texts: list[str]) -> Groups:
 
 
 def openldap_groups(folder: Path, texts: list[str]) -> Groups:
-    """By what slapd's own tool says that it normalises values of caseIgnoreMatch to. It prints lines, so no line feeds."""
+    """By what slapd's own tool normalises values of caseIgnoreMatch to. It prints lines, so no line feeds."""
     program = shutil.which("slapdn") or shutil.which("slapdn", path="/usr/sbin")
     if program is None:  # pragma: no cover
         missing("OpenLDAP: there is no slapdn on the PATH")

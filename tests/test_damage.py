@@ -32,7 +32,6 @@ DAMAGES = {
     "a record with something behind it": lambda text: f"{text}-",
     "a record in capitals": str.upper,
     "a record that counts wrong": lambda text: text.replace(".1.f", ".2.f"),
-    "a record in bytes": str.encode,
 }
 
 

@@ -121,5 +121,12 @@ class Comparison:
                 return ascii(plain.__str__(value) if plain is str else plain.__repr__(value))  # a subclass may hide itself
         if issubclass(kind, int):
             return hex(value)  # of any length, unlike decimal digits
-        shown = ascii(value) if isinstance(value, CONTAINERS) else ""  # it may be filled anew
-        return f"{kind.__name__} {id(self._objects.setdefault(id(value), value))} {shown}"
+        return f"{kind.__name__} {id(self._objects.setdefault(id(value), value))} {_content(value)}"
+
+
+def _content(value: Any) -> str:
+    """Of what may be filled anew and passed again."""
+    try:
+        return ascii(value) if isinstance(value, CONTAINERS) else ""
+    except RecursionError:
+        return ""
