@@ -9,6 +9,7 @@ stands before is printed; the rules of `folding.py` and docs/keys.md answer for 
 
 import os
 import re
+import tempfile
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ import django
 import icu
 
 from lockout_decorators.clients import folding
-from tests.spellings import CHARACTERS, mariadb_weights
+from tests.spellings import CHARACTERS, in_mariadb
 
 IOTA_BELOW = "\u0345"  # a mark that every collation ignores and casefolding makes a letter of
 BEYOND = "\U00010000"
@@ -129,8 +130,13 @@ def split(weights: str) -> list[str]:
 
 
 def mariadb() -> dict[str, Weights]:
-    found = mariadb_weights(["uca1400_ai_ci", "unicode_520_ci", "unicode_ci", "general_ci"])
-    return {name: {c: split(weights) for c, weights in found[name].items()} for name in found}
+    found = {}
+    with tempfile.TemporaryDirectory() as folder, in_mariadb(Path(folder)) as file:
+        for name in ("uca1400_ai_ci", "unicode_520_ci", "unicode_ci", "general_ci"):
+            cursor = file(CHARACTERS, name)
+            cursor.execute("SELECT number, HEX(WEIGHT_STRING(text)) FROM names")
+            found[name] = {CHARACTERS[number]: split(weights) for number, weights in cursor.fetchall()}
+    return found
 
 
 def is_ignored(c: str, weights: Iterable[Weights]) -> bool:

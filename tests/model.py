@@ -72,7 +72,7 @@ class Model:
         return slots, lock and (lock.began, lock.end, lock.reference), self.level(now)
 
     def refusal(self, now: int, own=frozenset()):
-        """When the next guess would be admitted (None: not before a reset), and whether one waits for that; or False."""
+        """When the next guess would be admitted (None: not before a reset), and whether one waits for it; or False."""
         if lock := self.lock(now):
             return lock.end, False
         standing = self.standing(now)

@@ -15,7 +15,7 @@ import psycopg
 import pymysql
 
 from tests.engines.database import NAME, mariadb
-from tests.servers import await_server, free_port, missing
+from tests.servers import free_port, missing
 
 Groups = Iterable[list[str]]
 CHARACTERS = [chr(number) for number in range(0x110000) if not 0xD800 <= number < 0xE000]
@@ -67,17 +67,6 @@ def mariadb_groups(folder: Path) -> Iterator[Callable[[list[str], str], Groups]]
         yield groups
 
 
-def mariadb_weights(collations: Iterable[str]) -> dict[str, dict[str, str]]:
-    """What each character weighs, for each collation."""
-    found = {}
-    with tempfile.TemporaryDirectory() as folder, in_mariadb(Path(folder)) as file:
-        for collation in collations:
-            cursor = file(CHARACTERS, collation)
-            cursor.execute("SELECT number, HEX(WEIGHT_STRING(text)) FROM names")
-            found[collation] = {CHARACTERS[number]: weights for number, weights in cursor.fetchall()}
-    return found
-
-
 def postgresql_programs() -> Path:
     """Debian's, which is built with ICU."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
@@ -94,16 +83,14 @@ def postgresql() -> Iterator[psycopg.Connection[Any]]:
     shutil.chown(folder, who.get("user", os.geteuid()))
     initdb = [programs / "initdb", "-D", folder / "data", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **who)
-    command = [programs / "postgres", "-D", folder / "data", "-p", f"{port}", "-k", folder, "-F"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder, **who) as server:
-        try:
-            await_server(port)
-            with psycopg.connect(f"host=127.0.0.1 port={port} user=postgres", autocommit=True) as connection:
-                yield connection
-        finally:
-            server.terminate()
-            server.wait()
-            shutil.rmtree(folder)
+    control = [programs / "pg_ctl", "-D", folder / "data", "-w", "-s", "-l", folder / "log"]
+    try:
+        subprocess.run([*control, "-o", f"-p {port} -k {folder} -F", "start"], check=True, cwd=folder, **who)
+        with psycopg.connect(f"host=127.0.0.1 port={port} user=postgres", autocommit=True) as connection:
+            yield connection
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=False, cwd=folder, **who)
+        shutil.rmtree(folder)
 
 
 def postgresql_groups(connection: psycopg.Connection[Any], texts: list[str], locale: str) -> Groups:

@@ -9,8 +9,8 @@ from django.contrib.auth.signals import user_login_failed
 from django.utils.functional import SimpleLazyObject
 
 from lockout_decorators import LockedOut, lockout_protect
-from tests.backends import CountingBackend
-from tests.test_attacks import AS, Deferred, Fields, Masked as MaskedName, ask, attack, by_hand, form
+from tests.test_attacks import AS, Deferred, Fields, ask, attack, by_hand, form
+from tests.test_attacks import Masked as MaskedName
 
 
 class Again(Fields):

@@ -416,9 +416,7 @@ def test_callable_may_return_an_address_object(settings):
     assert found() == "2001:db8::/64"
 
 
-@pytest.mark.parametrize(
-    "junk", ["unknown", "192.0.2.9, 192.0.2.8", "evil\r\nline", "x" * 10_000]
-)
+@pytest.mark.parametrize("junk", ["unknown", "192.0.2.9, 192.0.2.8", "evil\r\nline", "x" * 10_000])
 def test_callable_that_returns_junk_is_reported(junk, guess, settings, caplog, verified):
     """A warning, on one line and cut; the address of the peer is counted."""
     settings.LOCKOUT_CLIENT_IP = lambda request: junk
@@ -438,7 +436,7 @@ async def later(request):
 
 @pytest.mark.parametrize(
     "broken",
-    [lambda request: ("192.0.2.9", True), lambda request: 5, lambda request: b"192.0.2.9", later, lambda request: 1 / 0],
+    [lambda request: ("192.0.2.9", True), lambda request: 5, lambda request: b"192.0.2.9", later, lambda _: 1 / 0],
     ids=["pair", "number", "bytes", "coroutine", "exception"],
 )
 def test_a_callable_that_is_wrong_is_one_clear_error(broken, settings):

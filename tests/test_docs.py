@@ -11,9 +11,9 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.test import RequestFactory
 from rest_framework.authtoken.models import Token
 
-from lockout_decorators import LockedOut, LockoutStatus, signals
-from lockout_decorators.terms.arguments import PolicyArguments
+from lockout_decorators import LockedOut, LockoutStatus, policies_of, signals
 from lockout_decorators.conf import conf
+from lockout_decorators.terms.arguments import PolicyArguments
 from tests.doors import FORM, RIGHT
 
 ROOT = Path(__file__).parent.parent
@@ -118,7 +118,8 @@ def test_other_doors_are_protected(guide, post, verified):
     """What the guide decorates carries a policy of its own."""
     scopes = {name: getattr(guide, name).lockout_policies[0].scope for name in ("login", "renew", "SiteLogin", "Token")}
     assert len({*scopes.values()}) == 4
-    assert (admin.site.login.lockout_policies[0].key.parts, admin.site.login.lockout_policies[0].max) == (("username",), 5)
+    (policy,) = policies_of(admin.site.login)
+    assert (policy.key.parts, policy.max) == (("username",), 5)
     view = guide.Sessions.as_view({"post": "create"})
     assert [401] * 5 + [429] == [view(post()).status_code for _ in range(6)]
     assert 5 == len(verified)

@@ -276,8 +276,9 @@ def test_each_refusal_is_measured_by_the_clock_of_its_own_store(shelf):
     """One host may be an hour ahead."""
     ahead = Shelf("ahead")
     ahead.clock = lambda: NOW + 3_600_000
-    ahead.put("A", LOCKED._replace(until=NOW + 3_600_000 + 1000, since=NOW + 3_600_000 - LOCK))
+    ahead.put("A", LOCKED._replace(since=NOW + 3_600_000 + 1000 - LOCK, until=NOW + 3_600_000 + 1000))
     shelf.put("K", LOCKED)
+    assert look([Book(ahead, [seat("A")])]).refusal.until == NOW + 3_600_000 + 1000
     for books in (
         [Book(ahead, [seat("A")]), Book(shelf, [seat("K")])],
         [Book(shelf, [seat("K")]), Book(ahead, [seat("A")])],
@@ -600,6 +601,17 @@ def test_of_a_store_that_fails_altogether_the_failure_is_told(shelf):
 
     shelf.between = [lambda: None, lambda: (end(), error())]
     with pytest.raises(StoreError, match="later"):
+        claim(book).step()
+
+
+def test_a_store_that_tells_too_little_is_found_out(shelf):
+    book = Book(shelf, [seat("C"), seat("K")])
+    shelf.read, right = lambda keys: Reading(shelf.found(keys[:1]), shelf.clock), shelf.read
+    with pytest.raises(ValueError, match="shorter"):
+        book.read()
+    shelf.read = right
+    shelf.swap = lambda changes, now: Swapped(True, shelf.found(["C"]))
+    with pytest.raises(ValueError, match="shorter"):
         claim(book).step()
 
 

@@ -150,7 +150,11 @@ def test_a_decision_of_another_time_is_lost(store):
     assert [None] == standing(store, key)
 
 
-@pytest.mark.parametrize("foreign", ["17", b"\xff\x00", 17, [1, 2], {"a": None}, "x" * 100], ids=lambda value: type(value).__name__ + str(len(str(value))))
+@pytest.mark.parametrize(
+    "foreign",
+    ["17", b"\xff\x00", 17, [1, 2], {"a": None}, "x" * 100],
+    ids=lambda value: type(value).__name__ + str(len(str(value))),
+)
 def test_what_somebody_else_put_there(store, foreign):
     """Is told as what it is, or as nothing; and can be written over."""
     (key,) = keys()

@@ -149,14 +149,14 @@ class Block(Watched):
         return bool(self.policies or self._judging)
 
     def _divide(self) -> None:
-        """Leave to an open block what it counts already; but a verdict by the response is looked for all the same. There
-        is an early look if all policies have one, and where nothing but that look would refuse."""
+        """Leave to an open block what it counts already; but a verdict by the response is looked for all the same.
+        There is an early look if all policies have one, and where nothing but that look would refuse."""
         self.given = given = self.policies
         if self.eager:
             return
         self.policies = watch.uncounted(given, self._peers)
         self._judging = [terms for terms in given if terms.failure is not None]
-        looking = self.policies if not self._judging else [one for one in given if one in (*self.policies, *self._judging)]
+        looking = [terms for terms in given if terms in self.policies or terms in self._judging]
         early = [terms for terms in looking if terms.looks_early(self.request)]
         if len(early) == len(looking) or any([terms.failure is not None for terms in early]):
             self._early = early
@@ -185,8 +185,8 @@ class Block(Watched):
         return self.told or (self._made is not None and self._made.failing)
 
     def _judges(self) -> Sequence[Terms]:
-        """The policies whose verdict is the response, once it is made; one of each that count alike. What `authenticate()`
-        said in the same request excuses nothing, but no failure is counted twice."""
+        """The policies whose verdict is the response, once it is made; one of each that count alike. What
+        `authenticate()` said in the same request excuses nothing, but no failure is counted twice."""
         if self.response is None or any([peer.failed for peer in (self, *watch.peers(self, self._peers))]):
             return ()
         unmade = getattr(self.response, "is_rendered", True) is False

@@ -47,9 +47,9 @@ class Client:
         return counters
 
     def tag(self, username: Any, further: Sequence[Any] | None, field: str | None = None) -> str:
-        """What a success at `username` has to repeat to forgive a failure: the exact name in its field, the host as it was
-        sent, the address, and `further` credentials that name the account. Of no name, or if it is not known which those
-        are (None): none.
+        """What a success at `username` has to repeat to forgive a failure: the exact name in its field, the host as it
+        was sent, the address, and `further` credentials that name the account. Of no name, or if it is not known which
+        those are (None): none.
         """
         if is_blank({"": username}) or further is None or isinstance(username, (*CONTAINERS, *BYTES)):
             return UNTAGGED

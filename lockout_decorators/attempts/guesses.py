@@ -63,9 +63,7 @@ class Guesses:
             self._client = Client(self.request)
         return self._client
 
-    def party(
-        self, terms: Terms, username: Any, further: Sequence[Any] | None = (), field: str | None = None
-    ) -> Party:
+    def party(self, terms: Terms, username: Any, further: Sequence[Any] | None = (), field: str | None = None) -> Party:
         return Party(terms, username, fold(username), self.client.tag(username, further, field))
 
     def look(self, policies: Sequence[Terms]) -> None:

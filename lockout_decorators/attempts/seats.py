@@ -58,15 +58,14 @@ class Seat:
 
     def change(self, now: int) -> Change | None:
         """How to write what the record has moved to; None if it stands there already."""
-        record, rule, found = self.moved, self.counter.rule, self.found
+        record, found = self.moved, self.found
+        if record == EMPTY:
+            return None if found.text is None else Change(self.counter.key, found.token, None, 0)
         if record is None or record == self.record:
-            if record != EMPTY or found.text is None:
-                return None
-        elif record != EMPTY:
-            text, end = spell(record, os.urandom(STAMP // 2).hex()), moves.lasts_until(record, rule)
-            life = None if end >= FOREVER else -((now - end) // 1000) + MARGIN
-            return Change(self.counter.key, found.token, text, life)
-        return None if found.text is None else Change(self.counter.key, found.token, None, 0)
+            return None
+        text, end = spell(record, os.urandom(STAMP // 2).hex()), moves.lasts_until(record, self.counter.rule)
+        life = None if end >= FOREVER else -((now - end) // 1000) + MARGIN
+        return Change(self.counter.key, found.token, text, life)
 
 
 class Book:
@@ -78,12 +77,13 @@ class Book:
         now: When it was last decided on them.
     """
 
+    now: int
+
     def __init__(self, store: Store, seats: Sequence[Seat]) -> None:
         self.store: Store = store
         self.seats: Sequence[Seat] = seats
         self.clock: Clock = host_clock
         self.known: bool = False
-        self.now: int = 0
         self.groups: Sequence[Sequence[Seat]] = [seats] if len(seats) == 1 else self._groups()
         self._unchanged = 0
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from django.http import HttpRequest
 
@@ -49,8 +48,8 @@ class Watched:
             self._guesses.settle(guess)
 
     def succeed_at(self, guess: Guess, call: Call) -> None:
-        """Settle at once: a slot is for the verification, not for the rest of the view. One that `attempt()` holds is given
-        back by a word only."""
+        """Settle at once: a slot is for the verification, not for the rest of the view. One that `attempt()` holds is
+        given back by a word only."""
         if self.open and not guess.settled and guess is not self._held:
             guess.verdict = True
             guess.name(self._guesses.named[call], proven=True)

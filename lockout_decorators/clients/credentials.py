@@ -116,9 +116,11 @@ class Comparison:
 
     def _spell(self, value: Any) -> str:
         kind = type(value)
-        for plain in (str, bytes, float):
+        if issubclass(kind, str):
+            return ascii(str.__str__(value))  # a subclass may hide itself
+        for plain in (bytes, float):
             if issubclass(kind, plain):
-                return ascii(plain.__str__(value) if plain is str else plain.__repr__(value))  # a subclass may hide itself
+                return ascii(plain.__repr__(value))
         if issubclass(kind, int):
             return hex(value)  # of any length, unlike decimal digits
         return f"{kind.__name__} {id(self._objects.setdefault(id(value), value))} {_content(value)}"

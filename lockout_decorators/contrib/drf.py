@@ -46,7 +46,7 @@ class LockoutAuthentication(Base):
         if not any("authenticate_credentials" in vars(base) for base in behind):
             raise TypeError(f"{cls.__qualname__}: LockoutAuthentication needs a class with authenticate_credentials().")
         for name in ("authenticate", "authenticate_credentials"):
-            if iscoroutinefunction(getattr(super(LockoutAuthentication, cls), name)):
+            if iscoroutinefunction(getattr(super(), name)):
                 raise TypeError(
                     f"{cls.__qualname__}.{name} is a coroutine function, which verifies when nobody watches any more: "
                     "hold policy.attempt() around what it verifies, with `async with`."
@@ -68,7 +68,9 @@ class LockoutAuthentication(Base):
         verify: Any = super()
         request = _request.get(None)
         if request is None:
-            raise TypeError(f"{type(self).__qualname__}: authenticate_credentials() was called without authenticate(request).")
+            raise TypeError(
+                f"{type(self).__qualname__}: authenticate_credentials() needs authenticate(request) around it."
+            )
         with self.lockout_policy.attempt(request, userid) as attempt:
             found = verify.authenticate_credentials(*credentials, **options)
             attempt.succeed()

@@ -23,8 +23,8 @@ def is_deferred(made: Any, is_view: bool) -> bool:
 
 
 def watch_on(block: Block, made: Any, refuse: Refuse) -> Any:
-    """Have `block` watch while the rest of `made` is made; `refuse` answers for a guess that it refuses then. What is no
-    view's raises it."""
+    """Have `block` watch while the rest of `made` is made; `refuse` answers for a guess that it refuses then. What is
+    no view's raises it."""
     if isinstance(made, Generator):
         return _steps(block, made)
     if isinstance(made, AsyncGenerator):

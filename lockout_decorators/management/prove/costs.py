@@ -17,8 +17,7 @@ from .guesses import RIGHT, WRONG, Secret, guess, standing
 KINDS: Sequence[tuple[str, Secret]] = (
     ("right", RIGHT),
     ("wrong", WRONG),
-    ("", WRONG),
-    ("", WRONG),
+    *[("", WRONG)] * 2,
     ("wrong, the last but one", WRONG),
     ("wrong, which locks", WRONG),
     ("refused", WRONG),
@@ -31,11 +30,10 @@ _trips: list[None] = []
 
 
 class Cost(NamedTuple):
-    """What a guess costs, and what it leaves.
+    """What a guess costs (milliseconds, the median), and what it leaves.
 
     Attributes:
         trips: Round trips, statements of a database; 0 where none are seen: by clients that are not written in Python.
-        ms: Milliseconds.
         bytes: Of the texts of the entries.
     """
 
