@@ -6,6 +6,7 @@ from inspect import isasyncgenfunction, isfunction, isgeneratorfunction
 from typing import Any, TypeVar, Unpack
 
 import wrapt
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 
 from .clients.asgi import Requestlike
@@ -105,6 +106,8 @@ class _Protection:
         def dispatch(self: Any, request: HttpRequest, /, *args: Any, **kwargs: Any) -> Any:
             return inherited(self, request, *args, **kwargs)
 
+        if iscoroutinefunction(inherited):
+            markcoroutinefunction(dispatch)
         protected = self.protect(dispatch, self.under(class_scope(cls)))
         for name, value in {"dispatch": protected, "lockout_policies": _ClassPolicies(self.policies_in)}.items():
             setattr(cls, name, value)

@@ -181,7 +181,10 @@ def test_what_is_left_to_be_made_is_watched(left, door, rf, verified, db):
     ids=["exempt", "key", "callable", "receiver"],
 )
 def test_what_the_project_is_asked_is_watched(asks, rf, verified):
-    """A middleware authenticates when somebody first looks at `request.user`: that may be this very package."""
+    """A middleware authenticates when somebody first looks at `request.user`: that may be this very package.
+
+    Where the key itself asks, that guess is counted by the address, beside the view's own.
+    """
 
     def audit(request, **kwargs):
         return request.user.is_staff
@@ -196,4 +199,4 @@ def test_what_the_project_is_asked_is_watched(asks, rf, verified):
         attack(middleware, rf)
     finally:
         attempt_refused.disconnect(audit)
-    assert len(verified) <= 3
+    assert len(verified) <= (6 if callable(asks.get("key")) else 3)

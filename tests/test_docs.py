@@ -118,7 +118,7 @@ def test_other_doors_are_protected(guide, post, verified):
     """What the guide decorates carries a policy of its own."""
     scopes = {name: getattr(guide, name).lockout_policies[0].scope for name in ("login", "renew", "SiteLogin", "Token")}
     assert len({*scopes.values()}) == 4
-    (policy,) = policies_of(admin.site.login)
+    policy, *_ = policies_of(admin.site.login)
     assert (policy.key.parts, policy.max) == (("username",), 5)
     view = guide.Sessions.as_view({"post": "create"})
     assert [401] * 5 + [429] == [view(post()).status_code for _ in range(6)]

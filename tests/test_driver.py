@@ -237,6 +237,18 @@ def test_an_entry_without_an_end_stays_without_one(shelf):
     assert (shelf.record("K").slots, shelf.lives) == ((), {"K": None})
 
 
+def test_every_writing_has_a_stamp_of_its_own(shelf):
+    """So that a record which stands there again, word for word, is not taken for the one that was read."""
+    texts = []
+    for _ in range(3):
+        book = Book(shelf, [seat("C"), seat("K")])
+        run(claim(book))
+        texts += shelf.entries.values()
+        settle([book], succeed)
+    assert 6 == len({text[:STAMP] for text in texts})
+    assert 1 == len({text[STAMP:] for text in texts})
+
+
 # Several counters
 
 

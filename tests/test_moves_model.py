@@ -113,7 +113,7 @@ RULES = {
         "rolling, no lock": Rule(0, 4, (), rolling=True),
     }.items()
 }
-DEPTHS = {1: 10, 2: 9, 3: 8} if IN_FULL else {1: 8, 2: 6, 3: 6}  # for each max
+DEPTHS = {1: 12, 2: 10, 3: 9} if IN_FULL else {1: 8, 2: 6, 3: 6}  # for each max
 
 
 def name(number: int) -> str:

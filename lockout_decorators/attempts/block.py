@@ -12,7 +12,7 @@ from ..exceptions import LockedOut
 from ..terms.terms import Terms
 from . import watch
 from .guess import Guess, Party
-from .verdicts import response_to
+from .verdicts import is_unmade, response_to
 from .waiting import aclaim, hop, run
 from .watched import Watched
 
@@ -77,33 +77,47 @@ class Block(Watched):
             self._held.said = True
 
     def __enter__(self) -> Self:
-        if self._opens() and (self._begin() if self._asks_first() else self._watches()):
-            if self.eager:
-                self._held = run(self._claiming(self._new))
+        if self._opens():
             self._watch()
+            with self._closed_unless_watched():
+                if self._asks_first():
+                    self._begin()
+                if self.eager and self.policies:
+                    self._held = run(self._claiming(self._new))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._leaves(error):
-            self._settle()
+        if self.open:
+            try:
+                if self._has_verdicts(error):
+                    self._settle()
+            finally:
+                self._close()
 
     async def __aenter__(self) -> Self:
-        if self._opens() and (await hop(self._begin) if self._asks_first() else self._watches()):
-            if self.eager:
-                self._held = await aclaim(self._claiming(self._new))
+        if self._opens():
             self._watch()
+            with self._closed_unless_watched():
+                if self._asks_first():
+                    await hop(self._begin)
+                if self.eager and self.policies:
+                    self._held = await aclaim(self._claiming(self._new))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        if self._leaves(error):
-            await asyncio.shield(hop(self._settle))  # a client that hangs up just now has guessed all the same
+        if self.open:
+            try:
+                if self._has_verdicts(error):
+                    await asyncio.shield(hop(self._settle))  # who hangs up just now has guessed all the same
+            finally:
+                self._close()
 
     @contextmanager
     def resumed(self) -> Iterator[None]:
         """Watch on, while what the view has left to be made later is made."""
-        self._watch()
+        self._watch_again()
         try:
             yield
         except BaseException as error:
@@ -114,13 +128,24 @@ class Block(Watched):
     @asynccontextmanager
     async def aresumed(self) -> AsyncIterator[None]:
         """See resumed()."""
-        self._watch()
+        self._watch_again()
         try:
             yield
         except BaseException as error:
             await self.__aexit__(None, error, None)
             raise
         await self.__aexit__(None, None, None)
+
+    @contextmanager
+    def _closed_unless_watched(self) -> Iterator[None]:
+        """What the project is asked on entering is watched too; where nothing is left to watch, that is all."""
+        try:
+            yield
+        except BaseException:
+            self._close()
+            raise
+        if not (self.policies or self._judging):
+            self._close()
 
     def _opens(self) -> bool:
         """Whether there is something to watch, as far as nobody is exempt."""
@@ -136,17 +161,13 @@ class Block(Watched):
         self._divide()
         return bool(self._early)
 
-    def _begin(self) -> bool:
-        """Let through who is exempt, refuse who is locked out; returns whether there is something left to watch."""
+    def _begin(self) -> None:
+        """Let through who is exempt, refuse who is locked out."""
         if any([terms.exempt for terms in self.policies]):
             self.policies = [one for one in self.policies if not (one.exempt and one.exempt(self.request))]
             self._divide()
         if self._early:
             self._guesses.look(self._early)
-        return self._watches()
-
-    def _watches(self) -> bool:
-        return bool(self.policies or self._judging)
 
     def _divide(self) -> None:
         """Leave to an open block what it counts already; but a verdict by the response is looked for all the same.
@@ -154,7 +175,7 @@ class Block(Watched):
         self.given = given = self.policies
         if self.eager:
             return
-        self.policies = watch.uncounted(given, self._peers)
+        self.policies = watch.uncounted(given, [peer for peer in self._peers if peer is not self])
         self._judging = [terms for terms in given if terms.failure is not None]
         looking = [terms for terms in given if terms in self.policies or terms in self._judging]
         early = [terms for terms in looking if terms.looks_early(self.request)]
@@ -168,14 +189,20 @@ class Block(Watched):
         self.open = self.watched = True
         watch.enter(self, self._peers)
 
-    def _leaves(self, error: BaseException | None) -> bool:
-        """Close the block; whether there is anything to settle."""
-        if not self.open:
-            return False
+    def _watch_again(self) -> None:
+        """What another block counted then may be this one's by now."""
+        self.policies = watch.uncounted(self.given, [peer for peer in self._peers if peer is not self])
+        self._watch()
+
+    def _close(self) -> None:
         self.open = False
+        self.response = None
         watch.leave(self, self._peers)
         self._tell_peers()
-        if error is not None and self.response is None:
+
+    def _has_verdicts(self, error: BaseException | None) -> bool:
+        """Whether there is anything to settle."""
+        if error is not None and (self.response is None or is_unmade(self.response)):
             self.response = response_to(error)
         return bool(self._made and self._made.unsettled) or bool(self._judging and self._judges())
 
@@ -189,15 +216,15 @@ class Block(Watched):
         `authenticate()` said in the same request excuses nothing, but no failure is counted twice."""
         if self.response is None or any([peer.failed for peer in (self, *watch.peers(self, self._peers))]):
             return ()
-        unmade = getattr(self.response, "is_rendered", True) is False
+        unmade = is_unmade(self.response)
         return watch.uncounted([one for one in self._judging if not (unmade and callable(one.failure))], ())
 
     def _settle(self) -> None:
         if failed := [Party(terms) for terms in self._judges() if terms.is_failure(self.request, self.response)]:
             self._guesses.unasked.append(failed)
         self.response = None
-        self._guesses.settle_all()
-        self._tell_peers()
+        while self._guesses.unsettled:  # whoever is told of it may guess again
+            self._guesses.settle_all()
 
     def _tell_peers(self) -> None:
         """A failure that was counted here is none of theirs."""

@@ -45,4 +45,4 @@ class Claiming:
 
     def _admitted(self, guess: Guess, refused: Refused | None) -> Guess:
         self._guesses.admit(guess, self._claim.passed if self._claim else (), refused)
-        return guess
+        return guess.joins or guess

@@ -1,6 +1,7 @@
 """Who is counted under a policy: the keys of a client's records, and the digests that its slots carry."""
 
 from collections.abc import Mapping, Sequence
+from threading import get_ident
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -9,7 +10,7 @@ from django.http import HttpRequest
 from ..clients.addresses import client_address
 from ..clients.credentials import is_blank
 from ..clients.identities import BYTES, CONTAINERS, text_of
-from ..clients.keys import digest, frame, home
+from ..clients.keys import Key, digest, frame, home
 from ..conf import conf
 from ..records.record import NOBODY, TAG, UNTAGGED, WHO
 from ..records.rule import Rule
@@ -33,11 +34,12 @@ class Client:
     def __init__(self, request: HttpRequest) -> None:
         self.request: HttpRequest = getattr(request, "_request", request)  # DRF's must not resolve its user
         self.address: str = client_address(self.request)
+        self._spelling: set[int] = set()  # the threads that do
 
     def counters(self, terms: Terms, identity: str | None) -> list[Counter]:
         """The counters of a guess at `identity`: of the ceiling first, if there is one, then of the key."""
         address = frame(self.address)
-        spelled = frame(*terms.key.spell(self.request, identity, self.address))
+        spelled = frame(*self._spell(terms.key, identity))
         own = home(address if "ip" in terms.key.parts else spelled)  # one account is one counter from all addresses
         counters = []
         for kind in terms.kinds:
@@ -45,6 +47,16 @@ class Client:
             key = f"{conf.cache_prefix}:{FORMAT}:{{{shared}}}:{digest(kind.frame + counted)}"
             counters.append(Counter(key, kind.rule, kind.ceiling, terms))
         return counters
+
+    def _spell(self, key: Key, identity: str | None) -> list[str]:
+        """Who asks for `request.user` may make a guess by that: there the address takes the place of all parts."""
+        if (thread := get_ident()) in self._spelling:
+            return key.spell_absent(self.address)
+        self._spelling.add(thread)
+        try:
+            return key.spell(self.request, identity, self.address)
+        finally:
+            self._spelling.discard(thread)
 
     def tag(self, username: Any, further: Sequence[Any] | None, field: str | None = None) -> str:
         """What a success at `username` has to repeat to forgive a failure: the exact name in its field, the host as it

@@ -25,6 +25,7 @@ class Guess:
         unknown: A backend broke down: nobody will ever know, and the slots stay taken.
         settled: Nothing more is written for it.
         contradicted: A failure was signalled of it; once more is the same one.
+        joins: The guess that this one is a part of: the same secrets, tried at another account.
         said: The view's own code has given the verdict: no call joins it any more.
     """
 
@@ -32,6 +33,7 @@ class Guess:
         "books",
         "calls",
         "contradicted",
+        "joins",
         "parties",
         "said",
         "secrets",
@@ -49,6 +51,7 @@ class Guess:
         self.unknown: bool = False
         self.settled: bool = False
         self.contradicted: bool = False
+        self.joins: Guess | None = None
         self.said: bool = False
 
     def takes(self, secrets: tuple[Any, ...], named: Any, backend: str, limit: int) -> bool:
@@ -66,6 +69,10 @@ class Guess:
         else:
             return False
         return True
+
+    def tries(self, party: Party) -> bool:
+        """Whether it has slots at that account."""
+        return any([party.identity == known.identity for known in self.parties if known.terms is party.terms])
 
     def name(self, parties: Sequence[Party], proven: bool = False) -> None:
         """Another call of this guess names who is tried. Forgiving needs one account that is named in one way: of

@@ -19,7 +19,7 @@ from .driver import Move, Refused, Settled, look, settle
 from .guess import Guess, Party
 from .reports import Report, refused_status, report_outage
 from .seats import Book, Seat, books_of
-from .watch import Call
+from .watch import OWN, Call, home
 
 OUTAGE_RETRY = 30  # seconds after which a refused client is told to come back when the cache is down
 # The letter of a reference that each random byte stands for: nothing that is taken for something else.
@@ -38,7 +38,7 @@ class Guesses:
         refused: What the first refusal raised; after it everything is refused at once.
         refuser: The policy that did.
         down: The caches that have failed; they are not asked again.
-        own: The occupancies that they hold; grows while other guesses of this request wait.
+        own: The occupancies that the request holds; grows while other guesses of it wait.
         named: Who was tried, call by call.
         unasked: Failures of no known guess, to be counted on leaving.
         counted: Whether there were any.
@@ -55,7 +55,7 @@ class Guesses:
         self.counted: bool = False
         self._client: Client | None = None
         self._early: tuple[list[Terms], list[Book]] | None = None
-        self.own: set[str] = set()
+        self.own: set[str] = home(request).setdefault(OWN, set())
 
     @property
     def client(self) -> Client:
@@ -100,7 +100,11 @@ class Guesses:
         if refused:
             self._refuse(guess, refused)
         self.own.update([seat.slot.occupancy for seat in guess.seats if seat.taken])
-        self.made.append(guess)
+        if guess.joins:
+            guess.joins.books += guess.books
+            guess.joins.parties = [*guess.joins.parties, *guess.parties]
+        else:
+            self.made.append(guess)
 
     def settle(self, guess: Guess) -> None:
         """Free or mark the slots of a guess, once. A store that fails now takes nothing back from a good guess."""
@@ -184,10 +188,10 @@ class Guesses:
         return Report(terms, self.request, self.client.address, username)
 
     def _refuse(self, guess: Guess, refused: Refused) -> None:
-        self._report(guess, refused.seat.counter.terms).refused(refused)
         self.refuser = refused.seat.counter.terms
-        self.refused = flavoured(LockedOut)(refused_status(refused))
-        raise self.refused
+        self.refused = locked_out = flavoured(LockedOut)(refused_status(refused))  # whoever is told may guess again
+        self._report(guess, self.refuser).refused(refused)
+        raise locked_out
 
     def without_outage(self, guess: Guess, step: Callable[[], T]) -> T:
         """What `step` comes to, without the records of a cache that fails meanwhile. Raises LockedOut, unless guesses

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from ..terms.terms import Terms
 
-BLOCKS = "_lockout_blocks"
+BLOCKS, OWN = "_lockout_blocks", "_lockout_own"  # of a request
 
 
 class Call:

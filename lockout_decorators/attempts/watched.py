@@ -91,6 +91,10 @@ class Watched:
             belongs(guess := Guess(parties))
         elif guess is not self._held:  # that proves what its own code has verified
             guess.name(parties)
+            if others := [one for one in parties if one.terms.key.needs_identity and not guess.tries(one)]:
+                part = Guess(others)
+                part.joins = guess
+                return part
         return guess
 
     def _presented(self, policies: Sequence[Terms]) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db.models import CharField, TextField
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
@@ -58,17 +60,33 @@ def account_in(
         field = next((name for name in given if fold(credentials[name]) is not None), field)
     if callable(username):
         return field, username(request, credentials)
-    return field, None if field is None else credentials[field]
+    return field, None if field is None else _stored(field, credentials[field])
 
 
 def fields() -> list[str]:
     """Which credentials usually name an account."""
-    return list(dict.fromkeys([_username_field(settings.AUTH_USER_MODEL), "username", "email"]))
+    return list(dict.fromkeys([_user_model(settings.AUTH_USER_MODEL).USERNAME_FIELD, "username", "email"]))
+
+
+def _stored(field: str, value: Any) -> Any:
+    """As the user model keeps it, where user names are no text: 7 is 007."""
+    model = _user_model(settings.AUTH_USER_MODEL)
+    convert = _conversion(model, model.USERNAME_FIELD) if field in (model.USERNAME_FIELD, "username") else None
+    try:
+        return convert(value) if convert else value
+    except ValidationError:
+        return value
 
 
 @lru_cache(maxsize=4)
-def _username_field(model: str) -> str:
-    return str(get_user_model().USERNAME_FIELD)
+def _conversion(model: Any, name: str) -> Callable[[Any], Any] | None:
+    field = model._meta.get_field(name)
+    return None if isinstance(field, CharField | TextField) else getattr(field, "to_python", None)
+
+
+@lru_cache(maxsize=4)
+def _user_model(name: str) -> Any:
+    return get_user_model()
 
 
 @sensitive_variables()

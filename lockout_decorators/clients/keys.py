@@ -73,6 +73,10 @@ class Key:
             spelled += [part, value] if value else [f"no {part}", address]
         return spelled
 
+    def spell_absent(self, address: str) -> list[str]:
+        """Where nothing can be told."""
+        return [text for part in self.parts or ("callable",) for text in (f"no {part}", address)]
+
 
 def _value(part: str, request: HttpRequest, identity: str | None) -> str | None:
     if part == "username":

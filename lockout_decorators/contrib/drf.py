@@ -73,5 +73,7 @@ class LockoutAuthentication(Base):
             )
         with self.lockout_policy.attempt(request, userid) as attempt:
             found = verify.authenticate_credentials(*credentials, **options)
-            attempt.succeed()
+            user = found[0] if isinstance(found, tuple) else found
+            if user is not None and not getattr(user, "is_anonymous", False):
+                attempt.succeed()
         return found

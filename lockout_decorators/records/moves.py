@@ -85,7 +85,7 @@ def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> R
     failed = _with(record, rule, now, guess.at(now, failed=True), own)
     if failed.locked or failed.failures < rule.max or not rule.lengths:
         return failed
-    level = record.level + 1 if rule.grows else 1
+    level = record.level + 1  # of the last lock; where locks do not grow, that is forgotten
     length = rule.length(level)
     slots, window = (failed.slots, failed.window) if rule.rolling else ((), 0)
     return Record(window, now, FOREVER if length is None else now + length, reference, level, slots)

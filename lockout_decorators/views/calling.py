@@ -74,7 +74,7 @@ class Visit(NamedTuple):
 
     def finish(self, response: Any, refuse: Any = None) -> Any:
         """What was answered; the rest of it may be made later."""
-        if self.block.watched and is_deferred(response, self.is_view):
+        if self.block.given and is_deferred(response):
             return watch_on(self.block, response, partial(refuse, self.block.request) if refuse else self.refuse)
         return response
 

@@ -1,12 +1,15 @@
 """What a view leaves to be made after it has returned, a rendering or a stream: made under the same eyes."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from io import IOBase
 from typing import Any
 
-from django.http import FileResponse
+from django.http.response import HttpResponseBase
 
 from ..attempts.block import Block
+from ..attempts.verdicts import is_unmade
 from ..exceptions import LockedOut, refusal_in
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
@@ -14,27 +17,29 @@ logger: logging.Logger = logging.getLogger("lockout_decorators")
 Refuse = Callable[[LockedOut], Any]
 
 
-def is_deferred(made: Any, is_view: bool) -> bool:
+def is_deferred(made: Any) -> bool:
     """Whether there is something left to be made. A file is none: servers send it in ways of their own."""
-    if not is_view:
-        return isinstance(made, Generator | AsyncGenerator)
-    unrendered = getattr(made, "is_rendered", True) is False
-    return unrendered or (getattr(made, "streaming", False) and not isinstance(made, FileResponse))
+    if not isinstance(made, HttpResponseBase):
+        return isinstance(made, Iterator | AsyncIterator) and not isinstance(made, IOBase)
+    return is_unmade(made) or (made.streaming and getattr(made, "file_to_stream", None) is None)
 
 
 def watch_on(block: Block, made: Any, refuse: Refuse) -> Any:
     """Have `block` watch while the rest of `made` is made; `refuse` answers for a guess that it refuses then. What is
-    no view's raises it."""
-    if isinstance(made, Generator):
+    no response raises it."""
+    if isinstance(made, Iterator):
         return _steps(block, made)
-    if isinstance(made, AsyncGenerator):
+    if isinstance(made, AsyncIterator):
         return _asteps(block, made)
-    if getattr(made, "is_rendered", True) is False:
+    if is_unmade(made):
         _watch_rendering(block, made, refuse)
-    elif made.is_async:
-        made.streaming_content = _awatched(_asteps(block, made.streaming_content))
     else:
-        made.streaming_content = _watched(_steps(block, made.streaming_content))
+        source = made._iterator
+        made._resource_closers = [one for one in made._resource_closers if one != getattr(source, "close", None)]
+        if made.is_async:
+            made.streaming_content = _awatched(_asteps(block, source))
+        else:
+            made.streaming_content = _watched(_steps(block, source))
     return made
 
 
@@ -58,27 +63,37 @@ def _watch_rendering(block: Block, response: Any, refuse: Refuse) -> None:
 
 
 def _rendered(response: Any) -> Any:
-    return response.render() if getattr(response, "is_rendered", True) is False else response
+    return response.render() if is_unmade(response) else response
 
 
-def _steps(block: Block, chunks: Iterator[Any]) -> Iterator[Any]:
-    while True:
-        with block.resumed():
-            try:
-                chunk = next(chunks)
-            except StopIteration:
-                return
-        yield chunk
+def _steps(block: Block, source: Iterator[Any]) -> Iterator[Any]:
+    try:
+        while True:
+            with block.resumed():
+                try:
+                    chunk = next(source)
+                except StopIteration:
+                    return
+            yield chunk
+    finally:
+        if close := getattr(source, "close", None):
+            with block.resumed():
+                close()
 
 
-async def _asteps(block: Block, chunks: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    while True:
-        async with block.aresumed():
-            try:
-                chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-        yield chunk
+async def _asteps(block: Block, source: AsyncIterator[Any]) -> AsyncGenerator[Any]:
+    try:
+        while True:
+            async with block.aresumed():
+                try:
+                    chunk = await anext(source)
+                except StopAsyncIteration:
+                    return
+            yield chunk
+    finally:
+        if close := getattr(source, "aclose", None):
+            async with block.aresumed():
+                await close()
 
 
 def _watched(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -89,11 +104,12 @@ def _watched(chunks: Iterator[bytes]) -> Iterator[bytes]:
         _tell(error)
 
 
-async def _awatched(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _awatched(chunks: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
     """See _watched()."""
     try:
-        async for chunk in chunks:
-            yield chunk
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
     except (LockedOut, ExceptionGroup) as error:
         _tell(error)
 
