@@ -87,10 +87,9 @@ class Model:
     # What happens
 
     def admit(self, name: str, tag: str, now: int, own=frozenset()):
-        if not any(entry.name == name for entry in self.standing(now)):
-            if refused := self.refusal(now, own):
-                return refused
-            self.enter(Entry(name, tag, now), now)
+        if refused := self.refusal(now, own):
+            return refused
+        self.enter(Entry(name, tag, now), now)
         return False
 
     def enter(self, entry: Entry, now: int) -> None:
@@ -104,8 +103,6 @@ class Model:
             if self.lock(now):
                 return
             self.enter(own := Entry(name, tag, now, late=True), now)
-        if own.failed is not None:
-            return
         own.failed = now
         if self.rule.lengths and not self.lock(now) and self.failures(now) >= self.rule.max:
             level = self.level(now) + 1 if self.rule.grows else 1

@@ -1,5 +1,7 @@
 """The test project's settings."""
 
+from pathlib import Path
+
 SECRET_KEY = "tests"
 USE_TZ = True
 ALLOWED_HOSTS = ["*"]
@@ -25,6 +27,7 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
+        "DIRS": [Path(__file__).parent / "templates"],
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",

@@ -1,5 +1,7 @@
 """The moves against a plain model of the rules: every sequence of moves up to a depth, and random ones beyond it."""
 
+from itertools import product
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -159,7 +161,25 @@ def test_every_sequence_of_moves(rule):
     assert any(both.record.locked for both, *_ in level) == bool(rule.lengths)
 
 
-SECONDS = [1, 30_000, 59_999, 60_000, 299_999, 300_000, 300_001, 600_000, 3_600_000, 86_400_000]
+@pytest.mark.parametrize("rule", [rule for rule in RULES.values() if rule.max == 2])
+def test_every_deploy(rule):
+    """Of another maximum, and of other locks, at any moment of a client that fails for a while."""
+    later = [(1,), (2, 4), (None,)] + [()] * rule.rolling
+    for failures, late, ticks, max, lengths in product((0, 1, 2), (0, 1, 2), (0, 1, 3), (1, 2, 3), later):
+        both = Both(rule)
+        for number in range(failures):
+            both.fail(name(number), TAGS[0])
+        both.admit(name(8), TAGS[0])
+        both.now += ticks
+        both.deploy(rule._replace(max=max, lengths=lengths))
+        for number in range(failures, failures + late):
+            both.fail(name(number), TAGS[1])
+        for _ in range(8):
+            both.check()
+            both.now += 1
+
+
+TIMES = [1, 1, 30_000, 30_000, 59_999, 60_000, 299_999, 300_000, 300_001, 600_000, 3_600_000, 86_400_000]
 LENGTHS = [(600_000,), (30_000,), (None,), (60_000, 300_000, 3_600_000), (300_000, None)]
 LATER = [(60_000,), (30_000, 60_000)]  # what a deploy may bring
 
@@ -196,17 +216,23 @@ class Machine(RuleBasedStateMachine):
         self.begun += 1
         self.both.fail(name(self.begun), tag)
 
-    @rule(milliseconds=st.sampled_from(SECONDS))
+    @rule(milliseconds=st.sampled_from(TIMES))
     def wait(self, milliseconds):
         self.both.now += milliseconds
 
-    @rule()
-    def reset(self):
-        self.both.reset()
+    @rule(tag=st.sampled_from(TAGS), guesses=st.integers(1, 6))
+    def fail_in_a_row(self, tag, guesses):
+        for number in range(self.begun + 1, self.begun + 1 + guesses):
+            if self.both.admit(name(number), tag):
+                self.both.fail(name(number), tag)
+        self.begun += guesses
 
-    @rule(tag=st.sampled_from(TAGS[:2]), lift=st.booleans())
-    def forgive(self, tag, lift):
-        self.both.forgive(tag, lift)
+    @rule(tag=st.sampled_from(TAGS[:2]), what=st.sampled_from(["reset", "forgive", "lift"]))
+    def intervene(self, tag, what):
+        if what == "reset":
+            self.both.reset()
+        else:
+            self.both.forgive(tag, lift=what == "lift")
 
     @precondition(lambda self: self.both.rule.lengths)
     @rule(max=st.integers(1, 6), lengths=st.sampled_from(LATER))
@@ -220,5 +246,7 @@ class Machine(RuleBasedStateMachine):
         assert self.wiped or not self.both.rule.rolling or self.both.model.most_in_a_window() <= self.both.rule.max
 
 
-Machine.TestCase.settings = settings(max_examples=1500 if IN_FULL else 60, stateful_step_count=40, deadline=None)
+Machine.TestCase.settings = settings(
+    max_examples=1500 if IN_FULL else 80, stateful_step_count=40, deadline=None, derandomize=not IN_FULL
+)
 TestMoves = Machine.TestCase

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lockout_decorators.records import record as texts
@@ -133,6 +133,8 @@ def test_what_is_no_record_is_not_read(damaged):
 
 
 @given(st.text(hexadecimal | st.sampled_from(".-uf"), max_size=200) | st.text())
+@example(spell(FULL, STAMP))
+@example(spell(FULL, STAMP)[:-1])
 def test_any_text_is_a_record_or_is_refused(text):
     try:
         record = parse(text)

@@ -1,4 +1,4 @@
-"""Policies of one door whose records lie in different caches: a slot of each or of none, also when one cache is down."""
+"""Policies of one door whose records lie in different caches: a slot of each or of none, also when one is down."""
 
 import pytest
 from django.contrib.auth import authenticate
