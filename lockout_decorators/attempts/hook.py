@@ -52,6 +52,10 @@ class ObservedBackend(Proxy):
         else:
             super().__setattr__(name, value)
 
+    def __delattr__(self, name: str) -> None:
+        self._self_doors.pop(name, None)
+        delattr(self.__wrapped__, name)
+
     def _self_observed(self, name: str, observe: Callable[..., Any]) -> Callable[..., Any]:
         """The method with a look at it; made once, though Django takes it twice: for its signature, and to call."""
         method = getattr(self.__wrapped__, name)

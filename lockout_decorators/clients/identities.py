@@ -7,7 +7,6 @@ from typing import Any
 from ..conf import conf
 from .folding import folded
 
-LONGEST = 16_384  # characters that are looked at, for a name behind spaces
 LIMIT = 4096  # characters of a name with all that is ignored in it; all longer ones are one identity
 LENGTH = 256  # characters of a folded user name
 OVERLONG = "<overlong>"
