@@ -117,7 +117,10 @@ def test_what_else_a_stream_raises_goes_on_its_way(make, error, verified):
 @pytest.mark.parametrize("make", [chunks, achunks])
 def test_a_generator_of_what_is_no_view_raises_the_refusal(make, verified):
     """As of a subscription."""
-    subscribe = lockout_protect(policy(), request=lambda request: request)(make)
+
+    @lockout_protect(policy(), request=lambda request: request)
+    def subscribe(request):
+        return make(request)
 
     async def gather(steps):
         return [chunk async for chunk in steps]
