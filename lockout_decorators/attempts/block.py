@@ -8,10 +8,9 @@ from typing import Any, Self
 
 from ..clients.asgi import Requestlike, request_from
 from ..conf import conf
-from ..exceptions import LockedOut
 from ..terms.terms import Terms
 from . import watch
-from .guess import Guess, Party
+from .guess import Party
 from .verdicts import is_unmade, response_to
 from .waiting import aclaim, hop, run
 from .watched import Watched
@@ -45,36 +44,6 @@ class Block(Watched):
         self.request = request_from(request)
         self.username: Any = username
         self.eager: bool = eager
-
-    @property
-    def refused(self) -> LockedOut | None:
-        """What was raised when a guess was refused."""
-        return self._made.refused if self._made else None
-
-    @property
-    def answer(self) -> Any:
-        """The `response` of the policy that refused, else of the first one that has any."""
-        refuser = self._made.refuser if self._made else None
-        responses = [terms.response for terms in (refuser, *(self.given or self.policies)) if terms is not None]
-        return next((response for response in responses if response is not None), None)
-
-    def succeed(self) -> None:
-        """The secret was right: on leaving, the slot becomes free and failures of the same `username` are forgiven."""
-        self._say(True)
-
-    def fail(self) -> None:
-        """The secret was wrong; the same as saying nothing."""
-        self._say(False)
-
-    def cancel(self) -> None:
-        """Nothing was verified: on leaving, the slot is given back, and nothing is forgiven."""
-        if self._held and self._held.verdict is None:
-            self._held.withdraw()
-
-    def _say(self, verdict: bool) -> None:
-        if self._held:
-            self._judge(self._held, verdict)
-            self._held.said = True
 
     def __enter__(self) -> Self:
         if self._opens():
@@ -181,9 +150,6 @@ class Block(Watched):
         early = [terms for terms in looking if terms.looks_early(self.request)]
         if len(early) == len(looking) or any([terms.failure is not None for terms in early]):
             self._early = early
-
-    def _new(self) -> Guess:
-        return Guess([self._guesses.party(terms, self.username) for terms in self.policies])
 
     def _watch(self) -> None:
         self.open = self.watched = True

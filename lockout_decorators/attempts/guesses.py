@@ -1,6 +1,5 @@
 """Refuses and settles: what becomes of the guesses of one block, and what is told of it."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Lock
@@ -11,19 +10,16 @@ from django.http import HttpRequest
 from ..clients.identities import fold
 from ..conf import conf
 from ..exceptions import LockedOut, LockoutStatus, StoreError, StoreUnavailable, flavoured
-from ..records import moves
-from ..records.record import OCCUPANCY, Record, Slot
 from ..terms.terms import Terms
-from .counters import Client, Counter, who
+from .counters import Client
 from .driver import Move, Refused, Settled, look, settle
 from .guess import Guess, Party
 from .reports import Report, refused_status, report_outage
-from .seats import Book, Seat, books_of
+from .seating import fail, find, sit, succeed
+from .seats import Book
 from .watch import OWN, Call, home
 
 OUTAGE_RETRY = 30  # seconds after which a refused client is told to come back when the cache is down
-# The letter of a reference that each random byte stands for: nothing that is taken for something else.
-LETTERS = (b"23456789abcdefghjkmnpqrstuvwxyz" * 9)[:256]
 
 T = TypeVar("T")
 
@@ -91,7 +87,8 @@ class Guesses:
         self.settle_all(failures_only=True)
         if self.down:
             self._refuse_without_store(guess)
-        self._seat(guess)
+        self._find(guess)
+        sit(guess)
 
     def admit(self, guess: Guess, passed: Sequence[Refused], refused: Refused | None) -> None:
         """The guess may be made. Raises LockedOut if it may not."""
@@ -112,7 +109,7 @@ class Guesses:
             settled, guess.settled = guess.settled, True
         if settled or (guess.unknown and guess.verdict is None):
             return
-        written = self._settle(guess, _succeed if guess.verdict else _fail)
+        written = self._settle(guess, succeed if guess.verdict else fail)
         if not guess.verdict:
             self._tell(guess, written)
 
@@ -137,11 +134,12 @@ class Guesses:
         self.counted = True
         guess = Guess(parties)
         try:
-            self._seat(guess)
+            self._find(guess)
+            sit(guess)
             look(guess.books)
         except StoreError as error:
             self._note_outage(guess, error)
-        self._tell(guess, self._settle(guess, _fail, all_seats=True))
+        self._tell(guess, self._settle(guess, fail, all_seats=True))
 
     def _settle(self, guess: Guess, move: Move, all_seats: bool = False) -> list[Settled]:
         settled: list[Settled] = []
@@ -153,30 +151,12 @@ class Guesses:
         return settled
 
     def _find(self, guess: Guess) -> None:
-        """Find the records of a guess; those of an early look, if they do not hang on who is tried. Raises
-        StoreError."""
+        """Its records: those of an early look, if they do not hang on who is tried. Raises StoreError."""
         early, self._early = self._early, None
         if early and early[0] == [party.terms for party in guess.parties]:
             guess.books = early[1]
-            return
-        counted: list[Counter] = []
-        for party in guess.parties:
-            if not self.down or party.terms.cache not in self.down:
-                counted += self.client.counters(party.terms, party.identity)
-        guess.books = books_of(counted)
-        for book in guess.books:
-            book.store.expect_durable()
-
-    def _seat(self, guess: Guess) -> None:
-        """Find the records of a guess, and make out what it will write there. Raises StoreError."""
-        self._find(guess)
-        occupancy = os.urandom(OCCUPANCY // 2).hex()
-        for party in guess.parties:
-            slot = Slot(False, 0, occupancy, who(party.identity), party.tag)
-            for book in guess.books:
-                for seat in book.seats:
-                    if seat.counter.terms is party.terms:
-                        seat.slot = slot
+        else:
+            guess.books = find(guess, self.client, self.down)
 
     def _tell(self, guess: Guess, settled: Sequence[Settled]) -> None:
         for party in guess.parties:
@@ -194,8 +174,7 @@ class Guesses:
         raise locked_out
 
     def without_outage(self, guess: Guess, step: Callable[[], T]) -> T:
-        """What `step` comes to, without the records of a cache that fails meanwhile. Raises LockedOut, unless guesses
-        pass then."""
+        """What `step` comes to, without the records of a cache that fails. Raises LockedOut, unless guesses pass then."""
         while True:
             try:
                 return step()
@@ -219,12 +198,3 @@ class Guesses:
             status = LockoutStatus(uncounted[-1].scope, False, 0, uncounted[-1].max, OUTAGE_RETRY)
             self.refused = flavoured(StoreUnavailable)(status)
             raise self.refused
-
-
-def _succeed(seat: Seat, now: int) -> Record:
-    return moves.succeed(seat.record, seat.counter.rule, now, seat.slot.occupancy, seat.slot.tag)
-
-
-def _fail(seat: Seat, now: int) -> Record:
-    reference = os.urandom(8).translate(LETTERS).decode()
-    return moves.fail(seat.record, seat.counter.rule, now, seat.slot, reference)

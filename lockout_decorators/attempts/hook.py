@@ -7,7 +7,7 @@
 import asyncio
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial, update_wrapper
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
 from django.views.decorators.debug import sensitive_variables
 
+from ..clients.credentials import by_name
 from .waiting import aclaim, hop, run
 from .watch import Asked, Call, apart, asked_last, here, inside, watching
 
@@ -145,29 +146,8 @@ def _seen(authenticate: Any, name: str, args: Any, credentials: Mapping[str, Any
     if not blocks:
         return Call({}, name), ()
     if len(args) > 1 or "request" in credentials:
-        credentials = _bound(authenticate, args, credentials)
+        credentials = by_name(authenticate, args, credentials)
     return Call(credentials, name), apart(blocks)
-
-
-def _bound(authenticate: Any, args: Any, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The credentials by name, where some were given by position; all but the request, which is the first of those."""
-    try:
-        bound = inspect.signature(authenticate).bind(*args, **credentials)
-    except TypeError:  # the call will fail
-        return credentials
-    request = next(iter(bound.arguments)) if args else "request"
-    return {name: value for name, value in _flat(bound) if name != request}
-
-
-def _flat(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any]]:
-    for name, value in bound.arguments.items():
-        kind = bound.signature.parameters[name].kind
-        if kind is inspect.Parameter.VAR_KEYWORD:
-            yield from value.items()
-        elif kind is inspect.Parameter.VAR_POSITIONAL:
-            yield from ((f"{name}{n}", one) for n, one in enumerate(value))
-        else:
-            yield name, value
 
 
 def _withdraw(asked: Asked, call: Call) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from django.http import HttpRequest
 
 from ..clients.credentials import Comparison, account_in, is_blank, presents
+from ..exceptions import LockedOut
 from ..records.record import UNTAGGED
 from ..terms.terms import Terms
 from .claiming import Claiming
@@ -28,12 +30,44 @@ class Watched:
     _comparison: Comparison | None = None  # made by the first call
 
     policies: Sequence[Terms]
+    given: Sequence[Terms] = ()
     request: HttpRequest
+    username: Any = None
     _made: Guesses | None = None  # most requests guess nothing
 
     @property
     def _guesses(self) -> Guesses:
         return self._made or vars(self).setdefault("_made", Guesses(self.request))  # one, whatever threads ask at once
+
+    @property
+    def refused(self) -> LockedOut | None:
+        """What was raised when a guess was refused."""
+        return self._made.refused if self._made else None
+
+    @property
+    def answer(self) -> Any:
+        """The `response` of the policy that refused, else of the first one that has any."""
+        refuser = self._made.refuser if self._made else None
+        responses = [terms.response for terms in (refuser, *(self.given or self.policies)) if terms is not None]
+        return next((response for response in responses if response is not None), None)
+
+    def succeed(self) -> None:
+        """The secret was right: on leaving, the slot becomes free and failures of the same `username` are forgiven."""
+        self._say(True)
+
+    def fail(self) -> None:
+        """The secret was wrong; the same as saying nothing."""
+        self._say(False)
+
+    def cancel(self) -> None:
+        """Nothing was verified: on leaving, the slot is given back, and nothing is forgiven."""
+        if self._held and self._held.verdict is None:
+            self._held.withdraw()
+
+    def _say(self, verdict: bool) -> None:
+        if self._held:
+            self._judge(self._held, verdict)
+            self._held.said = True
 
     def asking(self, call: Call, policies: Sequence[Terms]) -> Claiming:
         """Before a backend sees credentials: the guess they belong to, with its slots."""
@@ -67,6 +101,9 @@ class Watched:
     def settle_failures(self) -> None:
         """Without waiting for the end: what stands on record is asked for."""
         self._guesses.settle_all(failures_only=True)
+
+    def _new(self) -> Guess:
+        return Guess([self._guesses.party(terms, self.username) for terms in self.policies])
 
     def _claiming(self, find: Callable[[], Guess | None]) -> Claiming:
         return Claiming(self._guesses, find)

@@ -1,9 +1,10 @@
 """What a guess presents: the credential that names the account, the secrets beside it, and what the request itself
 has."""
 
+import inspect
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -44,6 +45,27 @@ PRESENTING = (
 FORGERY = {"csrf", "xsrf"}  # a token against forgery is no credential
 WORD = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 _KEY = os.urandom(16)  # of this process
+
+
+def by_name(authenticate: Any, args: Any, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The credentials by name, where some were given by position; all but the request, which is the first of those."""
+    try:
+        bound = inspect.signature(authenticate).bind(*args, **credentials)
+    except TypeError:  # the call will fail
+        return credentials
+    request = next(iter(bound.arguments)) if args else "request"
+    return {name: value for name, value in _named(bound) if name != request}
+
+
+def _named(bound: inspect.BoundArguments) -> Iterator[tuple[str, Any]]:
+    for name, value in bound.arguments.items():
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            yield from value.items()
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            yield from ((f"{name}{n}", one) for n, one in enumerate(value))
+        else:
+            yield name, value
 
 
 @sensitive_variables()
