@@ -174,7 +174,7 @@ class Guesses:
         raise locked_out
 
     def without_outage(self, guess: Guess, step: Callable[[], T]) -> T:
-        """What `step` comes to, without the records of a cache that fails. Raises LockedOut where guesses do not pass."""
+        """What `step` comes to, without the records of a cache that fails. Raises LockedOut unless guesses pass."""
         while True:
             try:
                 return step()
