@@ -47,10 +47,8 @@ class Block(Watched):
 
     def __enter__(self) -> Self:
         if self._opens():
-            self._watch()
             with self._closed_unless_watched():
-                if self._asks_first():
-                    self._begin()
+                self._begin()
                 if self.eager and self.policies:
                     self._held = run(self._claiming(self._new))
         return self
@@ -65,10 +63,8 @@ class Block(Watched):
 
     async def __aenter__(self) -> Self:
         if self._opens():
-            self._watch()
             with self._closed_unless_watched():
-                if self._asks_first():
-                    await hop(self._begin)
+                await hop(self._begin)
                 if self.eager and self.policies:
                     self._held = await aclaim(self._claiming(self._new))
         return self
@@ -117,18 +113,19 @@ class Block(Watched):
             self._close()
 
     def _opens(self) -> bool:
-        """Whether there is something to watch, as far as nobody is exempt."""
+        """Begin to watch; whether there is more to do first: to ask the project or the cache, or to claim a slot."""
         if self.open:
             raise RuntimeError("a block is entered once at a time: make another one by observe() or attempt()")
         self._peers = watch.blocks_of(self.request)
-        return conf.enabled and bool(self.policies)
-
-    def _asks_first(self) -> bool:
-        """Whether there is something to ask before the view runs, the project or the cache."""
-        if any([terms.exempt for terms in self.policies]):
-            return True
-        self._divide()
-        return bool(self._early)
+        if not (conf.enabled and self.policies):
+            return False
+        exempting = any([terms.exempt for terms in self.policies])
+        if not exempting:
+            self._divide()
+        if not (exempting or self.policies or self._judging):
+            return False
+        self._watch()
+        return exempting or self.eager or bool(self._early)
 
     def _begin(self) -> None:
         """Let through who is exempt, refuse who is locked out."""
