@@ -5,10 +5,12 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -67,6 +69,12 @@ def hang_up() -> None:
 def missing(reason: str) -> NoReturn:  # pragma: no cover
     """Skip the test; where CI says that every server must be there, fail."""
     (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+def need_pylibmc() -> None:
+    """It has wheels up to Python 3.11 only, and is tried there."""
+    if find_spec("pylibmc") is None:  # pragma: no cover
+        (missing if sys.version_info < (3, 12) else pytest.skip)("pylibmc is not installed")
 
 
 def free_port() -> int:

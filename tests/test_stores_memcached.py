@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from getpass import getuser
-from importlib.util import find_spec
 from secrets import token_hex
 from shutil import which
 from threading import Barrier, local
@@ -26,7 +25,7 @@ from lockout_decorators.stores.guarded import NonAtomicStore
 from lockout_decorators.stores.memcached import PyLibMCStore, PyMemcacheStore
 from tests.outages import Server
 from tests.racers import text
-from tests.servers import BACKENDS, free_port, missing
+from tests.servers import BACKENDS, free_port, missing, need_pylibmc
 from tests.sizes import IN_FULL
 
 pytestmark = pytest.mark.servers
@@ -94,8 +93,8 @@ def server(servers):
 
 @contextmanager
 def alias(backend, options, *servers):
-    if "PyLibMC" in backend and find_spec("pylibmc") is None:  # pragma: no cover
-        missing("pylibmc is not installed")
+    if "PyLibMC" in backend:
+        need_pylibmc()
     dotted = backend if "." in backend else f"{BACKENDS}.memcached.{backend}"
     location = [server.address for server in servers]
     with override_settings(CACHES={"default": {"BACKEND": dotted, "LOCATION": location, "OPTIONS": options}}):
@@ -463,7 +462,7 @@ def test_weaknesses_of_clients(servers):
 
 def test_names_that_memcached_would_misread(server):
     """A prefix with a space is refused, as Django does."""
-    cache = {"BACKEND": f"{BACKENDS}.memcached.PyLibMCCache", "LOCATION": server.address, "KEY_PREFIX": "a b"}
+    cache = {"BACKEND": f"{BACKENDS}.memcached.PyMemcacheCache", "LOCATION": server.address, "KEY_PREFIX": "a b"}
     with override_settings(CACHES={"default": cache}), pytest.raises(StoreError, match="InvalidCacheKey"):
         store_for("default").read(keys())
 
@@ -500,6 +499,8 @@ with override_settings(CACHES={"default": {"BACKEND": sys.argv[1], "LOCATION": s
 
 @pytest.mark.parametrize("backend", ["PyMemcacheCache", "PyLibMCCache"])
 def test_a_child_process_has_connections_of_its_own(server, backend):
+    if backend == "PyLibMCCache":
+        need_pylibmc()
     command = [sys.executable, "-c", FORKED, f"{BACKENDS}.memcached.{backend}", server.address]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     assert 0 == subprocess.run(command, env=environment, timeout=30, check=False).returncode

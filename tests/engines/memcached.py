@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tests.servers import BACKENDS, Setup, memcached, missing
+from tests.servers import BACKENDS, Setup, memcached, need_pylibmc
 from tests.sizes import IN_FULL
 
 
@@ -16,8 +15,8 @@ def servers(
     folder: Path, backend: str = "memcached.PyMemcacheCache", count: int = 1, **options: Any
 ) -> Iterator[Setup]:
     """An alias of so many servers of its own; a backend is one of Django's, or a dotted path."""
-    if "PyLibMC" in backend and find_spec("pylibmc") is None:  # pragma: no cover
-        missing("pylibmc is not installed")
+    if "PyLibMC" in backend:
+        need_pylibmc()
     dotted = f"{BACKENDS}.{backend}" if backend.startswith("memcached.") else backend
     with ExitStack() as stack:
         locations = [stack.enter_context(memcached(folder)).cache["LOCATION"] for _ in range(count)]

@@ -31,8 +31,8 @@ class PlainCache(BaseCache):
 
     def add(self, key: str, value: Any, timeout: Any = 300, version: int | None = None) -> bool:
         sql = (
-            "INSERT INTO entries VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET value = ?2, ends = ?3"
-            " WHERE ends <= ?4 RETURNING 1"
+            "INSERT INTO entries VALUES (?, ?, ?) ON CONFLICT (name)"
+            " DO UPDATE SET value = excluded.value, ends = excluded.ends WHERE entries.ends <= ? RETURNING 1"
         )
         return bool(self.execute(sql, *self.row(key, value, timeout, version), time.time()))
 
