@@ -170,7 +170,7 @@ class World:
         answer: Any = None
         match self.wants(number):
             case Read(keys):
-                if keys == tuple(self.scenario.rules)[: 1 if self.scenario.aliases else None]:  # a look at all begins
+                if keys == self.scenario.keys(number)[: 1 if self.scenario.aliases else None]:  # a look at all begins
                     self.unseen -= {number}
                 answer = tuple(Found(self.text(key), self.text(key)) for key in keys)
             case Swap() as swap:
@@ -214,7 +214,8 @@ class World:
     def verify(self, number: int) -> None:
         """The password is checked: what everything is about."""
         self.verified |= {(number, self.time)}
-        for key, rule in self.scenario.rules.items():
+        for key in self.scenario.keys(number):
+            rule = self.scenario.rules[key]
             window = max((window for k, window, guess in self.places if (k, guess) == (key, number)), default=None)
             if window is None and self.scenario.fail_open and key in self.died:
                 continue

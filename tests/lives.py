@@ -31,6 +31,7 @@ class Plan(NamedTuple):
 
     what: str
     tag: str = UNTAGGED
+    key: str = "K"  # of its counter, beside that of the ceiling, which is everybody's
     early: bool = False  # looks before it claims
     patience: float = 1e9
 
@@ -115,9 +116,13 @@ class Scenario:
 
     @property
     def rules(self) -> dict[str, Rule]:
-        """Of each key."""
-        key = {"K": self.rule._replace(max=self.max)}
-        return {"C": self.rule._replace(max=self.ceiling), **key} if self.ceiling else key
+        """Of each key; that of the ceiling, if there is one, is C."""
+        keys = {plan.key: self.rule._replace(max=self.max) for plan in self.plans}
+        return {"C": self.rule._replace(max=self.ceiling), **keys} if self.ceiling else keys
+
+    def keys(self, number: int) -> tuple[str, ...]:
+        """Of a guess."""
+        return tuple(key for key in self.rules if key in ("C", self.plans[number].key))
 
     @property
     def calm(self) -> bool:
@@ -167,7 +172,7 @@ class Life:
         self.scenario, self.number, self.plan = scenario, number, scenario.plans[number]
         self.answers, self.time = iter(memory.answers), memory.began
         self.phase, self.since = "claim", memory.began
-        self.seats = [self.seat(key, rule) for key, rule in scenario.rules.items()]
+        self.seats = [self.seat(key, scenario.rules[key]) for key in scenario.keys(number)]
         stores: dict[str, list[Seat]] = {}
         for seat in self.seats:
             stores.setdefault(seat.counter.key if scenario.aliases else "default", []).append(seat)

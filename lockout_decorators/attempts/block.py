@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from django.http import HttpRequest
+
 from ..clients.asgi import Requestlike, request_from
 from ..conf import conf
 from ..terms.terms import Terms
@@ -29,6 +31,7 @@ class Block(Watched):
         given: All its policies, those that another block counts too.
     """
 
+    open: bool = False
     watched: bool = False
     told: bool = False
     response: Any = None
@@ -40,8 +43,8 @@ class Block(Watched):
     def __init__(
         self, policies: Sequence[Terms], request: Requestlike, username: Any = None, eager: bool = False
     ) -> None:
-        self.policies = policies
-        self.request = request_from(request)
+        self.policies: Sequence[Terms] = policies
+        self.request: HttpRequest = request_from(request)
         self.username: Any = username
         self.eager: bool = eager
 

@@ -80,8 +80,6 @@ class Slot(str):
         """The same guess's slot, forgiven by another success."""
         return _slot(self[: _TAG.start] + tag)
 
-    _replace = tagged
-
 
 _slot: Callable[[str], Slot] = partial(str.__new__, Slot)
 

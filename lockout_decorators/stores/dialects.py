@@ -101,7 +101,7 @@ class OracleTable(Table):
 
     def __init__(self, cache: Any, connection: Any) -> None:
         super().__init__(cache, connection)
-        self.unchanged = f"{self.key} = %s"
+        self.unchanged: str = f"{self.key} = %s"
 
     def needs_transaction(self, changes: Sequence[Change]) -> bool:
         return True

@@ -11,6 +11,7 @@ from typing import Any
 from ..exceptions import StoreError
 from . import Change, Found, store_for
 from .guarded import NonAtomicStore
+from .store import Store
 
 LIFE = 60  # seconds for which an entry is meant to stay
 LONG = 40 * 86_400  # seconds that Memcached takes for a date unless it is told one
@@ -37,7 +38,7 @@ class Bench:
     """The entries of a probe."""
 
     def __init__(self, alias: str) -> None:
-        self.store = store_for(alias)
+        self.store: Store = store_for(alias)
         self._home = f"lockout-probe:{{{token_hex(2)}}}:"
         self._keys: list[str] = []
 

@@ -62,7 +62,7 @@ class Cluster(Clients):
 
     def __init__(self, client: Any) -> None:
         super().__init__(client)
-        self.home = client.keyslot
+        self.home: Callable[[str], Any] | None = client.keyslot
 
     def nodes(self) -> Clients:
         return Nodes(self._client)
@@ -85,7 +85,7 @@ class Shards(Clients):
     def __init__(self, choose: Callable[[str], Any]) -> None:
         super().__init__(choose(""))
         self._choose: Callable[[str], Any] = choose
-        self.home = self._server
+        self.home: Callable[[str], Any] | None = self._server
 
     def of(self, name: str) -> Any:
         return self._choose(name)

@@ -28,6 +28,10 @@ class Table:
     """
 
     extra: ClassVar[Mapping[str, str]] = {}
+    name: str
+    key: str
+    value: str
+    expires: str
 
     def __init__(self, cache: Any, connection: Any) -> None:
         self.cache: Any = cache

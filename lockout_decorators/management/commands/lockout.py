@@ -30,7 +30,7 @@ class Command(BaseCommand):
     """Hands over to the subcommand."""
 
     help = "Look after lockouts: prove that a cache counts exactly."
-    requires_system_checks = ()  # what it is asked about may be what they complain of
+    requires_system_checks: tuple[()] = ()  # what it is asked about may be what they complain of
 
     def add_arguments(self, parser: CommandParser) -> None:
         subparsers = parser.add_subparsers(dest="subcommand", metavar="subcommand", required=True)

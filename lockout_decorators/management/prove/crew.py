@@ -3,7 +3,7 @@
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
 from secrets import token_hex
@@ -28,7 +28,7 @@ PATIENCE = 120  # seconds in which a process has to answer
 CONTEXT = get_context("spawn")  # what is forked shares connections
 
 # No setting of the site lets guesses through.
-SETTINGS = {"LOCKOUT_ENABLED": True, "LOCKOUT_FAIL_OPEN": False, "LOCKOUT_CLIENT_IP": None}
+SETTINGS: Mapping[str, Any] = {"LOCKOUT_ENABLED": True, "LOCKOUT_FAIL_OPEN": False, "LOCKOUT_CLIENT_IP": None}
 
 _failures: list[str] = []  # what the cache has raised in this process
 
