@@ -26,6 +26,9 @@ from rest_framework.views import APIView
 from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect, signals
 from lockout_decorators.attempts.watch import Call
 from lockout_decorators.exceptions import StoreError, StoreUnavailable, flavoured
+from lockout_decorators.records.record import STAMP, parse, spell
+from lockout_decorators.stores import Change
+from lockout_decorators.stores.locmem import LocMemStore
 from tests.backends import CountingBackend
 from tests.doors import FORM, RIGHT, acheck, check
 
@@ -175,6 +178,29 @@ def test_lock_is_told_once(protect, told):
     assert [event.name for event in told].count("locked_out") == 1
     assert [event.name for event in told].count("attempt_refused") == 9
     assert {"bob"} == {event.detail.username for event in told}
+
+
+def test_lock_is_told_though_the_reply_was_lost(told, verified, monkeypatch):
+    """And another guess has written since: whose lock it is, its reference tells."""
+    known, swaps = LocMemStore.swap, []
+
+    def swap(store, changes, now):
+        """At the second time, the mark, somebody else has written upon it before it is sent again."""
+        swapped = known(store, changes, now)
+        swaps.append(swapped)
+        if len(swaps) == 2:
+            (one,) = swapped.found
+            (change,) = changes
+            again = Change(change.key, one.token, spell(parse(one.text), "f" * STAMP), change.life)
+            assert known(store, [again], now).won
+            return known(store, changes, now)
+        return swapped
+
+    monkeypatch.setattr(LocMemStore, "swap", swap)
+    view = lockout_protect(scope="s", max=1)(check)
+    assert [401, 429] == [view(request_for(form)).status_code for form in (FORM, RIGHT)]
+    assert len(verified) == 1
+    assert ["attempt_failed", "locked_out", "attempt_refused"] == [event.name for event in told]
 
 
 def test_ceiling_is_told_as_such(protect, told, lines, verified):

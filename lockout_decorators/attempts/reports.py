@@ -16,10 +16,10 @@ from ..conf import conf
 from ..exceptions import LockoutStatus, StoreError
 from ..records.moves import Refusal, prune, refusal
 from ..records.record import FOREVER, Record
-from ..records.rule import Rule
 from ..terms.terms import Terms
 from .counters import Counter
 from .driver import Refused, Settled
+from .seats import Seat
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
@@ -61,7 +61,7 @@ class Report:
                 shown = f"failed attempt {_failures(seat.counter, after)} of {seat.counter.rule.max}"
                 self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, shown)
         for seat, before, after, now in settled:
-            if _fell(seat.counter.rule, before, after, now):
+            if _fell(seat, before, after, now):
                 shown = f"locked out after {seat.counter.rule.max} failures"
                 self._tell(signals.locked_out, seat.counter, after, now, logging.WARNING, shown)
 
@@ -97,10 +97,11 @@ def report_outage(terms: Terms, request: HttpRequest, error: StoreError) -> None
     signals.store_failed.send_robust(sender=terms, request=request, detail=detail)
 
 
-def _fell(rule: Rule, before: Record, after: Record, now: int) -> bool:
-    """Whether a failure has completed `max`: by writing a lock, or where there are none, by being the last."""
+def _fell(seat: Seat, before: Record, after: Record, now: int) -> bool:
+    """Whether a failure has completed `max`: by its own lock, or where there are none, by being the last."""
+    rule = seat.counter.rule
     if rule.lengths:
-        return after.locked and after.reference != before.reference
+        return after.locked and after.reference == seat.reference
     return after.failures == rule.max > prune(before, rule, now).failures
 
 

@@ -43,5 +43,5 @@ def succeed(seat: Seat, now: int) -> Record:
 
 
 def fail(seat: Seat, now: int) -> Record:
-    reference = os.urandom(8).translate(LETTERS).decode()
-    return moves.fail(seat.record, seat.counter.rule, now, seat.slot, reference)
+    seat.reference = seat.reference or os.urandom(8).translate(LETTERS).decode()
+    return moves.fail(seat.record, seat.counter.rule, now, seat.slot, seat.reference)

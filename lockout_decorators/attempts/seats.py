@@ -25,9 +25,10 @@ class Seat:
         slot: What the guess occupies, or will.
         taken: Whether it does.
         moved: What a move has made of the record, to be written; None: nothing.
+        reference: The code of the lock, if the guess's failure writes one; empty before it failed.
     """
 
-    __slots__ = ("counter", "found", "moved", "record", "slot", "taken")
+    __slots__ = ("counter", "found", "moved", "record", "reference", "slot", "taken")
 
     slot: Slot
 
@@ -36,6 +37,7 @@ class Seat:
         self.found: Found = UNREAD
         self.record: Record = EMPTY
         self.moved: Record | None = None
+        self.reference: str = ""
         self.taken: bool = False
 
     def see(self, found: Found) -> None:

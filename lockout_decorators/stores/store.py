@@ -18,7 +18,6 @@ from ..exceptions import StoreError
 Clock = Callable[[], int]  # milliseconds since 1970
 
 DRIFT = 2000  # milliseconds that may pass, or two clocks differ by, between a decision and its swap
-MARGIN = 2  # seconds by which an entry outlives its record, at least
 
 UNKNOWN: Any = object()  # the token of what was written, where only reading tells it
 
