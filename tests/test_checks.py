@@ -8,6 +8,10 @@ from django.core.checks import INFO, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
+from django.urls import URLPattern, URLResolver, clear_url_caches, include, path
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
 
 from lockout_decorators import LockoutPolicy, lockout_protect, policies_of
 from lockout_decorators.checks import check_lockout
@@ -318,3 +322,58 @@ def test_a_urlconf_that_does_not_import_is_left_to_django():
     LockoutPolicy(scope="a")
     with override_settings(ROOT_URLCONF="tests.no_such_module"):
         assert check_lockout(None) == []
+
+
+# Verdicts
+
+urlpatterns: list[URLPattern | URLResolver] = []
+
+
+class Hook(APIView):
+    authentication_classes = (SessionAuthentication, TokenAuthentication)
+
+    @lockout_protect(scope="handler", failure=401)
+    def post(self, request):
+        """Decorated by itself."""
+
+
+class Hooks(ViewSet):
+    authentication_classes = ()
+
+    @lockout_protect(scope="action", failure=[401, 404])
+    def renew(self, request):
+        """An action."""
+
+
+class Challenging(Hook):
+    authentication_classes = (TokenAuthentication, SessionAuthentication)
+
+
+class Open(APIView):
+    authentication_classes = (SessionAuthentication,)
+
+
+def at(*views):
+    return [path(f"{number}/", view) for number, view in enumerate(views)]
+
+
+@pytest.mark.parametrize(
+    ("views", "scopes"),
+    [
+        ([Hook.as_view()], ["handler"]),
+        ([Hooks.as_view({"post": "renew"})], ["action"]),
+        ([Challenging.as_view()], []),
+        ([lockout_protect(scope="view", failure=401)(Open.as_view())], ["view"]),
+        ([lockout_protect(scope="both", failure=(401, 403))(Open.as_view())], []),
+        ([lockout_protect(scope="own", failure=lambda request, response: True)(Open.as_view())], []),
+        ([Open.as_view(), lockout_protect(scope="plain", failure=401)(lambda request: None)], []),
+    ],
+)
+def test_a_401_that_drf_would_never_send(views, scopes, settings, monkeypatch):
+    """It says 403 where the first authentication class names no challenge; so `failure=401` would count nothing."""
+    settings.ROOT_URLCONF = __name__
+    monkeypatch.setattr(f"{__name__}.urlpatterns", [path("api/", include(at(*views)))])
+    clear_url_caches()
+    found = [message for message in messages() if message.id == "lockout_decorators.W010"]
+    assert scopes == [message.msg.partition(":")[0] for message in found]
+    clear_url_caches()

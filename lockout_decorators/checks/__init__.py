@@ -16,6 +16,7 @@ from ..terms.registry import registered
 from ..views.naming import derived
 from .caches import about_cache, probed
 from .values import about_settings
+from .views import about_views
 
 RULES = ("max", "lockout", "forget", "ceiling", "cache")  # what policies that count alike have to agree on
 ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
@@ -25,7 +26,7 @@ ADDRESSES = 100  # that may fill their ceilings at the same time before entries 
 def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The settings, the policies of all views that the URLconf imports, and their caches. No server is asked."""
     policies = _known()
-    return list(about_settings(policies)) or [*_policies(policies), *_caches(policies), *_scopes()]
+    return list(about_settings(policies)) or [*_policies(policies), *_caches(policies), *_scopes(), *about_views()]
 
 
 @checks.register(checks.Tags.security, deploy=True)
