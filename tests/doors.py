@@ -51,10 +51,6 @@ class Door:
     scope: str
     carrier: Any = None
 
-    @property
-    def policy(self) -> Any:
-        return (self.carrier or self.view).lockout_policies[0]
-
 
 @protect
 def function(request):

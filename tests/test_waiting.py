@@ -15,6 +15,8 @@ from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy
 from lockout_decorators.attempts import driver, waiting
+from lockout_decorators.attempts.claiming import Claiming
+from lockout_decorators.attempts.waiting import aclaim
 from lockout_decorators.stores import Store
 from tests.backends import CountingBackend
 
@@ -145,6 +147,18 @@ async def test_who_hangs_up_waits_no_longer(held):
     for _ in range(10):
         await asyncio.sleep(0.02)
         assert 0 == len(cache._cache)
+
+
+@pytest.mark.parametrize("find", [lambda: None, lambda: 1 / 0], ids=["no guess", "error"])
+async def test_who_hangs_up_without_a_guess_leaves_nothing_to_undo(find):
+    """Its step is waited for, and no more is done."""
+    entering = asyncio.ensure_future(aclaim(Claiming(POLICY.observe(request_from())._guesses, find)))
+    await asyncio.sleep(0)
+    entering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
+    assert [None] == await asyncio.gather(*waiting._undoing)
+    assert 0 == (await POLICY.astatus(request_from())).failures
 
 
 def test_an_attacker_holds_no_server(verified):

@@ -97,6 +97,9 @@ def test_failure(url, caplog):
     looked_up.clear()
     c = Client(raise_request_exception=False)
     extra = {"HTTP_ACCEPT": "text/html"} if "drf" in url else {}
+    c.get(url.format("right"), **extra)  # shows no credential
+    c.get(url.format("right"), HTTP_AUTHORIZATION="Token right", **extra)
+    looked_up.clear()
     [c.get(url.format(f"wrong{n}"), HTTP_AUTHORIZATION=f"Token wrong{n}", **extra).status_code for n in range(20)]
     c.get(url.format("right"), HTTP_AUTHORIZATION="Token right", **extra)
     assert len(looked_up) <= 3

@@ -33,7 +33,7 @@ def post(password, **fields):
     return RequestFactory().post("/", {"password": password, **fields})
 
 
-@lockout_protect(policy(scope="group"))
+@lockout_protect(policy(scope="group", methods=()))
 def raises_a_group(request):
     try:
         authenticate(request, username="bob", password=request.POST["password"])
@@ -52,6 +52,35 @@ async def in_tasks(request):
 @pytest.mark.parametrize("view", [raises_a_group, async_to_sync(in_tasks)], ids=["sync", "async"])
 def test_a_refusal_among_what_tasks_raise_is_answered(view, verified):
     assert [401] * MAX + [429] * 18 == attack(lambda password: view(post(password)).status_code)
+    assert MAX == len(verified)
+
+
+async def guesses_itself(request, locked_out):
+    """An answer that is never sent."""
+    await aauthenticate(request, username="bob", password="another")
+
+
+@lockout_protect(policy(scope="answers", methods=(), response=guesses_itself))
+async def is_answered_by_a_guess(request):
+    await aauthenticate(request, username="bob", password=request.POST["password"])
+    return HttpResponse(status=401)
+
+
+@lockout_protect(policy(scope="caught", methods=()))
+async def is_caught(request):
+    """As an asynchronous REST framework does."""
+    response = HttpResponse(status=401)
+    try:
+        await aauthenticate(request, username="bob", password=request.POST["password"])
+    except LockedOut as locked_out:
+        response.status_code, response.exception = locked_out.status_code, True
+    return response
+
+
+@pytest.mark.parametrize("view", [is_answered_by_a_guess, is_caught])
+def test_a_refusal_of_an_asynchronous_view_is_answered(view, verified):
+    """Though the answer guesses, or a framework has made an answer of it."""
+    assert [401] * MAX + [429] * 18 == attack(lambda password: async_to_sync(view)(post(password)).status_code)
     assert MAX == len(verified)
 
 

@@ -72,5 +72,6 @@ def may_sleep() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return threading.current_thread() not in SyncToAsync.single_thread_executor._threads
+        prefix = SyncToAsync.single_thread_executor._thread_name_prefix  # its set of threads comes late for the first
+        return not threading.current_thread().name.startswith(f"{prefix}_")
     return False
