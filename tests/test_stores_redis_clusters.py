@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from secrets import token_hex
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -51,7 +52,7 @@ def untagged(key, prefix, version):
 
 def test_keys_of_many_slots(clustered):
     """Are read in their order, on all nodes, and swapped batch by batch."""
-    store, keys = clustered(), [key for _ in range(6) for key in names(1)]
+    store, keys = clustered(), [f"lockout:2:{{{home}}}:{token_hex(4)}" for home in "abcdef"]
     batches = store.batches(keys)
     assert 6 == len(batches)
     for number, batch in enumerate(batches):

@@ -196,7 +196,7 @@ def test_shards(use, port, keys, setup):
     servers = [f"{setup['LOCATION']}/{number}" for number in (1, 2, 3)]
     for backend, package in ((engines.DJANGO_REDIS, "django_redis"), (engines.DJANGO_VALKEY, "django_valkey")):
         (store,) = use(default=redis(servers, backend, **engines.client(package, "Shard")))
-        keys = [key for _ in range(8) for key in names(1)]
+        keys = [key for _ in range(30) for key in names(1)]
         assert 1 < len(store.batches(keys)) <= 3
         for batch in store.batches(keys):
             assert swap(store, batch, text(batch[0])).won
