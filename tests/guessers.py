@@ -1,23 +1,16 @@
 """Guesses at a protected view from many threads at once; run as a module, a process of them."""
 
-import json
-import sys
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from itertools import chain
-from subprocess import PIPE, Popen
-from threading import Barrier
 from typing import Any, NamedTuple
 
-import django
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, lockout_protect
-from tests.servers import Setup, hang_up, use
+from tests.processes import Processes, obey
 
 THREADS = 16
 PROCESSES = 4
@@ -48,30 +41,15 @@ class Result(NamedTuple):
     early: int
 
 
-class Crew:
-    """Threads of one process that carry out jobs."""
+def play(pool: ThreadPoolExecutor, job: Job) -> Result:
+    """In the threads of this process."""
+    from tests.backends import CountingBackend  # has models, which need a Django that is set up
 
-    def __init__(self, threads: int) -> None:
-        from tests.backends import CountingBackend  # has models, which need a Django that is set up
-
-        self.pool, self.backend = ThreadPoolExecutor(threads), CountingBackend
-
-    def play(self, job: Job) -> Result:
-        self.backend.verified.clear()
-        self.backend.delay = VERIFICATION
-        view = login_view(job)
-        answers = list(self.pool.map(lambda guess: insist(view, job, *guess), job.guesses))
-        statuses = [status for status, _ in answers]
-        return Result(len(self.backend.verified), statuses, sum(early for _, early in answers))
-
-    def hang_up(self) -> None:
-        """Close what each thread has open."""
-        together = Barrier(self.pool._max_workers)
-        for done in [self.pool.submit(lambda: (hang_up(), together.wait())) for _ in range(together.parties)]:
-            done.result()
-
-    def close(self) -> None:
-        self.pool.shutdown()
+    CountingBackend.verified.clear()
+    CountingBackend.delay = VERIFICATION
+    view = login_view(job)
+    answers = list(pool.map(lambda guess: insist(view, job, *guess), job.guesses))
+    return Result(len(CountingBackend.verified), [status for status, _ in answers], sum(early for _, early in answers))
 
 
 def login_view(job: Job) -> Any:
@@ -102,49 +80,21 @@ def insist(view: Any, job: Job, username: str, password: str) -> tuple[int, int]
         time.sleep(0.02)
 
 
-class Processes:
-    """Crews in processes of their own."""
+class Guessers(Processes):
+    """Of one job, each has its share."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.guessers"]
-        self.all = [Popen(command, stdin=PIPE, stdout=PIPE, text=True) for _ in range(PROCESSES)]
-
-    def ask(self, messages: Sequence[Any]) -> list[Any]:
-        for process, message in zip(self.all, messages, strict=True):
-            process.stdin.write(json.dumps(message) + "\n")
-            process.stdin.flush()
-        return [json.loads(process.stdout.readline()) for process in self.all]
-
-    def use(self, setup: Setup) -> None:
-        self.ask([setup] * PROCESSES)
+        super().__init__(PROCESSES, __name__)
 
     def play(self, job: Job) -> Result:
-        jobs = [job._replace(guesses=job.guesses[number::PROCESSES]) for number in range(PROCESSES)]
-        verified, statuses, early = zip(*self.ask(jobs), strict=True)
+        self.tell([job._replace(guesses=job.guesses[number::PROCESSES]) for number in range(PROCESSES)])
+        verified, statuses, early = zip(*self.hear(), strict=True)
         return Result(sum(verified), list(chain(*statuses)), sum(early))
-
-    def close(self) -> None:
-        for process in self.all:
-            process.communicate()
-        assert [0] * PROCESSES == [process.returncode for process in self.all]
 
 
 def main() -> None:
-    """Answer the lines of the input: a `Setup` is put to use until the next, a `Job` is carried out."""
-    django.setup()
-    crew = Crew(THREADS)
-    with ExitStack() as stack:
-        for line in sys.stdin:
-            message = json.loads(line)
-            if len(message) == len(Setup._fields):
-                stack.close()
-                stack.enter_context(use(Setup(*message)))
-                stack.callback(crew.hang_up)
-                answer = None
-            else:
-                answer = crew.play(Job(*message))
-            print(json.dumps(answer), flush=True)
-    crew.close()
+    with ThreadPoolExecutor(THREADS) as pool:
+        obey(pool, lambda *job: play(pool, Job(*job)))
 
 
 if __name__ == "__main__":

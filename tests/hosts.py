@@ -1,23 +1,18 @@
 """Hosts whose clocks differ: processes that guess when they are told to. Run as a module, one of them."""
 
-import json
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from subprocess import PIPE, Popen
-from threading import Barrier
 from typing import Any, NamedTuple
 
-import django
 import time_machine
 from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
-from tests.servers import Setup, hang_up, use
+from tests.processes import Processes, obey
 
 THREADS = 16
 
@@ -38,27 +33,11 @@ class Outcome(NamedTuple):
     failures: int
 
 
-class Host:
+class Host(Processes):
     """A process whose clock is `ahead` of the others by so many seconds."""
 
     def __init__(self, ahead: int) -> None:
-        command = [sys.executable, "-m", "tests.hosts", str(ahead)]
-        self.process = Popen(command, stdin=PIPE, stdout=PIPE, text=True)
-
-    def tell(self, message: Setup | Order) -> None:
-        self.process.stdin.write(json.dumps(message) + "\n")
-        self.process.stdin.flush()
-
-    def hear(self) -> Any:
-        return json.loads(self.process.stdout.readline())
-
-    def ask(self, message: Setup | Order) -> Any:
-        self.tell(message)
-        return self.hear()
-
-    def close(self) -> None:
-        self.process.communicate()
-        assert 0 == self.process.returncode
+        super().__init__(1, __name__, str(ahead))
 
 
 def refused(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
@@ -86,20 +65,8 @@ def carry_out(order: Order, pool: ThreadPoolExecutor) -> Outcome:
 
 
 def main(ahead: float) -> None:
-    """Answer the lines of the input: a `Setup` is put to use until the next, an `Order` is carried out."""
-    django.setup()
-    together = Barrier(THREADS)
-    with time_machine.travel(time.time() + ahead), ThreadPoolExecutor(THREADS) as pool, ExitStack() as stack:
-        for line in sys.stdin:
-            message = json.loads(line)
-            if len(message) == len(Setup._fields):
-                stack.close()
-                stack.enter_context(use(Setup(*message)))
-                stack.callback(lambda: list(pool.map(lambda _: (hang_up(), together.wait()), range(THREADS))))
-                answer = None
-            else:
-                answer = carry_out(Order(*message), pool)
-            print(json.dumps(answer), flush=True)
+    with time_machine.travel(time.time() + ahead), ThreadPoolExecutor(THREADS) as pool:
+        obey(pool, lambda *order: carry_out(Order(*order), pool))
 
 
 if __name__ == "__main__":

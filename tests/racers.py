@@ -1,21 +1,15 @@
 """Swaps at the same entries from many threads at once; run as a module, a process of them."""
 
-import json
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from secrets import token_hex
-from subprocess import PIPE, Popen
-from threading import Barrier
 from typing import Any, NamedTuple
 
-import django
 from django.core.cache import close_caches
 
 from lockout_decorators.stores import Change, store_for
-from tests.servers import Setup, hang_up, use
+from tests.processes import obey
 
 PROCESSES = 3
 THREADS = 6
@@ -77,40 +71,9 @@ def run(race: Race) -> int:
     return begun
 
 
-class Processes:
-    """Racers in processes of their own."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.racers"]
-        self.all = [Popen(command, stdin=PIPE, stdout=PIPE, text=True) for _ in range(PROCESSES)]
-
-    def ask(self, message: Any) -> list[Any]:
-        for process in self.all:
-            process.stdin.write(json.dumps(message) + "\n")
-            process.stdin.flush()
-        return [json.loads(process.stdout.readline()) for process in self.all]
-
-    def close(self) -> None:
-        for process in self.all:
-            process.communicate()
-        assert [0] * PROCESSES == [process.returncode for process in self.all]
-
-
 def main() -> None:
-    """Answer the lines of the input: a `Setup` is put to use until the next, a `Race` is run in every thread."""
-    django.setup()
-    together = Barrier(THREADS)
-    with ThreadPoolExecutor(THREADS) as pool, ExitStack() as stack:
-        for line in sys.stdin:
-            message = json.loads(line)
-            if len(message) == len(Setup._fields):
-                stack.close()
-                stack.enter_context(use(Setup(*message)))
-                stack.callback(lambda: list(pool.map(lambda _: (hang_up(), together.wait()), range(THREADS))))
-                answer = None
-            else:
-                answer = sum(pool.map(run, [Race(*message)] * THREADS))
-            print(json.dumps(answer), flush=True)
+    with ThreadPoolExecutor(THREADS) as pool:
+        obey(pool, lambda *race: sum(pool.map(run, [Race(*race)] * THREADS)))
 
 
 if __name__ == "__main__":

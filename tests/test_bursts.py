@@ -2,7 +2,10 @@
 
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from secrets import token_hex
+from types import SimpleNamespace
 
 import pytest
 from django.test import RequestFactory
@@ -27,7 +30,7 @@ pytestmark = pytest.mark.parametrize("store", stores(), indirect=True)
 
 @pytest.fixture(scope="module")
 def processes():
-    processes = guessers.Processes()
+    processes = guessers.Guessers()
     yield processes
     processes.close()
 
@@ -37,12 +40,11 @@ def crew(store, set_up, request, settings):
     """64 threads: of four processes, or of this one for a cache that lives in it."""
     if store != "locmem":
         crew = request.getfixturevalue("processes")
-        crew.use(set_up(store)._replace(cache=settings.CACHES["default"]))
+        crew.ask(set_up(store)._replace(cache=settings.CACHES["default"]))
         yield crew
     else:
-        crew = guessers.Crew(guessers.PROCESSES * guessers.THREADS)
-        yield crew
-        crew.close()
+        with ThreadPoolExecutor(guessers.PROCESSES * guessers.THREADS) as pool:
+            yield SimpleNamespace(play=partial(guessers.play, pool))
 
 
 def soon():

@@ -237,8 +237,8 @@ def test_hosts_that_disagree(store, two_hosts):
 
 def both(hosts, order):
     for host in hosts:
-        host.tell(order)
-    return [Outcome(*host.hear()) for host in hosts]
+        host.tell([order])
+    return [Outcome(*answer) for host in hosts for answer in host.hear()]
 
 
 def lock_between(one, other, address):
@@ -246,7 +246,7 @@ def lock_between(one, other, address):
     rule = {"key": "ip", "max": 1, "window": 60, "lockout": 1, "scope": "lock"}
 
     def first_status(host, password):
-        return Outcome(*host.ask(Order(rule, address, [password]))).answers[0][0]
+        return Outcome(*host.ask(Order(rule, address, [password]))[0]).answers[0][0]
 
     yield from lasts(Real, 1, lambda: first_status(one, "wrong"), lambda: first_status(other, "right") == 429)
 
@@ -256,7 +256,7 @@ def window_between(one, other, address):
     rule = {"key": "ip", "max": 3, "window": 1, "lockout": 60, "scope": "window"}
 
     def failures(host, *passwords):
-        return Outcome(*host.ask(Order(rule, address, passwords))).failures
+        return Outcome(*host.ask(Order(rule, address, passwords))[0]).failures
 
     yield from lasts(Real, 1, lambda: failures(one, "wrong"), lambda: failures(other) == 1)
 

@@ -20,8 +20,9 @@ from django.test import RequestFactory
 from lockout_decorators import lockout_protect
 from lockout_decorators.signals import store_failed
 from tests.backends import CountingBackend
-from tests.guessers import Crew, Job, login_view
+from tests.guessers import Job, login_view, play
 from tests.outages import LOCAL, SERVED, TIMEOUT, session
+from tests.processes import all_hang_up
 from tests.servers import database, hang_up, stores, use
 from tests.sizes import IN_FULL
 
@@ -306,10 +307,13 @@ def test_postgresql_that_answers_nobody(store, set_up, told, verified):
 
 def test_marks_on_a_busy_sqlite(tmp_path, django_db_blocker):
     """With Django's own transactions, which read before they write, no mark gets lost: the lock falls."""
-    crew, job = Crew(16), Job("10.0.0.1", [("bob", "wrong")] * 16, 0, max=16)
-    with django_db_blocker.unblock(), use(database("sqlite3", NAME=str(tmp_path / "busy"), OPTIONS={"timeout": 20})):
-        assert 16 == crew.play(job).verified
+    job, busy = Job("10.0.0.1", [("bob", "wrong")] * 16, 0, max=16), {"NAME": str(tmp_path / "busy")}
+    with (
+        ThreadPoolExecutor(16) as pool,
+        django_db_blocker.unblock(),
+        use(database("sqlite3", **busy, OPTIONS={"timeout": 20})),
+    ):
+        assert 16 == play(pool, job).verified
         request = RequestFactory().post("/", REMOTE_ADDR=job.address)
         assert login_view(job).lockout_policies[0].status(request).locked
-        crew.hang_up()
-    crew.close()
+        all_hang_up(pool)

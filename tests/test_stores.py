@@ -9,6 +9,7 @@ from django.core.cache import cache
 from lockout_decorators.stores import UNKNOWN, Change, store_for
 from tests import racers
 from tests.engines import ENGINES
+from tests.processes import Processes
 from tests.racers import Race, text, values
 from tests.servers import use
 
@@ -166,32 +167,33 @@ def test_what_somebody_else_put_there(store, foreign):
 
 @pytest.fixture(scope="module")
 def processes():
-    processes = racers.Processes()
+    processes = Processes(racers.PROCESSES, racers.__name__)
     yield processes
     processes.close()
 
 
-def test_one_winner_of_many(engine, request):
-    """Numbers are added up by threads of several processes: none is lost, and none counted twice."""
+@pytest.fixture
+def racing(engine, request):
+    """Processes that share the engine."""
     name, setup = engine
     if name in IN_PROCESS:
         pytest.skip("lives in one process")
     processes = request.getfixturevalue("processes")
     processes.ask(setup)
+    return processes
+
+
+def test_one_winner_of_many(racing):
+    """Numbers are added up by threads of several processes: none is lost, and none counted twice."""
     names, rounds = keys(2), 4
-    begun = sum(processes.ask(Race(names, rounds, time.time() + 0.1)))
+    begun = sum(racing.ask(Race(names, rounds, time.time() + 0.1)))
     assert 2 == begun
     assert [racers.PROCESSES * racers.THREADS * rounds] * 2 == values(names)
 
 
-def test_an_entry_that_ends_in_the_race(engine, request):
+def test_an_entry_that_ends_in_the_race(racing):
     """Written for a second, and raced for as it ends: whoever finds nothing there, one of them begins anew."""
-    name, setup = engine
-    if name in IN_PROCESS:
-        pytest.skip("lives in one process")
-    processes = request.getfixturevalue("processes")
-    processes.ask(setup)
     (key,) = keys()
     put(store_for("default"), key, text(racers.OLD), 1)
-    assert 1 == sum(processes.ask(Race([key], 0, time.time())))
+    assert 1 == sum(racing.ask(Race([key], 0, time.time())))
     assert [1] == values([key])

@@ -243,16 +243,15 @@ def test_who_names_no_timeout_waits_for_five_seconds_at_most(server, monkeypatch
 
 def test_a_restarted_server_costs_nobody_a_guess(store, server):
     """Though it has closed the connections that lay idle."""
-    for ask in (
-        lambda: standing(store, *keys(2)),
-        lambda: put(store, *keys(), text(1)),
-        lambda: swap(store, *keys(), text(1)),
-        lambda: swap(store, *keys(), text(1), 17),
-        lambda: swap(store, *keys(), None, 17),
+    for ask, answer in (
+        (lambda: standing(store, *keys(2)), [None, None]),
+        (lambda: swap(store, *keys(), text(1)).won, True),
+        (lambda: swap(store, *keys(), text(1), 17).won, False),
+        (lambda: swap(store, *keys(), None, 17).won, True),  # what was wanted stands there
     ):
         put(store, *keys(), text(1))
         server.restart()
-        ask()
+        assert answer == ask()
 
 
 def test_threads_that_share_a_cache_object(store):
