@@ -53,7 +53,7 @@ attempt_refused: Signal = Signal()
 """A guess met a lock, or found all slots busy."""
 
 lockout_reset: Signal = Signal()
-"""A client was forgiven by `reset`."""
+"""`reset()` forgot a client, or `forgive()` its failures."""
 
 store_failed: Signal = Signal()
 """The cache could not count."""

@@ -233,7 +233,7 @@ class Life:
             return Done("refused")
         if self.plan.what == "undone":
             self.enter("undo")
-            claim.release()
+            claim.release(claim.books)
             return Done("undone")
         self.ask(Gap("secret"))
         self.enter("settle")

@@ -9,6 +9,7 @@ from django.views import View
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, policies_of, signals
 from lockout_decorators.checks import check_lockout
+from tests.servers import stores
 
 OTHER = "django.core.cache.backends.locmem.LocMemCache"
 
@@ -263,3 +264,15 @@ def test_what_is_not_decorated_has_none(what):
     """It says so."""
     with pytest.raises(TypeError, match=r"policies_of: .* is not decorated"):
         policies_of(what)
+
+
+@pytest.mark.parametrize("store", stores("sqlite"), indirect=True)
+def test_policies_of_one_scope_that_differ_in_their_ceilings(store):
+    """Check E003 warns of them; they have the key's record in common, and it is written once."""
+
+    @lockout_protect(*(LockoutPolicy(scope="s", key="ip+ua", max=3, ceiling=n, failure=401) for n in (None, 5)))
+    def door(request):
+        return HttpResponse(status=401)
+
+    answers = [door(RequestFactory().post("/", HTTP_AUTHORIZATION=f"wrong{n}")).status_code for n in range(4)]
+    assert [401, 401, 401, 429] == answers

@@ -405,7 +405,7 @@ def test_a_cache_that_does_not_find_what_it_has(store, key):
 @on(Asynchronous, HalfAsynchronous, Promising)
 def test_an_asynchronous_cache(store, key):
     """Something that is to be awaited is no answer, and not "true"; it is closed, so that nobody misses it."""
-    with pytest.raises(StoreError, match="asynchronously"):
+    with pytest.raises(StoreError, match="its client is asynchronous"):
         store.read([key])
         store.cache.entries[key] = "1.1", time.monotonic() + 60
         swap(store, key, text(1), "1.1")

@@ -13,6 +13,7 @@ from tests.engines import redis as engines
 from tests.engines.redis_servers import SERVICE, cluster, say, sentinel, wait_until
 from tests.on_redis import making, names, redis, standing, swap
 from tests.racers import text
+from tests.servers import free_port
 from tests.sizes import IN_FULL
 
 pytestmark = pytest.mark.servers
@@ -48,6 +49,15 @@ def test_keys_of_one_slot_are_one_batch(clustered):
 
 def untagged(key, prefix, version):
     return f"{prefix}:{version}:{key.replace('{', '').replace('}', '')}"
+
+
+def test_a_cluster_that_nobody_can_reach():
+    """Is an outage, whatever is asked first: its client connects as it is made."""
+    with making(free_port()) as use:
+        (store,) = use(default=CLUSTERS["redis"])
+        for ask in (store.batches, store.read):
+            with pytest.raises(StoreError):
+                ask(names())
 
 
 def test_keys_of_many_slots(clustered):

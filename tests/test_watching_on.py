@@ -84,6 +84,22 @@ def test_a_refusal_of_an_asynchronous_view_is_answered(view, verified):
     assert MAX == len(verified)
 
 
+async def test_a_task_that_outlives_the_block_that_counts_for_it():
+    """Breaks nothing; its own block has left the counting to that one."""
+    request, over = post("wrong"), asyncio.Event()
+
+    async def outlive():
+        async with policy(failure=401).observe(request):
+            await over.wait()
+            return await aauthenticate(request, username="bob", password="wrong")
+
+    async with policy().observe(request):
+        task = asyncio.create_task(outlive())
+        await asyncio.sleep(0.01)
+    over.set()
+    assert await task is None
+
+
 def test_other_groups_go_on_their_way():
     """Of a view, synchronous or not."""
 

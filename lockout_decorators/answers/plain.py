@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +14,8 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language, gettext, ngettext
 
 from ..exceptions import LockedOut
+
+T = TypeVar("T")
 
 TEMPLATE = "lockout_decorators/locked_out.html"
 HTML, JSON = "text/html", "application/problem+json"
@@ -40,18 +42,14 @@ async def aanswer(request: HttpRequest, locked_out: LockedOut, response: Any = N
     return await sync_to_async(answer)(request, locked_out, response)
 
 
-def marked(response: Any, locked_out: LockedOut) -> Any:
+def marked(response: T, locked_out: LockedOut) -> T:
     """Headers that every such answer has: when to come back, and that nobody may store it. What is made for a callable
     that is no view may be anything, and stays as it is."""
     if isinstance(response, HttpResponseBase):
-        for name, value in _headers(locked_out).items():
-            response.headers.setdefault(name, value)
+        response.headers.setdefault("Cache-Control", "no-store")
+        if (seconds := locked_out.status.retry_after) is not None:
+            response.headers.setdefault("Retry-After", str(seconds))
     return response
-
-
-def _headers(locked_out: LockedOut) -> dict[str, str]:
-    seconds = locked_out.status.retry_after
-    return {"Cache-Control": "no-store"} | ({} if seconds is None else {"Retry-After": str(seconds)})
 
 
 def bare(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
@@ -68,8 +66,7 @@ def _negotiated(request: HttpRequest, locked_out: LockedOut, page: Callable[[], 
         made = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": advice})
     else:
         made = "{} {}\n".format(*_words(locked_out))
-    headers = {"Content-Type": kind, "Vary": "Accept", **_headers(locked_out)}
-    return HttpResponse(made, status=status, headers=headers)
+    return marked(HttpResponse(made, kind, status, headers={"Vary": "Accept"}), locked_out)
 
 
 def _kind(request: HttpRequest) -> str:

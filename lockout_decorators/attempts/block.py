@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,16 +26,12 @@ class Block(Watched):
 
     Attributes:
         policies: Those that it counts under; what an open block of the request counts already is left to that.
-        watched: Whether it was open, and may be resumed.
         response: What the view answered or raised, for policies with `failure`; None: no verdict.
         given: All its policies, those that another block counts too.
     """
 
-    open: bool = False
-    watched: bool = False
     told: bool = False
     response: Any = None
-    given: Sequence[Terms] = ()
     _early: Sequence[Terms] = ()
     _judging: Sequence[Terms] = ()
     _peers: list[Any]  # all blocks of the request
@@ -86,23 +82,17 @@ class Block(Watched):
     def resumed(self) -> Iterator[None]:
         """Watch on, while what the view has left to be made later is made."""
         self._watch_again()
-        try:
+        with ExitStack() as stack:
+            stack.push(self.__exit__)
             yield
-        except BaseException as error:
-            self.__exit__(None, error, None)
-            raise
-        self.__exit__(None, None, None)
 
     @asynccontextmanager
     async def aresumed(self) -> AsyncIterator[None]:
         """See resumed()."""
         self._watch_again()
-        try:
+        async with AsyncExitStack() as stack:
+            stack.push_async_exit(self.__aexit__)
             yield
-        except BaseException as error:
-            await self.__aexit__(None, error, None)
-            raise
-        await self.__aexit__(None, None, None)
 
     @contextmanager
     def _closed_unless_watched(self) -> Iterator[None]:
@@ -152,7 +142,7 @@ class Block(Watched):
             self._early = early
 
     def _watch(self) -> None:
-        self.open = self.watched = True
+        self.open = True
         watch.enter(self, self._peers)
 
     def _watch_again(self) -> None:

@@ -17,11 +17,12 @@ from .watch import watching
 
 
 def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
-    """Of the counter that refuses longest, else of the key's; the failures at hand included. Raises as read() does."""
+    """Of the counter that refuses longest, else of the key's; the failures at hand included. Raises StoreError."""
     client, username = _client(terms, request, username)
     for block in watching(client.request):
         block.settle_failures()
-    (book,) = _read(terms, client, username)
+    (book,) = _books(terms, client, username)
+    book.read()
     now = book.clock()
     refused = [found for seat in book.seats if (found := refusal_of(seat, now))]
     if refused:
@@ -31,13 +32,13 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
 
 
 def reset(terms: Terms, request: Requestlike, username: Any) -> None:
-    """Raises as _client() and _read() do."""
+    """Raises StoreError, and as _client() does."""
     client, username = _client(terms, request, username)
     _move(terms, client, username, lambda seat, now: moves.reset())
 
 
 def forgive(terms: Terms, request: Requestlike, username: Any) -> None:
-    """Raises as _client() and _read() do."""
+    """Raises StoreError, and as _client() does."""
     client, username = _client(terms, request, username)
     tags, alone = [client.tag(username, (), field) for field in (None, *fields())], terms.key.parts == ("username",)
 
@@ -61,14 +62,11 @@ def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, 
     return Client(found), username
 
 
-def _read(terms: Terms, client: Client, username: Any) -> list[Book]:
+def _books(terms: Terms, client: Client, username: Any) -> list[Book]:
     """Raises StoreError."""
-    books = books_of(client.counters(terms, fold(username)))
-    for book in books:
-        book.read()
-    return books
+    return books_of(client.counters(terms, fold(username)))
 
 
 def _move(terms: Terms, client: Client, username: Any, move: Move) -> None:
-    settled = settle(_read(terms, client, username), move, all_seats=True)
+    settled = settle(_books(terms, client, username), move, all_seats=True)
     Report(terms, client.request, client.address, username).reset(settled[-1])

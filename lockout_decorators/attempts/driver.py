@@ -88,17 +88,14 @@ class Claim:
             self.refused = self._take()
         except StoreError as error:
             with suppress(StoreError):  # of several servers, one may have failed
-                self._release([book for book in self.books if book.store.alias == error.alias])
+                self.release([book for book in self.books if book.store.alias == error.alias])
             raise
         if self.refused:
-            self.release()
+            self.release(self.books)
         return self.refused and (self._wait(self.refused) or self.refused)
 
-    def release(self) -> None:
-        """Give back what was taken. Raises StoreError."""
-        self._release(self.books)
-
-    def _release(self, books: Sequence[Book]) -> None:
+    def release(self, books: Sequence[Book]) -> None:
+        """Give back what was taken there. Raises StoreError."""
         settle(books, lambda seat, now: moves.release(seat.record, seat.counter.rule, now, seat.slot.occupancy))
         for book in books:
             for seat in book.seats:
@@ -174,7 +171,7 @@ def settle(books: Sequence[Book], move: Move, all_seats: bool = False) -> list[S
         seats = [seat for seat in book.seats if seat.taken or all_seats]
         if unknown := [seat for seat in seats if seat.found.token is UNKNOWN]:
             book.read(unknown)
-        for group in book.groups if len(book.groups) > 1 else (seats,):
+        for group in book.groups:
             settled += _move(book, [seat for seat in group if seat in seats], move)
     return settled
 

@@ -1,6 +1,7 @@
 """One guess: who is tried, the slots it holds, the calls that verify it, and the verdict."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..records.record import UNTAGGED
@@ -17,8 +18,9 @@ class Party(NamedTuple):
     tag: str = UNTAGGED
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Guess:
-    """One guess: who is tried, the slots it holds, the calls that verify it, and the verdict.
+    """Secrets that are tried at accounts, by one call or several.
 
     Attributes:
         verdict: Whether it was right; None while nobody knows.
@@ -29,30 +31,16 @@ class Guess:
         said: The view's own code has given the verdict: no call joins it any more.
     """
 
-    __slots__ = (
-        "books",
-        "calls",
-        "contradicted",
-        "joins",
-        "parties",
-        "said",
-        "secrets",
-        "settled",
-        "unknown",
-        "verdict",
-    )
-
-    def __init__(self, parties: Sequence[Party]) -> None:
-        self.parties: Sequence[Party] = parties
-        self.books: list[Book] = []
-        self.secrets: tuple[Any, ...] = ()
-        self.calls: list[tuple[Any, set[str]]] = []
-        self.verdict: bool | None = None
-        self.unknown: bool = False
-        self.settled: bool = False
-        self.contradicted: bool = False
-        self.joins: Guess | None = None
-        self.said: bool = False
+    parties: Sequence[Party]
+    books: list[Book] = field(default_factory=list)
+    secrets: tuple[Any, ...] = ()
+    calls: list[tuple[Any, set[str]]] = field(default_factory=list)
+    verdict: bool | None = None
+    unknown: bool = False
+    settled: bool = False
+    contradicted: bool = False
+    joins: "Guess | None" = None
+    said: bool = False
 
     def takes(self, secrets: tuple[Any, ...], named: Any, backend: str, limit: int) -> bool:
         """Whether a call belongs to this guess: the same secrets, and not more than `limit` calls.

@@ -136,7 +136,6 @@ class Guesses:
         try:
             self._find(guess)
             sit(guess)
-            look(guess.books)
         except StoreError as error:
             self._note_outage(guess, error)
         self._tell(guess, self._settle(guess, fail, all_seats=True))

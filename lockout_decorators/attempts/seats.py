@@ -104,18 +104,14 @@ class Book:
     def swap(self, seats: Sequence[Seat], now: int) -> bool:
         """Write what the records have moved to, all or none. Who finds there what it wanted to write has won: a reply
         may be lost, and the command sent again. Raises StoreError."""
-        changes, changed = [], []
-        for seat in seats:
-            if change := seat.change(now):
-                changes.append(change)
-                changed.append(seat)
+        changes = {seat: change for seat in seats if (change := seat.change(now))}
         if not changes:
             return True
-        swapped = self.store.swap(changes, now)
-        won = swapped.won or [found.text for found in swapped.found] == [change.text for change in changes]
+        swapped = self.store.swap([*changes.values()], now)
+        won = swapped.won or [found.text for found in swapped.found] == [change.text for change in changes.values()]
         if not swapped.stale:
-            self._suspect(not won and [seat.found for seat in changed] == list(swapped.found))
-        for seat, found in zip(changed, swapped.found, strict=True):
+            self._suspect(not won and [seat.found for seat in changes] == list(swapped.found))
+        for seat, found in zip(changes, swapped.found, strict=True):
             if won and seat.moved is not None:
                 seat.found, seat.record = found, seat.moved
             else:

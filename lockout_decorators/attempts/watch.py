@@ -84,15 +84,11 @@ def watching(request: Any) -> list[Any]:
     The innermost is the last.
     """
     own, known = _open.get(), home(request).get(BLOCKS, ())
-    if len(own) == len(known) == 1 and own[0] is known[0]:
-        return [own[0]] if own[0].open else []
     return [block for block in (*[block for block in known if block not in own], *own) if block.open]
 
 
 def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:
     """Each block with the policies that it counts under, the innermost first: what several count is left to that."""
-    if len(blocks) == 1:
-        return [(blocks[0], blocks[0].policies)]
     counted: set[str] = set()
     found = []
     for block in reversed(blocks):

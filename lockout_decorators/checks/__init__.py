@@ -1,6 +1,6 @@
 """System checks: configurations that can't count, or that surprise. Ids are stable and never used again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from itertools import combinations
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error, Warning
+from django.core.checks import ERROR, CheckMessage, Error, Warning
 
 from ..policy import LockoutPolicy
 from ..stores.facts import facts
@@ -26,15 +26,22 @@ ADDRESSES = 100  # that may fill their ceilings at the same time before entries 
 def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The settings, the policies of all views that the URLconf imports, and their caches. No server is asked."""
     policies = _known()
-    return list(about_settings(policies)) or [*_policies(policies), *_caches(policies), *_scopes(), *about_views()]
+    messages = list(about_settings(policies))
+    if _wrong(messages):  # what follows from it would confuse
+        return messages
+    return [*messages, *_policies(policies), *_caches(policies), *_scopes(), *about_views()]
 
 
 @checks.register(checks.Tags.security, deploy=True)
 def probe_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Whether the caches keep what they are given: their servers are asked."""
     policies = _known()
-    aliases = [] if list(about_settings(policies)) else _aliases(policies)
+    aliases = [] if _wrong(about_settings(policies)) else _aliases(policies)
     return [message for alias in aliases for message in probed(alias)]
+
+
+def _wrong(messages: Iterable[CheckMessage]) -> bool:
+    return any(message.level >= ERROR for message in messages)
 
 
 def _known() -> list[LockoutPolicy]:

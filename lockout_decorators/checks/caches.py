@@ -8,7 +8,7 @@ from django.core.checks import ERROR, CheckMessage, Error, Info, Warning
 from ..stores import store_for
 from ..stores.facts import Facts, facts
 from ..stores.probe import probe
-from ..stores.redis_clients import ASYNCHRONOUS
+from ..stores.store import ASYNCHRONOUS
 
 
 def about_cache(alias: str) -> list[CheckMessage]:

@@ -18,7 +18,7 @@ IDLE = 60.0  # seconds after which nobody knows what firewalls have made of one 
 AT_ONCE = 0.2  # seconds within which one fails that was closed meanwhile
 OBJECTS_OWN = {"KEY_PREFIX", "VERSION", "TIMEOUT", "KEY_FUNCTION"}  # configuration that no connection depends on
 
-_shared: dict[str, Any] = {}
+_shared: dict[int, Any] = {}
 _pools: list["Pool"] = []
 _inherited: list[Any] = []  # of a parent process: to close them would hang up on it
 
@@ -74,8 +74,8 @@ class Pool:
 
 def shared(alias: str, make: Callable[[], T]) -> T:
     """What `make` returns, made once for all cache objects of this process with the alias's configuration."""
-    configuration = {name: value for name, value in caches.settings[alias].items() if name not in OBJECTS_OWN}
-    key = repr(configuration)
+    # No text: it may hold a password, and be seen in an error report.
+    key = hash(repr([one for one in caches.settings[alias].items() if one[0] not in OBJECTS_OWN]))
     if key not in _shared:
         _shared.setdefault(key, make())
     return _shared[key]  # type: ignore[no-any-return]

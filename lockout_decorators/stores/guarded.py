@@ -7,13 +7,12 @@ that such a cache says is believed unseen: what was written is read again, and s
 import random
 import time
 from collections.abc import Iterator, Sequence
-from inspect import isawaitable, iscoroutine
 from secrets import token_hex
 from typing import Any
 
 from django.core.cache import BaseCache
 
-from .store import Change, Found, Reading, Store, Swapped, host_clock, is_stale, written
+from .store import Change, Found, Reading, Store, Swapped, answered, host_clock, is_stale, written
 
 BESIDE = ":guard"  # at the end: a cache that cuts keys short, so that clients share them, cuts this off as well
 HELD = 2  # seconds after which a guard ends whose process is gone
@@ -39,7 +38,7 @@ class NonAtomicStore(Store):
         super().__init__(alias, cache)
         self._removed = ""  # the last guard
 
-    def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
+    def _batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
         return [[key] for key in keys]
 
     def weakness(self) -> str | None:
@@ -47,7 +46,7 @@ class NonAtomicStore(Store):
         return REPLICATES if replicates and len(self.cache._servers) > 1 else WEAKNESS
 
     def _read(self, keys: Sequence[str]) -> Reading:
-        found = answer(self.cache.get_many(keys=list(keys)))
+        found = answered(self.cache.get_many(keys=list(keys)))
         return Reading([_found(found.get(key)) for key in keys], host_clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
@@ -55,7 +54,7 @@ class NonAtomicStore(Store):
         secret = token_hex(8)
         for pause in _pauses():
             began, removed = time.monotonic(), self._removed
-            added = answer(self.cache.add(key=change.key + BESIDE, value=secret, timeout=HELD))
+            added = answered(self.cache.add(key=change.key + BESIDE, value=secret, timeout=HELD))
             found, guard = self._look(change.key)
             gone = added and guard is None and not _is_late(began)
             if found.text == secret or gone or guard == removed:
@@ -72,7 +71,7 @@ class NonAtomicStore(Store):
         won = not stale and found.token == change.token and not _is_late(began) and self._write(change)
         found, guard = self._look(change.key)
         if guard == secret and not _is_late(began):
-            answer(self.cache.delete(key=change.key + BESIDE))
+            answered(self.cache.delete(key=change.key + BESIDE))
             self._removed = secret
         if won and (found.text, guard) != (change.text, secret):
             raise OSError("it did not keep what was written, or others wrote meanwhile")
@@ -87,21 +86,12 @@ class NonAtomicStore(Store):
         """Whether it was done. What is absent is added: some caches find nothing where they could not look."""
         life = None if change.life is None else max(change.life, 1) + 1
         if change.text is None:
-            answer(self.cache.delete(key=change.key))
+            answered(self.cache.delete(key=change.key))
         elif change.token is None:
-            return bool(answer(self.cache.add(key=change.key, value=change.text, timeout=life)))
+            return bool(answered(self.cache.add(key=change.key, value=change.text, timeout=life)))
         else:
-            answer(self.cache.set(key=change.key, value=change.text, timeout=life))
+            answered(self.cache.set(key=change.key, value=change.text, timeout=life))
         return True
-
-
-def answer(given: Any) -> Any:
-    """What a method of the cache has returned. Raises TypeError if that is only to come."""
-    if isawaitable(given):
-        if iscoroutine(given):
-            given.close()  # nobody will await it
-        raise TypeError("it answers asynchronously")
-    return given
 
 
 def _found(value: Any) -> Found:

@@ -9,14 +9,14 @@ from typing import Any
 from django.core.cache import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from .store import Change, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale
+from .store import ABSENT, Change, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale
 
 _lock = Lock()
 
 
 class LocMemStore(Store):
     """Django's own class, which is entered where its entries lie, under its own lock: its front door looks at each
-    letter of of a key, which takes longer than all else. A token is the entry as it lies there."""
+    letter of a key, which takes longer than all else. A token is the entry as it lies there."""
 
     way = "Whoever swaps holds the cache's own lock."
 
@@ -69,6 +69,3 @@ class LocMemSubclassStore(LockingStore):
         super()._write(change)
         if self.cache.get(change.key) != change.text:
             raise OSError(f"not stored: {change.key}")
-
-
-ABSENT = Found(None, None)

@@ -16,9 +16,8 @@ from django.core.cache import BaseCache
 
 from .connections import Pool, shared
 from .memcached_clients import Servers, exact, is_built_on
-from .store import UNKNOWN, Change, Found, Reading, Store, Swapped, host_clock, is_stale
+from .store import ABSENT, UNKNOWN, Change, Found, Reading, Store, Swapped, host_clock, is_stale
 
-ABSENT = Found(None, None)
 VALID = re.compile(r"[!-~]{1,250}")  # names
 PAST = 30 * 86_400 + 1  # beyond thirty days it is a date, this one in 1970; a negative one is for ever in binary
 DISCOVERS = "it discovers its servers: when they change, workers count apart until they are started anew"
@@ -32,7 +31,7 @@ class MemcachedStore(Store):
 
     way = "The server's `add` and `cas` write only while what was read still stands there."
 
-    def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
+    def _batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
         return [[key] for key in keys]
 
     def weakness(self) -> str | None:

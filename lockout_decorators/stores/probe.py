@@ -9,9 +9,8 @@ from secrets import token_hex
 from typing import Any
 
 from ..exceptions import StoreError
-from . import Change, Found, store_for
+from . import Change, Found, Store, store_for
 from .guarded import NonAtomicStore
-from .store import Store
 
 LIFE = 60  # seconds for which an entry is meant to stay
 LONG = 40 * 86_400  # seconds that Memcached takes for a date unless it is told one

@@ -12,10 +12,11 @@ from typing import Any
 
 from django.core.cache import BaseCache
 
+from ..records.record import STAMP
 from . import redis_scripts, redis_watch
-from .redis_clients import ASYNCHRONOUS, Clients, clients_of, has_clients, is_asynchronous
-from .redis_scripts import GONE, SCRIPTS_FORBIDDEN, STAMP, says
-from .store import Change, Found, Reading, Store, Swapped
+from .redis_clients import Clients, clients_of, has_clients, is_asynchronous
+from .redis_scripts import GONE, SCRIPTS_FORBIDDEN, says
+from .store import ASYNCHRONOUS, Change, Found, Reading, Store, Swapped
 
 
 class RedisStore(Store):
@@ -36,7 +37,7 @@ class RedisStore(Store):
         """Found at first use: a Cluster is asked for its nodes."""
         return clients_of(self.alias, self.cache)
 
-    def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
+    def _batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
         home = self._clients.home
         if len(keys) == 1 or home is None:
             return [keys]
@@ -49,7 +50,7 @@ class RedisStore(Store):
         return ASYNCHRONOUS if is_asynchronous(self.cache) else None
 
     def _read(self, keys: Sequence[str]) -> Reading:
-        batches = self.batches(keys)
+        batches = self._batches(keys)
         if len(batches) == 1:
             return _reading(*self._run("read", keys))
         readings = [(batch, _reading(*self._run("read", batch))) for batch in batches]

@@ -5,11 +5,13 @@ Django builds a client for every operation, and django-redis asks a replica wher
 
 from collections.abc import Callable
 from functools import partial
-from inspect import isawaitable, iscoroutine, signature
+from inspect import signature
 from threading import local
 from typing import Any
 
 from django.core.cache import caches
+
+from .store import answered
 
 # The classes of caches that keep what they are given on Redis or Valkey, with the package that has them.
 KINDS = {
@@ -20,7 +22,6 @@ KINDS = {
 }
 PACKAGES = {package for package, _ in KINDS}
 SHARDS = "get_server_name"  # what clients have that spread keys over servers by themselves
-ASYNCHRONOUS = "its client is asynchronous, and answers with what has to be awaited: guesses are counted synchronously"
 
 
 def has_clients(cache: Any) -> bool:
@@ -126,15 +127,6 @@ def _found(cache: Any) -> Clients:
     if hasattr(client, "keyslot"):
         return Cluster(client)
     return Shards(partial(inner.get_client, write=True)) if _may_choose(inner) else Clients(client)
-
-
-def answered(answer: Any) -> Any:
-    """`answer`, which must be one: an awaitable is none, and asynchronous clients are awaitable too."""
-    if isawaitable(answer):
-        if iscoroutine(answer):
-            answer.close()  # or Python warns that nobody awaited it
-        raise TypeError(ASYNCHRONOUS)
-    return answer
 
 
 def is_asynchronous(cache: Any) -> bool:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from hashlib import sha1
 from typing import Any
 
-from .redis_clients import Clients, answered
-from .store import DRIFT, Change
+from ..records.record import STAMP
+from .redis_clients import Clients
+from .store import DRIFT, Change, answered
 
-STAMP = 16  # characters by which what stands under a key is known again
 RAW = {"NEVER_DECODE": True}  # an option of all clients' parsers: somebody else may have put there what is no text
 
 # Returns the time in milliseconds, and what stands under each key; '' is nothing, or nothing that is text.

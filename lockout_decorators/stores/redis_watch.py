@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from ..records.record import STAMP
 from .redis_clients import Clients
-from .redis_scripts import RAW, STAMP
+from .redis_scripts import RAW
 from .store import DRIFT, Change
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")

@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from inspect import isawaitable, iscoroutine
 from typing import Any, ClassVar, NamedTuple
 
 from django.core.cache import BaseCache
@@ -19,6 +20,7 @@ Clock = Callable[[], int]  # milliseconds since 1970
 
 DRIFT = 2000  # milliseconds that may pass, or two clocks differ by, between a decision and its swap
 
+ASYNCHRONOUS = "its client is asynchronous, and answers with what has to be awaited: guesses are counted synchronously"
 UNKNOWN: Any = object()  # the token of what was written, where only reading tells it
 
 
@@ -34,6 +36,9 @@ class Found(NamedTuple):
 
     text: Any
     token: Any
+
+
+ABSENT = Found(None, None)
 
 
 class Change(NamedTuple):
@@ -99,8 +104,11 @@ class Store(ABC):
             raise StoreError(self.alias, error) from error
 
     def batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
-        """`keys` in groups that can be swapped at once."""
-        return [keys]
+        """`keys` in groups that can be swapped at once. Raises StoreError: a Cluster has to be asked."""
+        try:
+            return self._batches(keys)
+        except Exception as error:
+            raise StoreError(self.alias, error) from error
 
     def weakness(self) -> str | None:
         """What its class and its configuration can't promise; no server is asked."""
@@ -110,11 +118,23 @@ class Store(ABC):
         """Raises StoreError where what is counted now could be taken back by the caller."""
         return
 
+    def _batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
+        return [keys]
+
     @abstractmethod
     def _read(self, keys: Sequence[str]) -> Reading: ...
 
     @abstractmethod
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped: ...
+
+
+def answered(answer: Any) -> Any:
+    """`answer`, which must be one: an awaitable is none, and asynchronous clients are awaitable too."""
+    if isawaitable(answer):
+        if iscoroutine(answer):
+            answer.close()  # or Python warns that nobody awaited it
+        raise TypeError(ASYNCHRONOUS)
+    return answer
 
 
 def is_stale(now: int) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db.models.constants import OnConflict
 
-from .store import Change, Found
+from .store import ABSENT, Change, Found
 
 FOREVER = 221_845_392_000  # the year 9000: no time zone carries it past the last year there is
 CHANGE_OF_CLOCKS = 7200  # seconds by which local time may be set back
@@ -43,11 +43,11 @@ class Table:
     def read(self, cursor: Any, keys: Sequence[str], now: int) -> list[Found]:
         """What stands under `keys`, in their order."""
         names = [self.cache.make_key(key) for key in keys]
-        expired = f"CASE WHEN {self.expires} <= %s THEN 1 ELSE 0 END"
-        sql = f"SELECT {self.key}, {self.value}, {expired} FROM {self.name} WHERE {self.key} IN ({places(names)})"
+        has_expired = f"CASE WHEN {self.expires} <= %s THEN 1 ELSE 0 END"
+        sql = f"SELECT {self.key}, {self.value}, {has_expired} FROM {self.name} WHERE {self.key} IN ({places(names)})"
         cursor.execute(sql, [self.moment(now // 1000), *names])
         rows = {name: self.found(value, expired) for name, value, expired in cursor.fetchall()}
-        return [rows.get(name, Found(None, None)) for name in names]
+        return [rows.get(name, ABSENT) for name in names]
 
     def needs_transaction(self, changes: Sequence[Change]) -> bool:
         """Whether these changes take several statements."""

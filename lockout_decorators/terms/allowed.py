@@ -72,12 +72,12 @@ def function(value: Any) -> Any:
     return value
 
 
-def optional(check: Callable[[Any], T], also: str = "None") -> Callable[[Any], T | None]:
+def optional(check: Callable[[Any], T]) -> Callable[[Any], T | None]:
     def checked(value: Any) -> T | None:
         try:
             return None if value is None else check(value)
         except ValueError as error:
-            raise ValueError(f"{error}, or {also}") from None
+            raise ValueError(f"{error}, or None") from None
 
     return checked
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from inspect import getattr_static
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -59,8 +59,6 @@ class Terms:
         patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
     """
 
-    derived: ClassVar[bool] = False  # whether the scope was
-
     key: Argument[str | KeyFunction, Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
     max: Argument[int, int] = Argument(
         allowed.whole(1, 1000), ask=lambda policy: conf.max_attempts, setting="LOCKOUT_MAX_ATTEMPTS"
@@ -112,7 +110,7 @@ class Terms:
     def scoped(self, scope: str) -> Self:
         """These terms under a scope that was derived from a view."""
         policy = object.__new__(type(self))
-        policy.__dict__.update(self.__dict__, scope=scope, derived=True)
+        policy.__dict__.update(self.__dict__, scope=scope)
         register(policy)
         return policy
 

@@ -70,5 +70,4 @@ def takes_request(view: Any) -> bool:
         return callable(view)
     if parameters and parameters[0].name == "self":
         parameters = parameters[1:]
-    kinds = {parameter.kind for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY}
-    return bool(kinds) or any(parameter.name == "request" for parameter in parameters)
+    return any(one.kind is not one.KEYWORD_ONLY or one.name == "request" for one in parameters)
