@@ -1,4 +1,4 @@
-"""The app: gives the template, the translations, the system checks and the management command."""
+"""The app: gives the template, the translations, the system checks and the management commands."""
 
 from django.apps import AppConfig
 

@@ -143,7 +143,7 @@ def at_all_times(work):
 
 @pytest.mark.parametrize("store", stores(), indirect=True)
 def test_edge_of_a_window_under_load(store, clock, verified):
-    """The stated bound: max - 1 in one window and max in the next, while threads guess across the edge all the time.
+    """All but one of the stated bound, while threads guess across the edge all the time.
 
     Before the edge at an account of their own, which leaves the last slot free, and from then on at bob's.
     """

@@ -207,6 +207,19 @@ def test_a_late_failure_changes_nothing_under_a_lock(rule):
     assert client.record == before
 
 
+def test_two_windows_that_meet_let_through_twice_max():
+    """Never more: where the guess that opened the first was right, and those of the first are settled in the second."""
+    client = Client(FIXED)
+    client.admit("o", tag=EVE)
+    assert client.wait(WINDOW - SECOND).admit("a", "b") is None
+    client.succeed("o", EVE)
+    assert client.admit("c") is None
+    assert client.wait(SECOND).admit("d", "e", "f") is None
+    assert client.admit("g")
+    assert client.fail("a", "b", "c")
+    assert client.refusal == Refusal(client.now + LOCK)
+
+
 # Rule 3: only failures lock
 
 
