@@ -538,6 +538,14 @@ def test_failure_seen_in_the_response_meets_an_outage(outage, told, verified):
     assert [event.name for event in told] == ["store_failed"]
 
 
+def test_failure_seen_in_the_response_finds_no_cache(told):
+    """Nor did anything look for it before."""
+    policy = LockoutPolicy(scope="s", cache="nowhere", failure=401, methods=["PUT"])
+    view = lockout_protect(policy)(lambda request: HttpResponse(status=401))
+    assert view(request_for(HTTP_AUTHORIZATION="wrong")).status_code == 401
+    assert [event.name for event in told] == ["store_failed"]
+
+
 # What is raised
 
 
