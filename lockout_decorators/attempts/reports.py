@@ -56,7 +56,8 @@ class Report:
 
     def failed(self, settled: Iterable[Settled]) -> None:
         """Of the key's counter; and of each lock that this failure has written."""
-        for seat, _, after, now in settled:
+        heard = signals.attempt_failed.receivers or logger.isEnabledFor(logging.INFO)
+        for seat, _, after, now in settled if heard else ():
             if not seat.counter.ceiling:
                 shown = f"failed attempt {_failures(seat.counter, after)} of {seat.counter.rule.max}"
                 self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, shown)
@@ -68,8 +69,9 @@ class Report:
     def refused(self, refused: Refused) -> None:
         seat, _, now = refused
         level, shown = (logging.DEBUG, "attempt refused") if self.terms.enforce else (logging.INFO, "not enforced")
-        record = prune(seat.record, seat.counter.rule, now)
-        self._tell(signals.attempt_refused, seat.counter, record, now, level, shown)
+        if signals.attempt_refused.receivers or logger.isEnabledFor(level):  # under an attack there are many
+            record = prune(seat.record, seat.counter.rule, now)
+            self._tell(signals.attempt_refused, seat.counter, record, now, level, shown)
 
     def reset(self, settled: Settled) -> None:
         self._tell(signals.lockout_reset, settled.seat.counter, settled.after, settled.now, logging.INFO, "reset")

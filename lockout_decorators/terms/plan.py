@@ -1,6 +1,7 @@
 """What a policy's terms come to: the rule of each counter, and what its digest begins with. Worked out once."""
 
 from functools import lru_cache
+from hashlib import sha256
 from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
@@ -10,6 +11,7 @@ from ..records.rule import Rule
 
 Lengths = float | tuple[float, ...] | None
 
+NAME = 10  # hexadecimal digits that tell the kinds of a project apart
 SLOTS = 5000  # of one counter, at most
 
 
@@ -17,12 +19,14 @@ class Kind(NamedTuple):
     """A counter of each client: of its key, or of its address alone (the ceiling).
 
     Attributes:
-        frame: Scope, key specification, kind, window and whether it rolls: what else the client is digested with.
+        frame: Scope, key specification, kind, window and whether it rolls: what is counted.
+        name: A short digest of that.
     """
 
     rule: Rule
     frame: str
     ceiling: bool
+    name: str
 
 
 @lru_cache(maxsize=512)
@@ -36,10 +40,14 @@ def kinds(
         raise ImproperlyConfigured(f"LOCKOUT_MAX_ATTEMPTS is {most}; it must be less with ceiling={ceiling}.")
     rule = Rule(most, _milliseconds(window), _lengths(lockout), rolling, _milliseconds(forget))
     counted = (scope, str(key), "rolling" if rolling else "fixed", str(rule.window))
-    own = Kind(rule, frame("key", *counted), False)
+    own = _kind(rule, frame("key", *counted), False)
     if ceiling is None:
         return (own,)
-    return Kind(rule._replace(max=ceiling * most), frame("ceiling", *counted), True), own
+    return _kind(rule._replace(max=ceiling * most), frame("ceiling", *counted), True), own
+
+
+def _kind(rule: Rule, framed: str, ceiling: bool) -> Kind:
+    return Kind(rule, framed, ceiling, sha256(framed.encode()).hexdigest()[:NAME])
 
 
 def _lengths(lockout: Lengths) -> tuple[int | None, ...]:
