@@ -4,7 +4,6 @@ import inspect
 import ipaddress
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
 from socket import AF_INET, inet_ntop, inet_pton
 
@@ -67,18 +66,20 @@ def parse(said: object) -> Address | None:
 
 @lru_cache(maxsize=2048)
 def _parse(text: str) -> Address | None:
+    try:
+        return ipaddress.IPv4Address(inet_pton(AF_INET, text))  # as almost always; the rest takes many times as long
+    except (OSError, ValueError):
+        pass
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
-    text = text.partition("%")[0]
-    with suppress(OSError, ValueError):
-        return ipaddress.IPv4Address(inet_pton(AF_INET, text))  # several times as fast as by its text
     try:
-        return _inside(ipaddress.IPv6Address(text))
+        found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
+    return _inside(found) if found.version == 6 else found
 
 
 def _inside(address: ipaddress.IPv6Address) -> Address:
