@@ -56,7 +56,20 @@ DRIVER = Tests(("test_driver", "test_interleavings"))
 DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database")
 MEMCACHED = Tests(("test_stores", "test_stores_memcached"), "memcached or pylibmc")
 REDIS = Tests(("test_stores", "test_stores_redis"), "valkey or redis")
+WATCHING = Tests(("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking"))
+WHO = Tests(("test_keys", "test_identities", "test_clients", "test_secrets", "test_watched_forgiving"))
 TESTS = {
+    "clients/addresses": WHO,
+    "clients/identities": WHO,
+    "clients/credentials": WHO._replace(files=(*WHO.files, *WATCHING.files)),
+    "clients/keys": WHO,
+    "attempts/counters": WHO._replace(files=(*WHO.files, *WATCHING.files)),
+    "attempts/hook": WATCHING,
+    "attempts/watch": WATCHING,
+    "attempts/watched": WATCHING,
+    "attempts/block": WATCHING,
+    "attempts/guess": WATCHING,
+    "attempts/guesses": WATCHING,
     "records/record": MOVES,
     "records/moves": MOVES,
     "records/rule": MOVES,
