@@ -13,7 +13,7 @@ def about_doors(state: str) -> Iterator[CheckMessage]:
     """A warning for each door in that state, with an id of its own behind the number: silenced one by one."""
     doors: list[Door] = []
     with suppress(Exception):  # Django's own check of the URLconf tells what is wrong with it
-        doors = find_doors()
+        doors = find_doors(decorated=state == IN_VAIN)
     for door in doors:
         if door.state == state and (message := message_about(door)):
             yield message

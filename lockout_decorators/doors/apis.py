@@ -5,8 +5,8 @@ from typing import Any
 
 from ..policy import LockoutPolicy
 from .door import Part
-from .kinds import APIS, known, loaded
-from .layers import attribute, code_of, innermost, is_own, layers, module_of, name_of, policies_at
+from .kinds import APIS, known
+from .layers import attribute, closed_over, code_of, innermost, is_own, layers, module_of, name_of, policies_at
 from .source import Reading, methods
 from .writing import line_of_authentication, line_of_method
 
@@ -23,16 +23,17 @@ def authentications(cls: type, outer: Sequence[LockoutPolicy]) -> Iterator[Part]
 
 def operations(view: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Iterator[Part]:
     """The operations of django-ninja behind a path, and what authenticates them."""
-    path_view = loaded("ninja.operation.PathView")
-    for cell in attribute(innermost(view), "__closure__") or ():
-        if path_view is not None and isinstance(cell.cell_contents, path_view):
-            for operation in cell.cell_contents.operations:
+    for path_view in closed_over(innermost(view)):
+        if known(type(path_view), {"ninja.operation.PathView": True}):
+            for operation in path_view.operations:
                 yield _function(operation.view_func, outer, views)
-                for callback in operation.auth_callbacks:
-                    if code_of(innermost(callback)):
-                        yield _function(callback, outer, views)
-                    else:
-                        yield _authentication(type(callback), outer, line_of_method)
+                yield from [_authenticator(one, outer, views) for one in operation.auth_callbacks]
+
+
+def _authenticator(callback: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Part:
+    if code_of(innermost(callback)):
+        return _function(callback, outer, views)
+    return _authentication(type(callback), outer, line_of_method)
 
 
 def _function(function: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Part:
@@ -43,10 +44,10 @@ def _function(function: Any, outer: Sequence[LockoutPolicy], views: frozenset[in
 
 
 def _authentication(cls: Any, outer: Sequence[LockoutPolicy], lines: Any) -> Part:
-    reading, guard = Reading(module_of(cls) if is_own(module_of(cls)) else "", cls=cls), loaded(GUARD)
+    reading = Reading(module_of(cls) if is_own(module_of(cls)) else "", cls=cls)
     for method in methods(cls, reading.is_near):
         reading.read(method)
-    if guard is not None and issubclass(cls, guard):
+    if known(cls, {GUARD: True}):
         reading.watched.append(cls.lockout_policy)
         reading.attempted.append(cls.lockout_policy)
     kind = known(cls, APIS)

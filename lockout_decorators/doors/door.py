@@ -37,7 +37,10 @@ class Door:
     @property
     def guards(self) -> list[str]:
         """Scopes and keys of the policies; a scope that the decorator could not know is the view's name."""
-        return [f"{self.name if one.scope == DERIVED else one.scope} ({one.key})" for one in self.policies]
+        return [
+            f"{self.name if one.scope == DERIVED else one.scope} ({one.key}{'' if one.enforce else ', not enforced'})"
+            for one in self.policies
+        ]
 
 
 class Part(NamedTuple):
@@ -63,10 +66,8 @@ class Part(NamedTuple):
 
     def doors(self, route: str) -> list[Door]:
         """The first has the plain name, any other its kind behind it."""
-        first, *others = [*self._all_kinds(), None]
-        if first is not None:
-            named = [(first, self.name), *[(kind, f"{self.name}:{kind.slug}") for kind in others if kind]]
-            return [self._door(kind, name, route) for kind, name in named]
+        if kinds := self._all_kinds():
+            return [self._door(kind, f":{kind.slug}" if place else "", route) for place, kind in enumerate(kinds)]
         inside = [*self.reading.watched, *self.reading.attempted]
         if inside and not self.elsewhere:
             return [Door(self.name, CODE, GUARDED, _once([*self.outer, *inside]), (route,))]
@@ -80,7 +81,8 @@ class Part(NamedTuple):
         known = {CALL if kind.seen else CHECK for kind in (*self.kinds, *self.elsewhere)}
         return [*self.kinds, *[kind for kind in self.reading.kinds if kind not in known]]
 
-    def _door(self, kind: Kind, name: str, route: str) -> Door:
+    def _door(self, kind: Kind, behind: str, route: str) -> Door:
+        name = self.name + behind
         if guards := self._guards(kind):
             return Door(name, kind.title, GUARDED, _once(guards), (route,))
         state = IN_VAIN if self.outer else OPEN
@@ -107,12 +109,20 @@ def settled(doors: Sequence[Door]) -> list[Door]:
 
 
 def joined(doors: Iterable[Door]) -> list[Door]:
-    """One door for all routes that the same lines would close."""
-    routes: dict[Door, dict[str, None]] = {}
+    """One door for all routes that the same lines would close, or that the same policies guard."""
+    found: dict[tuple[str, ...], list[Door]] = {}
     for door in doors:
-        routes.setdefault(replace(door, routes=()), {}).update(dict.fromkeys(door.routes))
-    return [replace(door, routes=tuple(at)) for door, at in routes.items()]
+        found.setdefault((door.name, door.kind, door.state, door.write, *door.guards), []).append(door)
+    return [replace(first, routes=tuple(_routes([first, *others]))) for first, *others in found.values()]
+
+
+def _routes(doors: Iterable[Door]) -> Iterable[str]:
+    return dict.fromkeys([route for door in doors for route in door.routes])
 
 
 def _once(policies: Iterable[LockoutPolicy]) -> tuple[LockoutPolicy, ...]:
-    return tuple(dict.fromkeys(policies))
+    found: list[LockoutPolicy] = []
+    for policy in policies:
+        if policy not in found:
+            found.append(policy)
+    return tuple(found)

@@ -39,16 +39,15 @@ def layers(view: Any) -> Iterator[Any]:
 
 def attribute(thing: Any, name: str) -> Any:
     """None where there is none, and where asking fails."""
-    with suppress(Exception):
+    try:
         return getattr(thing, name, None)
-    return None
+    except Exception:  # noqa: BLE001  # whatever the URLconf names
+        return None
 
 
 def policies_at(thing: Any) -> tuple[LockoutPolicy, ...]:
     """Those that it is decorated with, at this very layer."""
-    with suppress(Exception):
-        return policies_of(thing)
-    return ()
+    return policies_of(thing) if isinstance(attribute(thing, "lockout_policies"), tuple) else ()
 
 
 def made_of(view: Any) -> Made:
@@ -72,6 +71,13 @@ def innermost(thing: Any) -> Any:
     return attribute(inner, "__func__") or inner
 
 
+def closed_over(function: Any) -> Iterator[Any]:
+    """What a closure holds."""
+    for cell in attribute(function, "__closure__") or ():
+        with suppress(ValueError):  # it is empty yet
+            yield cell.cell_contents
+
+
 def code_of(function: Any) -> CodeType | None:
     """None for what is written in C, and for what is no function."""
     found = attribute(function, "__code__")
@@ -83,7 +89,10 @@ def name_of(thing: Any) -> str:
     while type(thing).__module__ == policies_of.__module__:  # a protected one, which hides an object's class
         thing = thing.__wrapped__
     inner = innermost(thing)
-    name = scope_of(thing) or f"{module_of(inner)}.{attribute(inner, '__qualname__')}"
+    try:
+        name = scope_of(thing) or f"{module_of(inner)}.{attribute(inner, '__qualname__')}"
+    except Exception:  # noqa: BLE001  # as above
+        name = f"{module_of(type(inner))}.{type(inner).__qualname__}"
     return name.replace(" ", "")
 
 

@@ -3,19 +3,29 @@
 Names are looked up in the code that Python has compiled, so nothing is imported or run, and no source is needed.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from dis import get_instructions
 from inspect import getattr_static
 from types import CodeType, ModuleType
 from typing import Any
 
 from ..policy import LockoutPolicy
 from .kinds import CALL, CHECK, FORMS, Kind, known
-from .layers import NOT_OWN, attribute, code_of, innermost, is_own, layers, module_of, policies_at
+from .layers import NOT_OWN, attribute, closed_over, code_of, innermost, is_own, layers, module_of, policies_at
 
 DEPTH = 6  # calls that are followed
 ASKING = {"authenticate", "aauthenticate"}
 CHECKING = {"check_password", "acheck_password"}
+SORTS = {  # of instructions
+    "LOAD_GLOBAL": "globals",
+    "LOAD_NAME": "globals",
+    "LOAD_ATTR": "attributes",
+    "LOAD_METHOD": "attributes",
+    "LOAD_SUPER_ATTR": "attributes",
+    "IMPORT_NAME": "imported",
+    "IMPORT_FROM": "imported",
+}
 
 
 class Reading:
@@ -58,7 +68,7 @@ class Reading:
         if isinstance(inner, type):
             self._read_form(inner, depth)
         elif code := code_of(inner):
-            self._read_code(inner, {*_names(code)}, depth)
+            self._read_code(inner, Names().of(code), depth)
 
     def _read_form(self, form: type, depth: int) -> None:
         before = len(self.watched) + len(self.attempted)
@@ -68,23 +78,23 @@ class Reading:
         if kind is not None and before == len(self.watched) + len(self.attempted):
             self.kinds[kind] = None
 
-    def _read_code(self, function: Any, names: set[str], depth: int) -> None:
+    def _read_code(self, function: Any, names: "Names", depth: int) -> None:
         values = [*_values(function, names), *self._own(names)]
         policies = [value for value in values if isinstance(value, LockoutPolicy)]
-        if policies and names & {"attempt", "observe"}:
-            (self.attempted if "attempt" in names else self.watched).extend(policies)
+        if policies and names.attributes & {"attempt", "observe"}:
+            (self.attempted if "attempt" in names.attributes else self.watched).extend(policies)
             return
-        if _asks(names, values):
+        if names.imports_authenticate or any(map(_is_authenticate, values)):
             self.kinds[CALL] = None
-        if names & CHECKING:
+        if (names.globals | names.attributes) & CHECKING:
             self.kinds[CHECK] = None
         for value in values:
             if self._leads_on(value):
                 self.read(value, depth + 1)
 
-    def _own(self, names: Iterable[str]) -> Iterator[Any]:
+    def _own(self, names: "Names") -> Iterator[Any]:
         """What code may find in its object's class."""
-        for name in names if self.cls else ():
+        for name in names.attributes if self.cls else ():
             found = getattr_static(self.cls, name, None)
             if isinstance(found, LockoutPolicy) or code_of(innermost(found)) or is_form(found):
                 yield found
@@ -92,9 +102,9 @@ class Reading:
     def _leads_on(self, value: Any) -> bool:
         """Whether to look into it; another view is only named, as in `redirect(view)`."""
         inner = innermost(value)
-        if id(inner) in self.views or not self.is_near(module_of(inner)):
-            return False
-        return is_form(inner) if isinstance(inner, type) else code_of(inner) is not None
+        if is_form(inner):
+            return self.is_near(module_of(inner)) or known(inner, FORMS) is not None
+        return id(inner) not in self.views and self.is_near(module_of(inner)) and code_of(inner) is not None
 
     def is_near(self, module: str) -> bool:
         """The project's, or of the package that the view comes from."""
@@ -107,37 +117,55 @@ def is_form(cls: Any) -> bool:
 
 
 def methods(cls: type, is_near: Any) -> Iterator[Any]:
-    """The functions of a class and its bases, as far as they are the project's."""
+    """The functions of a class and its bases, as far as they are the project's; but what a decorated one overrides is
+    guarded by it."""
+    guarded: set[str] = set()
     for base in cls.__mro__:
-        if is_near(module_of(base)):
-            yield from [value for value in vars(base).values() if code_of(innermost(value))]
+        for name, value in vars(base).items() if is_near(module_of(base)) else ():
+            if name not in guarded and code_of(innermost(value)):
+                yield value
+        guarded |= {name for name, value in vars(base).items() if policies_at(value)}
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """All that a function looks up, and those inside of it."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+@dataclass(slots=True)
+class Names:
+    """What a function looks up, and what the functions inside of it do."""
+
+    globals: set[str] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set)
+    imported: set[str] = field(default_factory=set)
+
+    def of(self, code: CodeType) -> "Names":
+        for instruction in get_instructions(code):
+            name = instruction.opname
+            if name in SORTS:
+                getattr(self, SORTS[name]).add(instruction.argval)
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                self.of(constant)
+        return self
+
+    @property
+    def imports_authenticate(self) -> bool:
+        """Inside of the function."""
+        if "django.contrib.auth" in self.imported and (self.imported | self.attributes) & ASKING:
+            return True
+        return {"django.contrib", "auth"} <= self.imported and bool(self.attributes & ASKING)
 
 
-def _values(function: Any, names: set[str]) -> Iterator[Any]:
+def _values(function: Any, names: Names) -> Iterator[Any]:
     """What the names stand for: globals, what a closure holds, and what is looked up in modules."""
-    yield from _within(attribute(function, "__globals__") or {}, names)
-    for cell in attribute(function, "__closure__") or ():
-        with suppress(ValueError):  # it is empty yet
-            yield cell.cell_contents
+    yield from _within(attribute(function, "__globals__") or {}, names.globals, names.attributes)
+    yield from closed_over(function)
 
 
-def _within(namespace: dict[str, Any], names: set[str], depth: int = 3) -> Iterator[Any]:
+def _within(namespace: Mapping[str, Any], names: set[str], attributes: set[str], depth: int = 3) -> Iterator[Any]:
     for value in [namespace[name] for name in names if name in namespace]:
         yield value
         if isinstance(value, ModuleType) and depth:
-            yield from _within(vars(value), names, depth - 1)
+            yield from _within(vars(value), attributes, attributes, depth - 1)
 
 
-def _asks(names: set[str], values: Iterable[Any]) -> bool:
-    """Whether Django's own `authenticate` is meant, however it was imported; others have methods of that name."""
-    if names & ASKING and ({"django.contrib.auth"} <= names or {"django.contrib", "auth"} <= names):
-        return True
-    return any(module_of(one) == "django.contrib.auth" and attribute(one, "__name__") in ASKING for one in values)
+def _is_authenticate(value: Any) -> bool:
+    """Whether it is Django's own; others have methods of that name."""
+    return module_of(value) == "django.contrib.auth" and attribute(value, "__name__") in ASKING

@@ -11,6 +11,7 @@ from .layers import Made, attribute, layers, made_of, module_of, name_of, polici
 from .source import Reading, is_form, methods
 from .writing import line_of_site
 
+ADMIN_SITE = "django.contrib.admin.sites.AdminSite"
 STANDARD = {"list", "create", "retrieve", "update", "partial_update", "destroy"}  # actions of a ViewSet
 
 
@@ -21,6 +22,14 @@ def doors_at(route: str, view: Any, views: frozenset[int]) -> list[Door]:
     return settled(found or [door for part in parts[-1:] for door in part.guarded(route)])
 
 
+def is_decorated(view: Any) -> bool:
+    """Whether there is a policy around it, its class, or one of its handlers."""
+    cls: Any = made_of(view).cls
+    handlers = [attribute(cls, name) for name in (*(attribute(cls, "http_method_names") or ()), "dispatch")]
+    actions = [attribute(cls, name) for name in (attribute(view, "actions") or {}).values()]
+    return any(map(policies_at, [*layers(view), cls, *handlers, *actions]))
+
+
 def _parts(view: Any, views: frozenset[int]) -> Iterator[Part]:
     outer = [policy for layer in layers(view) for policy in policies_at(layer)]
     made = made_of(view)
@@ -28,10 +37,8 @@ def _parts(view: Any, views: frozenset[int]) -> Iterator[Part]:
         outer += [*policies_at(made.cls), *policies_at(attribute(made.cls, "dispatch"))]
         yield from authentications(made.cls, outer)
         yield from _class_parts(made, made.cls, attribute(view, "actions") or {}, outer, views)
-    elif isinstance(site := loaded("django.contrib.admin.sites.AdminSite"), type) and issubclass(
-        made.cls or object, site
-    ):
-        yield from _site_parts(view, made, outer)
+    elif known(made.cls, {ADMIN_SITE: True}) and attribute(made.function, "__name__") in SITE:
+        yield _site_part(view, made.function, outer)
     else:
         yield from operations(view, outer, views)
         reading = Reading(module_of(made.function), views, made.cls)
@@ -39,14 +46,12 @@ def _parts(view: Any, views: frozenset[int]) -> Iterator[Part]:
         yield Part(name_of(view), view, outer, reading)
 
 
-def _site_parts(view: Any, made: Made, outer: list[LockoutPolicy]) -> Iterator[Part]:
-    name = attribute(made.function, "__name__")
-    if name in SITE:
-        kind, makes = SITE[name]
-        outer += policies_at(loaded(makes))
-        site = made.function.__self__.name
-        place = "" if site == "admin" else f":{site}"  # plain sites have all one dotted name
-        yield Part(name_of(view) + place, made.function, outer, Reading(""), (kind,), lines=line_of_site)
+def _site_part(view: Any, method: Any, outer: list[LockoutPolicy]) -> Part:
+    kind, makes = SITE[method.__name__]
+    site = method.__self__.name
+    place = "" if site == "admin" else f":{site}"  # plain sites have all one dotted name
+    policies = [*outer, *policies_at(loaded(makes))]
+    return Part(name_of(view) + place, method, policies, Reading(""), (kind,), lines=line_of_site)
 
 
 def _class_parts(

@@ -1,0 +1,596 @@
+"""Every door of a URLconf is found, with the policies that guard it or the line to write."""
+
+from functools import partial, wraps
+from types import ModuleType
+from unittest import mock
+
+import pytest
+from asgiref.sync import sync_to_async
+from django import forms
+from django.contrib import auth
+from django.contrib.admin import AdminSite
+from django.contrib.auth import aauthenticate, authenticate
+from django.contrib.auth import authenticate as verify
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.hashers import check_password
+from django.contrib.auth.views import LoginView
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import include, path, re_path
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy
+from django.views import View
+from django.views.decorators.cache import never_cache
+from django.views.generic import FormView, TemplateView
+from rest_framework.authentication import BaseAuthentication, BasicAuthentication, TokenAuthentication
+from rest_framework.authtoken.views import ObtainAuthToken
+from rest_framework.decorators import action, api_view, authentication_classes
+from rest_framework.routers import SimpleRouter
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
+
+from lockout_decorators import LockoutPolicy, lockout_protect, policies_of
+from lockout_decorators.contrib.drf import LockoutAuthentication
+from lockout_decorators.doors.urlconf import find_doors
+from tests import doors as protected
+from tests.doors import check
+
+HERE = "tests.test_finding_doors"
+CALL, CHECK = "code that calls authenticate()", "code that calls check_password()"
+protect = lockout_protect(max=3)
+
+
+def urlconf(*patterns):
+    urls = ModuleType("urls")
+    vars(urls)["urlpatterns"] = [
+        one if hasattr(one, "pattern") else path(f"{place}/", one) for place, one in enumerate(patterns)
+    ]
+    return urls
+
+
+def found(*patterns):
+    """(name, kind, state) of each door."""
+    return [(door.name.removeprefix(f"{HERE}."), door.kind, door.state) for door in find_doors(urlconf(*patterns))]
+
+
+def states(*patterns):
+    return [door.state for door in find_doors(urlconf(*patterns))]
+
+
+# What is guarded
+
+
+@pytest.mark.parametrize("name", protected.DOORS)
+def test_every_way_of_decorating_a_view_is_seen(name):
+    """With the policies under which it counts."""
+    door = protected.DOORS[name]
+    doors = find_doors(urlconf(door.view))
+    (guarded,) = [one for one in doors if not one.name.startswith("rest_framework.authentication")]
+    derived = f"{guarded.name} (ip)" if "method_decorator" in name else f"{door.scope} (ip)"
+    assert ("guarded", "", [derived]) == (guarded.state, guarded.write, guarded.guards)
+
+
+def test_several_policies_are_all_named():
+    """Of a view, and of the URL around it; one that is only tried says so; once each."""
+    trial, own = LockoutPolicy(scope="trial", enforce=False), LockoutPolicy(scope="own", key="ip+username")
+    (door,) = find_doors(urlconf(lockout_protect(trial)(lockout_protect(own)(lockout_protect(own)(plain)))))
+    assert ["trial (ip, not enforced)", "own (ip+username)"] == door.guards
+
+
+codes = LockoutPolicy(scope="codes", key="user")
+
+
+def with_attempt(request):
+    with codes.attempt(request) as guess:
+        if check_password(request.POST["code"], "stored"):
+            guess.succeed()
+
+
+def with_observe(request):
+    with protected_policies.codes.observe(request):
+        return authenticate(request)
+
+
+class WithAttempt(View):
+    codes = codes
+
+    def post(self, request):
+        with self.codes.attempt(request):
+            return check_password("", "")
+
+
+class GuardedForm(forms.Form):
+    @lockout_protect(request=lambda form: form.request)
+    def clean(self):
+        return authenticate(self.request)
+
+
+class WithGuardedForm(FormView):
+    form_class = GuardedForm
+
+
+protected_policies = ModuleType("protected_policies")
+protected_policies.codes = codes
+
+
+@pytest.mark.parametrize(
+    "view",
+    [with_attempt, with_observe, WithAttempt.as_view(), WithGuardedForm.as_view()],
+    ids=["attempt", "observe", "of the class", "form"],
+)
+def test_code_that_guards_itself_is_guarded(view):
+    """By `attempt()` or `observe()` of a policy that it names, or in a decorated function of its own."""
+    assert ["guarded"] == states(view)
+
+
+def test_what_is_decorated_is_a_door_whatever_it_verifies():
+    """As one where another package asks."""
+    assert [("nothing", "guarded code", "guarded")] == found(protect(nothing))
+
+
+# What is open, by its code
+
+
+def plain(request):
+    return authenticate(request, username=request.POST["name"], password=request.POST["password"])
+
+
+async def coroutine(request):
+    return await aauthenticate(request)
+
+
+def by_another_name(request):
+    return verify(request)
+
+
+def by_module(request):
+    return auth.authenticate(request)
+
+
+def imported_inside(request):
+    from django.contrib.auth import authenticate
+
+    return authenticate(request)
+
+
+def module_imported_inside(request):
+    from django.contrib import auth
+
+    return auth.authenticate(request)
+
+
+def handed_on(request):
+    return sync_to_async(authenticate)(request)
+
+
+def in_a_lambda(request):
+    return [lambda: authenticate(request)]
+
+
+def calls_helper(request):
+    return check(request)
+
+
+def uses_form(request):
+    return AuthenticationForm(request, request.POST).is_valid()
+
+
+def decorator_without_wraps(view):
+    def inner(request):
+        return view(request)
+
+    return inner
+
+
+def decorator(view):
+    @wraps(view)
+    def inner(request):
+        return view(request)
+
+    return inner
+
+
+class Plain(View):
+    def post(self, request):
+        return authenticate(request)
+
+
+class Helped(View):
+    def post(self, request):
+        return self.help(request)
+
+    def help(self, request):
+        return authenticate(request)
+
+
+class Sub(Helped):
+    pass
+
+
+class LoginForm(forms.Form):
+    def clean(self):
+        return authenticate(None)
+
+
+class WithForm(FormView):
+    form_class = LoginForm
+
+
+class Valid(FormView):
+    def form_valid(self, form):
+        return authenticate(self.request)
+
+
+class LoginSerializer(Serializer):
+    def validate(self, attrs):
+        return authenticate(None)
+
+
+class WithSerializer(APIView):
+    authentication_classes = ()
+    serializer_class = LoginSerializer
+
+
+class HalfDecorated(View):
+    @protect
+    def post(self, request):
+        """Its own policy, which the other handler has not."""
+
+    def put(self, request):
+        return authenticate(request)
+
+
+class Called:
+    def __call__(self, request):
+        return authenticate(request)
+
+
+class Service:
+    def view(self, request):
+        return authenticate(request)
+
+
+@api_view(["POST"])
+@authentication_classes([])
+def api(request):
+    return authenticate(request)
+
+
+OPEN = {
+    "plain": plain,
+    "coroutine": coroutine,
+    "by_another_name": by_another_name,
+    "by_module": by_module,
+    "imported_inside": imported_inside,
+    "module_imported_inside": module_imported_inside,
+    "handed_on": handed_on,
+    "in_a_lambda": in_a_lambda,
+    "calls_helper": calls_helper,
+    "uses_form": uses_form,
+    "decorator_without_wraps.<locals>.inner": decorator_without_wraps(plain),
+    "Plain": Plain.as_view(),
+    "Helped": Helped.as_view(),
+    "Sub": Sub.as_view(),
+    "WithForm": WithForm.as_view(),
+    "Valid": Valid.as_view(),
+    "WithSerializer": WithSerializer.as_view(),
+    "HalfDecorated": HalfDecorated.as_view(),
+    "Called": Called(),
+    "Service.view": Service().view,
+    "api": api,
+    "<lambda>": lambda request: authenticate(request, **request.POST),
+}
+WRAPPED = [  # the same behind decorators
+    ("plain", partial(plain)),
+    ("plain", never_cache(login_required(decorator(plain)))),
+    ("Plain", never_cache(Plain.as_view())),
+    ("WithForm", method_decorator(never_cache, name="dispatch")(WithForm).as_view()),
+    ("Service.view", partial(Service().view)),
+]
+
+
+@pytest.mark.parametrize(("name", "view"), [*OPEN.items(), *WRAPPED], ids=range(len(OPEN) + len(WRAPPED)))
+def test_code_that_calls_authenticate_is_an_open_door(name, view):
+    """However it was imported, in helpers, forms, serializers and hooks, and whatever is around the view."""
+    assert [(name, CALL, "open")] == [one for one in found(view) if one[2] == "open"]
+
+
+def nothing(request):
+    """No door: authenticate() is only mentioned, in words that the code does not run."""
+    return HttpResponse("authenticate")
+
+
+def goes_to_a_door(request):
+    return redirect(plain)
+
+
+def asks_elsewhere(request, client=None):
+    return client.authenticate(request.user.is_authenticated)
+
+
+class Elsewhere(View):
+    def get(self, request):
+        return self.authenticate()
+
+    def authenticate(self):
+        """Of a payment service."""
+
+
+class Faulty:
+    """What makes up its attributes, and fails over others."""
+
+    def __getattr__(self, name):
+        if name == "cls":
+            raise RuntimeError
+        return self if name == "__wrapped__" else None
+
+    def __call__(self, request):
+        """A view."""
+
+
+HARMLESS = {
+    "words": nothing,
+    "redirect": goes_to_a_door,
+    "another authenticate": asks_elsewhere,
+    "method of that name": Elsewhere.as_view(),
+    "faulty": Faulty(),
+    "generic": TemplateView.as_view(),
+    "mock": mock.Mock(),
+    "C function": print,
+    "C method": [].append,
+    "partial of a class": partial(dict),
+    "api_view": api_view(["GET"])(nothing),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_asks_nobody_is_no_door(name):
+    """Nor is what is written in C, or odd; nothing is called to find out."""
+    doors = found(path("", include([path("plain/", plain), path("odd/", HARMLESS[name])])))
+    assert [("plain", CALL, "open")] == [one for one in doors if not one[0].startswith("rest_framework")]
+
+
+def test_a_view_that_was_not_named_before_is_not_read_twice():
+    """What two views share is a door at each."""
+    assert [("plain", CALL, "open"), ("calls_helper", CALL, "open")] == found(plain, calls_helper, plain)
+
+
+def change_password(request):
+    return request.user.check_password(request.POST["old"])
+
+
+async def achange_password(request):
+    return await request.user.acheck_password(request.POST["old"])
+
+
+def both(request):
+    return authenticate(request) and check_password("", "")
+
+
+def test_check_password_is_a_door_that_authenticate_does_not_know():
+    """A decoration sees none of it, unless the response tells; the line to write enters `attempt()`."""
+    assert [("change_password", CHECK, "open")] == found(change_password)
+    assert [("change_password", CHECK, "in vain")] == found(protect(change_password))
+    assert [("change_password", CHECK, "guarded")] == found(lockout_protect(failure=400)(change_password))
+    (door, other) = find_doors(urlconf(change_password, achange_password))
+    assert "\nwith policy.attempt(request, request.user.get_username()) as guess:" in door.write
+    assert "\nasync with policy.attempt(" in other.write
+    compile(door.write, "line", "exec")
+
+
+def test_a_view_may_be_two_doors():
+    """With a name for each; what guards one is not in vain because it does not guard the other."""
+    assert [("both", CALL, "open"), ("both:code-that-calls-check-password", CHECK, "open")] == found(both)
+    assert ["guarded", "open"] == states(protect(both))
+
+
+# Classes
+
+
+def test_a_known_view_is_known_in_its_subclasses():
+    """And wherever it is mounted; what its code says of the same is no news."""
+
+    class Own(LoginView):
+        def form_valid(self, form):
+            return authenticate(self.request)
+
+    assert [("django.contrib.auth.views.LoginView", "login", "open")] == found(LoginView.as_view())
+    assert [("login", "open")] == [one[1:] for one in found(Own.as_view())]
+
+
+def test_the_admin_is_open_until_each_site_is_decorated():
+    """Its login, and the change of a password; the sites have names of their own."""
+    one, two = AdminSite(name="one"), AdminSite(name="two")
+    one.login = protect(one.login)
+    doors = found(path("one/", one.urls), path("two/", two.urls))
+    name = "django.contrib.admin.sites.AdminSite"
+    assert [
+        (f"{name}.login:one", "login", "guarded"),
+        (f"{name}.password_change:one", "change of password", "open"),
+        (f"{name}.login:two", "login", "open"),
+        (f"{name}.password_change:two", "change of password", "open"),
+    ] == doors
+
+
+def test_an_admin_whose_login_view_is_decorated_in_place_is_guarded(monkeypatch):
+    """The admin makes its page by that view."""
+    site = AdminSite(name="one")
+    assert "open" in states(path("one/", site.urls))
+    monkeypatch.setattr(LoginView, "dispatch", LoginView.dispatch)
+    monkeypatch.setattr(LoginView, "lockout_policies", (), raising=False)
+    protect(LoginView)
+    assert [("login", "guarded"), ("change of password", "open")] == [one[1:] for one in found(path("one/", site.urls))]
+
+
+class Basic(LockoutAuthentication, BasicAuthentication):
+    lockout_policy = LockoutPolicy(scope="basic", key="ip+username")
+
+
+class Own(BaseAuthentication):
+    def authenticate(self, request):
+        return authenticate(request), None
+
+
+class OwnGuarded(Own):
+    @protect
+    def authenticate(self, request):
+        return super().authenticate(request)
+
+
+def api_with(*classes):
+    return type("API", (APIView,), {"authentication_classes": classes, "__module__": HERE}).as_view()
+
+
+BASIC = "rest_framework.authentication.BasicAuthentication"
+TOKEN = "rest_framework.authentication.TokenAuthentication"
+
+
+def test_authentication_classes_of_drf_are_doors():
+    """One for all views that have it; guarded by themselves, or by what is around the view."""
+    assert [(BASIC, "HTTP Basic", "open")] == found(api_with(BasicAuthentication), api_with(BasicAuthentication))
+    assert [(TOKEN, "token", "open")] == found(api_with(TokenAuthentication))
+    assert [("Basic", "HTTP Basic", "guarded")] == found(api_with(Basic))
+    assert [("Own", CALL, "open")] == found(api_with(Own))
+    assert ["guarded"] == states(api_with(OwnGuarded))[:1]
+    assert [(BASIC, "HTTP Basic", "guarded")] == found(protect(api_with(BasicAuthentication)))
+    assert [] == found(type("Odd", (View,), {"authentication_classes": property(str)}).as_view())
+
+
+def test_tokens_need_a_verdict():
+    """`authenticate()` is not asked for them; a decoration for the login beside them is not in vain."""
+    assert [(TOKEN, "token", "in vain")] == found(protect(api_with(TokenAuthentication)))
+    assert ["guarded"] == states(lockout_protect(failure=401)(api_with(TokenAuthentication)))
+    assert ["guarded", "open"] == states(protect(api_with(BasicAuthentication, TokenAuthentication)))
+
+
+class Actions(ViewSet):
+    authentication_classes = ()
+
+    @protect
+    def create(self, request):
+        return authenticate(request)
+
+    @action(detail=False, methods=["post"])
+    def renew(self, request):
+        return authenticate(request)
+
+    @action(detail=False)
+    def harmless(self, request):
+        """Verifies nothing."""
+
+
+def test_each_action_of_a_viewset_is_a_door():
+    """Of those that verify."""
+    router = SimpleRouter()
+    router.register("actions", Actions, basename="actions")
+    assert [("Actions.create", CALL, "guarded"), ("Actions.renew", CALL, "open")] == found(*router.urls)
+
+
+# The URLconf
+
+
+def test_routes_are_those_that_requests_have(rf):
+    """Through includes, namespaces, converters, regular expressions and translated routes; one door has them all."""
+    inner = ([path("<int:number>/", Plain.as_view()), re_path(r"^old/(?P<name>\w+)$", Plain.as_view())], "inner")
+    patterns = [path("api/", include(inner, namespace="one")), path(gettext_lazy("login/"), Plain.as_view())]
+    (door,) = find_doors(urlconf(*patterns))
+    assert ("api/<int:number>/", r"api/^old/(?P<name>\w+)$", "login/") == door.routes
+
+
+def test_a_route_that_another_takes_first_is_never_reached():
+    """As where a protected view stands before an include; a regular expression may still be."""
+    first = path("login/", protect(LoginView.as_view()))
+    behind = path("", include([path("login/", LoginView.as_view())]))
+    assert ["guarded"] == states(first, behind)
+    assert ["guarded", "open"] == states(first, re_path("^login/?$", LoginView.as_view()))
+    assert ["open"] == [one.state for one in find_doors(urlconf(behind, first))]
+
+
+# The line to write
+
+
+def made_by(write, **names):
+    exec(write, names)
+    return names
+
+
+def test_the_line_above_a_view_of_the_project_guards_it(rf, verified):
+    """Pasted above the function; ends with the right password."""
+    (door,) = find_doors(urlconf(calls_helper))
+    assert door.write.endswith(f"# above {HERE}.calls_helper")
+    module = made_by(f"{door.write}\ndef view(request): return check(request)", check=check, __name__=HERE)
+    post = partial(rf.post, "/", REMOTE_ADDR="192.0.2.1")
+    for _ in range(6):
+        module["view"](post(protected.FORM))
+    assert (module["view"](post(protected.RIGHT)).status_code, len(verified)) == (429, 5)
+    assert ["guarded"] == states(module["view"])
+
+
+def test_the_line_for_a_class_of_the_project_stands_above_it():
+    """With the key that it needs."""
+    (door,) = find_doors(urlconf(Plain.as_view()))
+    assert f'@lockout_protect(key="ip+username", max=5)  # above {HERE}.Plain' == door.write.splitlines()[-1]
+
+
+def test_what_has_no_name_is_decorated_in_the_urlconf():
+    """With a scope."""
+    (door,) = find_doors(urlconf(lambda request: authenticate(request, **request.POST)))
+    assert door.write.endswith(
+        'path("0/", lockout_protect(key="ip+username", max=5, scope="0/")(...))  # around the view'
+    )
+
+
+def test_the_line_for_a_package_is_for_the_urlconf(monkeypatch):
+    """A class is decorated in place, so its URLs stay; a function where it is mounted."""
+    monkeypatch.setattr(ObtainAuthToken, "dispatch", ObtainAuthToken.dispatch)
+    monkeypatch.setattr(ObtainAuthToken, "lockout_policies", (), raising=False)
+    monkeypatch.setattr(ObtainAuthToken, "authentication_classes", ())
+    (door,) = find_doors(urlconf(ObtainAuthToken.as_view()))
+    made_by(door.write)
+    assert ["guarded"] == states(ObtainAuthToken.as_view())
+    with mock.patch("lockout_decorators.doors.writing.is_own", return_value=False):
+        (door,) = find_doors(urlconf(calls_helper))
+    guarded = made_by(door.write, path=path)["calls_helper"]
+    assert (
+        guarded is calls_helper and 'path("0/", lockout_protect(key="ip+username", max=5)(calls_helper))' in door.write
+    )
+
+
+partners = AdminSite(name="partners")
+
+
+def test_the_line_for_an_admin_site_names_its_variable(monkeypatch):
+    """The default site by its usual name, another by where it stands; pasted, all its doors are guarded."""
+    doors = find_doors(urlconf(path("partners/", partners.urls), path("staff/", protected.default_site.urls)))
+    assert "\nadmin.site.password_change = " in doors[-1].write
+    assert f"from {HERE} import partners\n" in doors[0].write
+    for door in doors[:2]:
+        made_by(door.write)
+    assert ["guarded", "guarded"] == states(path("partners/", partners.urls))
+    assert "partners: password_change" == policies_of(partners.password_change)[0].scope
+    (door, _) = find_doors(urlconf(path("lost/", AdminSite(name="lost").urls)))
+    assert "from ... import lost\n" in door.write
+
+
+def test_the_line_for_an_authentication_class():
+    """A class that takes its place where that can be, else a decorator above its method."""
+    for kind in (BasicAuthentication, TokenAuthentication):
+        (door,) = find_doors(urlconf(api_with(kind)))
+        guarded = made_by(door.write, __name__=HERE)[f"Guarded{kind.__name__}"]
+        assert ["guarded"] == states(api_with(guarded))
+    (door,) = find_doors(urlconf(api_with(Own)))
+    assert door.write.endswith(f"# above {HERE}.Own.authenticate()")
+
+
+class Checking(BaseAuthentication):
+    def authenticate(self, request):
+        return check_password("", "")
+
+
+def test_the_line_for_an_authentication_class_that_checks_passwords_itself():
+    """Enters `attempt()`."""
+    (door,) = find_doors(urlconf(api_with(Checking)))
+    assert (f"{HERE}.Checking", CHECK) == (door.name, door.kind)
+    assert "policy.attempt(" in door.write
