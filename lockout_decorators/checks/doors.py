@@ -32,7 +32,7 @@ def message_about(door: Door) -> CheckMessage | None:
 
 def _open(door: Door) -> CheckMessage:
     return Warning(
-        f"No policy guards {door.name} ({door.kind}) at /{door.routes[0]}.",
+        f"No policy guards {door.name} ({door.kind}) at {door.where}.",
         hint="Write:",
         id="lockout_decorators.W012",
     )

@@ -42,6 +42,11 @@ class Door:
             for one in self.policies
         ]
 
+    @property
+    def where(self) -> str:
+        first, *others = self.routes
+        return f"/{first}" + (f" and {len(others)} more" if others else "")
+
 
 class Part(NamedTuple):
     """What one view verifies in one place.

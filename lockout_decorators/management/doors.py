@@ -49,7 +49,7 @@ def as_json(doors: Sequence[Door], states: Sequence[str]) -> str:
 def as_table(doors: Sequence[Door], states: Sequence[str]) -> str:
     """A row a door, then what to write."""
     rows = [
-        (state, door.kind, _where(door), door.name, ", ".join(door.guards))
+        (state, door.kind, door.where, door.name, ", ".join(door.guards))
         for door, state in zip(doors, states, strict=True)
     ]
     head = ("state", "kind", "route", "name", "policies")
@@ -59,8 +59,3 @@ def as_table(doors: Sequence[Door], states: Sequence[str]) -> str:
         if state not in (GUARDED, SILENCED):
             lines += ["", f"# {door.kind}, {state}: {door.name}", door.write]
     return "\n".join(lines)
-
-
-def _where(door: Door) -> str:
-    first, *others = door.routes
-    return f"/{first}" + (f" and {len(others)} more" if others else "")
