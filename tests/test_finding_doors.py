@@ -1,45 +1,54 @@
 """Every door of a URLconf is found, with the policies that guard it or the line to write."""
 
-from functools import partial, wraps
+from functools import partial
 from types import ModuleType
 from unittest import mock
 
 import pytest
-from asgiref.sync import sync_to_async
-from django import forms
-from django.contrib import auth
 from django.contrib.admin import AdminSite
-from django.contrib.auth import aauthenticate, authenticate
-from django.contrib.auth import authenticate as verify
-from django.contrib.auth.decorators import login_required
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.hashers import check_password
+from django.contrib.auth import authenticate
 from django.contrib.auth.views import LoginView
-from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.urls import include, path, re_path
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy
 from django.views import View
-from django.views.decorators.cache import never_cache
-from django.views.generic import FormView, TemplateView
-from rest_framework.authentication import BaseAuthentication, BasicAuthentication, TokenAuthentication
+from rest_framework.authentication import BasicAuthentication, TokenAuthentication
 from rest_framework.authtoken.views import ObtainAuthToken
-from rest_framework.decorators import action, api_view, authentication_classes
 from rest_framework.routers import SimpleRouter
-from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
-from rest_framework.viewsets import ViewSet
 
 from lockout_decorators import LockoutPolicy, lockout_protect, policies_of
-from lockout_decorators.contrib.drf import LockoutAuthentication
 from lockout_decorators.doors.urlconf import find_doors
 from tests import doors as protected
 from tests.doors import check
+from tests.specimens import (
+    HARMLESS,
+    OPEN,
+    WRAPPED,
+    Actions,
+    Authenticator,
+    Basic,
+    Checking,
+    Own,
+    OwnGuarded,
+    OwnLogin,
+    Plain,
+    WithAttempt,
+    WithGuardedForm,
+    achange_password,
+    api_with,
+    both,
+    calls_helper,
+    change_password,
+    nothing,
+    partners,
+    path_with,
+    plain,
+    protect,
+    with_attempt,
+    with_observe,
+)
 
-HERE = "tests.test_finding_doors"
+HERE = "tests.specimens"
 CALL, CHECK = "code that calls authenticate()", "code that calls check_password()"
-protect = lockout_protect(max=3)
 
 
 def urlconf(*patterns):
@@ -79,42 +88,6 @@ def test_several_policies_are_all_named():
     assert ["trial (ip, not enforced)", "own (ip+username)"] == door.guards
 
 
-codes = LockoutPolicy(scope="codes", key="user")
-
-
-def with_attempt(request):
-    with codes.attempt(request) as guess:
-        if check_password(request.POST["code"], "stored"):
-            guess.succeed()
-
-
-def with_observe(request):
-    with protected_policies.codes.observe(request):
-        return authenticate(request)
-
-
-class WithAttempt(View):
-    codes = codes
-
-    def post(self, request):
-        with self.codes.attempt(request):
-            return check_password("", "")
-
-
-class GuardedForm(forms.Form):
-    @lockout_protect(request=lambda form: form.request)
-    def clean(self):
-        return authenticate(self.request)
-
-
-class WithGuardedForm(FormView):
-    form_class = GuardedForm
-
-
-protected_policies = ModuleType("protected_policies")
-protected_policies.codes = codes
-
-
 @pytest.mark.parametrize(
     "view",
     [with_attempt, with_observe, WithAttempt.as_view(), WithGuardedForm.as_view()],
@@ -133,216 +106,10 @@ def test_what_is_decorated_is_a_door_whatever_it_verifies():
 # What is open, by its code
 
 
-def plain(request):
-    return authenticate(request, username=request.POST["name"], password=request.POST["password"])
-
-
-async def coroutine(request):
-    return await aauthenticate(request)
-
-
-def by_another_name(request):
-    return verify(request)
-
-
-def by_module(request):
-    return auth.authenticate(request)
-
-
-def imported_inside(request):
-    from django.contrib.auth import authenticate
-
-    return authenticate(request)
-
-
-def module_imported_inside(request):
-    from django.contrib import auth
-
-    return auth.authenticate(request)
-
-
-def handed_on(request):
-    return sync_to_async(authenticate)(request)
-
-
-def in_a_lambda(request):
-    return [lambda: authenticate(request)]
-
-
-def calls_helper(request):
-    return check(request)
-
-
-def uses_form(request):
-    return AuthenticationForm(request, request.POST).is_valid()
-
-
-def decorator_without_wraps(view):
-    def inner(request):
-        return view(request)
-
-    return inner
-
-
-def decorator(view):
-    @wraps(view)
-    def inner(request):
-        return view(request)
-
-    return inner
-
-
-class Plain(View):
-    def post(self, request):
-        return authenticate(request)
-
-
-class Helped(View):
-    def post(self, request):
-        return self.help(request)
-
-    def help(self, request):
-        return authenticate(request)
-
-
-class Sub(Helped):
-    pass
-
-
-class LoginForm(forms.Form):
-    def clean(self):
-        return authenticate(None)
-
-
-class WithForm(FormView):
-    form_class = LoginForm
-
-
-class Valid(FormView):
-    def form_valid(self, form):
-        return authenticate(self.request)
-
-
-class LoginSerializer(Serializer):
-    def validate(self, attrs):
-        return authenticate(None)
-
-
-class WithSerializer(APIView):
-    authentication_classes = ()
-    serializer_class = LoginSerializer
-
-
-class HalfDecorated(View):
-    @protect
-    def post(self, request):
-        """Its own policy, which the other handler has not."""
-
-    def put(self, request):
-        return authenticate(request)
-
-
-class Called:
-    def __call__(self, request):
-        return authenticate(request)
-
-
-class Service:
-    def view(self, request):
-        return authenticate(request)
-
-
-@api_view(["POST"])
-@authentication_classes([])
-def api(request):
-    return authenticate(request)
-
-
-OPEN = {
-    "plain": plain,
-    "coroutine": coroutine,
-    "by_another_name": by_another_name,
-    "by_module": by_module,
-    "imported_inside": imported_inside,
-    "module_imported_inside": module_imported_inside,
-    "handed_on": handed_on,
-    "in_a_lambda": in_a_lambda,
-    "calls_helper": calls_helper,
-    "uses_form": uses_form,
-    "decorator_without_wraps.<locals>.inner": decorator_without_wraps(plain),
-    "Plain": Plain.as_view(),
-    "Helped": Helped.as_view(),
-    "Sub": Sub.as_view(),
-    "WithForm": WithForm.as_view(),
-    "Valid": Valid.as_view(),
-    "WithSerializer": WithSerializer.as_view(),
-    "HalfDecorated": HalfDecorated.as_view(),
-    "Called": Called(),
-    "Service.view": Service().view,
-    "api": api,
-    "<lambda>": lambda request: authenticate(request, **request.POST),
-}
-WRAPPED = [  # the same behind decorators
-    ("plain", partial(plain)),
-    ("plain", never_cache(login_required(decorator(plain)))),
-    ("Plain", never_cache(Plain.as_view())),
-    ("WithForm", method_decorator(never_cache, name="dispatch")(WithForm).as_view()),
-    ("Service.view", partial(Service().view)),
-]
-
-
 @pytest.mark.parametrize(("name", "view"), [*OPEN.items(), *WRAPPED], ids=range(len(OPEN) + len(WRAPPED)))
 def test_code_that_calls_authenticate_is_an_open_door(name, view):
     """However it was imported, in helpers, forms, serializers and hooks, and whatever is around the view."""
     assert [(name, CALL, "open")] == [one for one in found(view) if one[2] == "open"]
-
-
-def nothing(request):
-    """No door: authenticate() is only mentioned, in words that the code does not run."""
-    return HttpResponse("authenticate")
-
-
-def goes_to_a_door(request):
-    return redirect(plain)
-
-
-def asks_elsewhere(request, client=None):
-    return client.authenticate(request.user.is_authenticated)
-
-
-class Elsewhere(View):
-    def get(self, request):
-        return self.authenticate()
-
-    def authenticate(self):
-        """Of a payment service."""
-
-
-class Faulty:
-    """What makes up its attributes, and fails over others."""
-
-    def __getattr__(self, name):
-        if name == "cls":
-            raise RuntimeError
-        return self if name == "__wrapped__" else None
-
-    def __call__(self, request):
-        """A view."""
-
-
-HARMLESS = {
-    "words": nothing,
-    "redirect": goes_to_a_door,
-    "another authenticate": asks_elsewhere,
-    "method of that name": Elsewhere.as_view(),
-    "faulty": Faulty(),
-    "generic": TemplateView.as_view(),
-    "mock": mock.Mock(),
-    "C function": print,
-    "C method": [].append,
-    "partial of a class": partial(dict),
-    "api_view": api_view(["GET"])(nothing),
-}
 
 
 @pytest.mark.parametrize("name", HARMLESS)
@@ -355,18 +122,6 @@ def test_what_asks_nobody_is_no_door(name):
 def test_a_view_that_was_not_named_before_is_not_read_twice():
     """What two views share is a door at each."""
     assert [("plain", CALL, "open"), ("calls_helper", CALL, "open")] == found(plain, calls_helper, plain)
-
-
-def change_password(request):
-    return request.user.check_password(request.POST["old"])
-
-
-async def achange_password(request):
-    return await request.user.acheck_password(request.POST["old"])
-
-
-def both(request):
-    return authenticate(request) and check_password("", "")
 
 
 def test_check_password_is_a_door_that_authenticate_does_not_know():
@@ -391,13 +146,8 @@ def test_a_view_may_be_two_doors():
 
 def test_a_known_view_is_known_in_its_subclasses():
     """And wherever it is mounted; what its code says of the same is no news."""
-
-    class Own(LoginView):
-        def form_valid(self, form):
-            return authenticate(self.request)
-
     assert [("django.contrib.auth.views.LoginView", "login", "open")] == found(LoginView.as_view())
-    assert [("login", "open")] == [one[1:] for one in found(Own.as_view())]
+    assert [("login", "open")] == [one[1:] for one in found(OwnLogin.as_view())]
 
 
 def test_the_admin_is_open_until_each_site_is_decorated():
@@ -424,25 +174,6 @@ def test_an_admin_whose_login_view_is_decorated_in_place_is_guarded(monkeypatch)
     assert [("login", "guarded"), ("change of password", "open")] == [one[1:] for one in found(path("one/", site.urls))]
 
 
-class Basic(LockoutAuthentication, BasicAuthentication):
-    lockout_policy = LockoutPolicy(scope="basic", key="ip+username")
-
-
-class Own(BaseAuthentication):
-    def authenticate(self, request):
-        return authenticate(request), None
-
-
-class OwnGuarded(Own):
-    @protect
-    def authenticate(self, request):
-        return super().authenticate(request)
-
-
-def api_with(*classes):
-    return type("API", (APIView,), {"authentication_classes": classes, "__module__": HERE}).as_view()
-
-
 BASIC = "rest_framework.authentication.BasicAuthentication"
 TOKEN = "rest_framework.authentication.TokenAuthentication"
 
@@ -465,27 +196,19 @@ def test_tokens_need_a_verdict():
     assert ["guarded", "open"] == states(protect(api_with(BasicAuthentication, TokenAuthentication)))
 
 
-class Actions(ViewSet):
-    authentication_classes = ()
-
-    @protect
-    def create(self, request):
-        return authenticate(request)
-
-    @action(detail=False, methods=["post"])
-    def renew(self, request):
-        return authenticate(request)
-
-    @action(detail=False)
-    def harmless(self, request):
-        """Verifies nothing."""
-
-
 def test_each_action_of_a_viewset_is_a_door():
     """Of those that verify."""
     router = SimpleRouter()
     router.register("actions", Actions, basename="actions")
     assert [("Actions.create", CALL, "guarded"), ("Actions.renew", CALL, "open")] == found(*router.urls)
+
+
+def test_operations_are_doors_behind_one_path():
+    """And what authenticates them: an object, or a function."""
+    doors = [("operation", CALL, "guarded")]
+    assert doors == found(path_with())
+    assert [("Authenticator", CALL, "open"), *doors] == found(path_with(Authenticator()))
+    assert [("plain", CALL, "open"), *doors] == found(path_with(plain))
 
 
 # The URLconf
@@ -558,9 +281,6 @@ def test_the_line_for_a_package_is_for_the_urlconf(monkeypatch):
     )
 
 
-partners = AdminSite(name="partners")
-
-
 def test_the_line_for_an_admin_site_names_its_variable(monkeypatch):
     """The default site by its usual name, another by where it stands; pasted, all its doors are guarded."""
     doors = find_doors(urlconf(path("partners/", partners.urls), path("staff/", protected.default_site.urls)))
@@ -582,11 +302,6 @@ def test_the_line_for_an_authentication_class():
         assert ["guarded"] == states(api_with(guarded))
     (door,) = find_doors(urlconf(api_with(Own)))
     assert door.write.endswith(f"# above {HERE}.Own.authenticate()")
-
-
-class Checking(BaseAuthentication):
-    def authenticate(self, request):
-        return check_password("", "")
 
 
 def test_the_line_for_an_authentication_class_that_checks_passwords_itself():

@@ -15,10 +15,11 @@ from django.utils.decorators import method_decorator
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.views import APIView
 
-from lockout_decorators import lockout_protect, policies_of
-from tests.doors import check
+from lockout_decorators import lockout_protect
+from tests.specimens import ChangesByAttempt, codes, plain
 
 HERE = "tests.test_open_doors"
+PLAIN = "tests.specimens.plain"
 ADMIN = "django.contrib.admin.sites.AdminSite"
 
 
@@ -56,12 +57,8 @@ def command(**options):
     return out.getvalue(), error
 
 
-def sign_in(request):
-    return check(request)
-
-
-protected = lockout_protect(max=3)(sign_in)
-DOOR = path("in/", sign_in)
+protected = lockout_protect(max=3)(plain)
+DOOR = path("in/", plain)
 
 
 # Open doors
@@ -93,7 +90,7 @@ def test_a_fresh_project_is_told_at_deployment_only(serve, fresh_site):
 def test_open_doors_are_silenced_one_by_one(serve, settings):
     """By an id that names the door; the bare one silences all. The command counts them no more."""
     serve(DOOR, path("login/", LoginView.as_view()))
-    own, known = f"W012.{HERE}.sign_in", "W012.django.contrib.auth.views.LoginView"
+    own, known = f"W012.{PLAIN}", "W012.django.contrib.auth.views.LoginView"
     assert ([own, known], "Of 2 doors: 2 open.") == (ids(), command()[1])
     settings.SILENCED_SYSTEM_CHECKS = [f"lockout_decorators.{own}"]
     assert ([known], "Of 2 doors: 1 open.") == (ids(), command()[1])
@@ -140,11 +137,11 @@ def test_the_command_shows_each_door(serve):
     table, error = command()
     head, first, second, empty, *write = table.splitlines()
     assert ["state", "kind", "route", "name", "policies"] == head.split()
-    assert ("open", "/in/") == (first.split()[0], first.split()[5]) and first.endswith(f"{HERE}.sign_in")
+    assert ("open", "/in/") == (first.split()[0], first.split()[5]) and first.endswith(f"{PLAIN}")
     assert second.startswith("guarded  code that calls authenticate()  /guarded/")
-    assert second.endswith(f"{HERE}.sign_in (ip)")
+    assert second.endswith(f"{PLAIN} (ip)")
     assert [
-        f"# code that calls authenticate(), open: {HERE}.sign_in",
+        f"# code that calls authenticate(), open: {PLAIN}",
         "from lockout_decorators import lockout_protect",
     ] == (write[:2])
     assert (empty, error) == ("", "Of 2 doors: 1 open.")
@@ -159,7 +156,7 @@ def test_the_command_prints_json(serve):
     assert ("open", ["in/"], [], "Of 1 doors: 1 open.") == (door["state"], door["routes"], door["policies"], error)
     serve(path("in/", protected))
     out, error = command(json=True)
-    assert (None, [f"{HERE}.sign_in (ip)"]) == (error, json.loads(out)["doors"][0]["policies"])
+    assert (None, [f"{PLAIN} (ip)"]) == (error, json.loads(out)["doors"][0]["policies"])
     serve()
     assert ('{\n  "doors": []\n}\n', None) == command(json=True)
 
@@ -206,7 +203,7 @@ def test_a_decoration_that_sees_no_guess_is_told(serve, settings, own, way):
     assert [f"W013.{HERE}.Change", f"W013.{HERE}.Reset"] == ids(deploy=False)
     for message in warnings(deploy=False):
         assert "policy.attempt()" in message.hint and "failure=wrong_" in message.hint
-    assert [f"W013.{HERE}.Change", f"W013.{HERE}.Reset", f"W012.{HERE}.sign_in"] == ids()
+    assert [f"W013.{HERE}.Change", f"W013.{HERE}.Reset", f"W012.{PLAIN}"] == ids()
     assert "Of 3 doors: 2 in vain, 1 open." == command()[1]
     settings.SILENCED_SYSTEM_CHECKS = [f"lockout_decorators.W013.{HERE}.Change"]
     assert [f"W013.{HERE}.Reset"] == ids(deploy=False)
@@ -263,15 +260,7 @@ def test_what_it_says_to_write_guards_the_link_of_a_reset(serve, own, client, mo
     assert (429, 5) == (client.get("/reset/MQ/right/").status_code, len(looked))
 
 
-def test_a_view_that_attempts_by_itself_is_not_decorated_in_vain(serve, own):
+def test_a_view_that_attempts_by_itself_is_not_decorated_in_vain(serve):
     """The decorator answers for it."""
-    change, _, _ = own
-    codes = policies_of(protected)[0]
-
-    class Exact(change):
-        def get_form(self, form_class=None):
-            with codes.attempt(self.request):
-                return super().get_form(form_class)
-
-    serve(path("change/", lockout_protect(codes)(Exact).as_view()))
+    serve(path("change/", lockout_protect(codes)(ChangesByAttempt).as_view()))
     assert [] == ids()

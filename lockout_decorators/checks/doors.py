@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from django.core.checks import CheckMessage, Warning
 
-from ..doors.door import GUARDED, IN_VAIN, OPEN, Door
+from ..doors.door import IN_VAIN, OPEN, Door
 from ..doors.urlconf import find_doors
 
 
@@ -20,9 +20,7 @@ def about_doors(state: str) -> Iterator[CheckMessage]:
 
 
 def message_about(door: Door) -> CheckMessage | None:
-    """None if it is guarded, or silenced."""
-    if door.state == GUARDED:
-        return None
+    """About one that is not guarded; None if it is silenced."""
     message = {OPEN: _open, IN_VAIN: _in_vain}[door.state](door)
     silenced = message.is_silenced()
     message.id = f"{message.id}.{door.name}"

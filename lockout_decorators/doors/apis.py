@@ -16,18 +16,17 @@ GUARD = "lockout_decorators.contrib.drf.LockoutAuthentication"
 def authentications(cls: type, outer: Sequence[LockoutPolicy]) -> Iterator[Part]:
     """The authentication classes of a view of Django REST framework."""
     classes = attribute(cls, "authentication_classes")
-    for one in classes if isinstance(classes, list | tuple) else ():
-        if isinstance(one, type):
-            yield _authentication(one, outer, line_of_authentication)
+    named = [one for one in (classes if isinstance(classes, list | tuple) else ()) if isinstance(one, type)]
+    yield from [_authentication(one, outer, line_of_authentication) for one in named]
 
 
 def operations(view: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Iterator[Part]:
-    """The operations of django-ninja behind a path, and what authenticates them."""
-    for path_view in closed_over(innermost(view)):
-        if known(type(path_view), {"ninja.operation.PathView": True}):
-            for operation in path_view.operations:
-                yield _function(operation.view_func, outer, views)
-                yield from [_authenticator(one, outer, views) for one in operation.auth_callbacks]
+    """What django-ninja keeps behind a path, in a closure: operations, and what authenticates them."""
+    for kept in closed_over(innermost(view)):
+        for operation in attribute(kept, "operations") or ():
+            for callback in attribute(operation, "auth_callbacks") or ():
+                yield _authenticator(callback, outer, views)
+            yield _function(attribute(operation, "view_func"), outer, views)
 
 
 def _authenticator(callback: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Part:

@@ -61,6 +61,7 @@ OLD, WRONG_LINK, WRONG_CODE = "wrong_old_password", "wrong_link", "wrong_code"
 OLD_PASSWORD = _form(CHANGE, "user", OLD, 'form.has_error("old_password", "password_incorrect")')
 RESET = _told(LINK, "ip", WRONG_LINK, 'getattr(response, "context_data", {}).get("validlink") is False')
 FORM_CODE = _form(CODE, "ip", WRONG_CODE, 'form.has_error("code", "incorrect_code")', True)
+ENTRY_CODE = _told(CODE, "ip", WRONG_CODE, 'request.method == "POST" and not request.user.is_authenticated', True)
 JSON_CODE = _told(CODE, "ip", WRONG_CODE, """b'"incorrect_code"' in response.content""", True)
 SECOND_STEP = _form(
     "second step",
@@ -92,11 +93,11 @@ VIEWS: dict[str, tuple[Kind, ...]] = {
     ),
     "allauth.account.views.LoginView": (LOGIN,),
     "allauth.account.views.ReauthenticateView": (LOGIN,),
-    "allauth.account.views.ConfirmLoginCodeView": (FORM_CODE,),
+    "allauth.account.views.ConfirmLoginCodeView": (ENTRY_CODE,),
     "allauth.account.views.PasswordChangeView": (
         _form(CHANGE, "user", OLD, 'form.has_error("oldpassword", "enter_current_password")', True),
     ),
-    "allauth.mfa.base.views.AuthenticateView": (FORM_CODE,),
+    "allauth.mfa.base.views.AuthenticateView": (ENTRY_CODE,),
     "allauth.mfa.base.views.ReauthenticateView": (FORM_CODE,),
     "allauth.headless.account.views.LoginView": (LOGIN,),
     "allauth.headless.account.views.ReauthenticateView": (LOGIN,),
