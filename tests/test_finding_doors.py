@@ -6,7 +6,6 @@ from unittest import mock
 
 import pytest
 from django.contrib.admin import AdminSite
-from django.contrib.auth import authenticate
 from django.contrib.auth.views import LoginView
 from django.urls import include, path, re_path
 from django.utils.translation import gettext_lazy
@@ -211,6 +210,14 @@ def test_operations_are_doors_behind_one_path():
     assert [("plain", CALL, "open"), *doors] == found(path_with(plain))
 
 
+def test_the_line_for_what_authenticates_operations_lets_nobody_answer():
+    """What it returns is a user: the answer to a refused guess would be let in."""
+    callback, _ = find_doors(urlconf(path_with(plain)))
+    assert "max=5, request=lambda request: request)  # above" in callback.write
+    for door in (callback, find_doors(urlconf(path_with(Authenticator())))[0]):
+        assert door.write.endswith("by @api.exception_handler(LockedOut).")
+
+
 # The URLconf
 
 
@@ -259,10 +266,9 @@ def test_the_line_for_a_class_of_the_project_stands_above_it():
 
 def test_what_has_no_name_is_decorated_in_the_urlconf():
     """With a scope."""
-    (door,) = find_doors(urlconf(lambda request: authenticate(request, **request.POST)))
-    assert door.write.endswith(
-        'path("0/", lockout_protect(key="ip+username", max=5, scope="0/")(...))  # around the view'
-    )
+    (door,) = find_doors(urlconf(OPEN["<lambda>"]))
+    _, line = door.write.splitlines()
+    assert "lockout_protect(key=\"ip+username\", max=5, scope='/0/')(...)  # around the view at /0/" == line
 
 
 def test_the_line_for_a_package_is_for_the_urlconf(monkeypatch):
@@ -275,10 +281,8 @@ def test_the_line_for_a_package_is_for_the_urlconf(monkeypatch):
     assert ["guarded"] == states(ObtainAuthToken.as_view())
     with mock.patch("lockout_decorators.doors.writing.is_own", return_value=False):
         (door,) = find_doors(urlconf(calls_helper))
-    guarded = made_by(door.write, path=path)["calls_helper"]
-    assert (
-        guarded is calls_helper and 'path("0/", lockout_protect(key="ip+username", max=5)(calls_helper))' in door.write
-    )
+    guarded = made_by(door.write.replace("\nlockout", "\nguarded = lockout"))["guarded"]
+    assert door.write.endswith("# around the view at /0/") and ["guarded"] == states(guarded)
 
 
 def test_the_line_for_an_admin_site_names_its_variable(monkeypatch):

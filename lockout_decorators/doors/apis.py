@@ -8,7 +8,7 @@ from .door import Part
 from .kinds import APIS, known
 from .layers import attribute, closed_over, code_of, innermost, is_own, layers, module_of, name_of, policies_at
 from .source import Reading, methods
-from .writing import line_of_authentication, line_of_method
+from .writing import line_of_authentication, line_of_callback, line_of_method
 
 GUARD = "lockout_decorators.contrib.drf.LockoutAuthentication"
 
@@ -26,20 +26,20 @@ def operations(view: Any, outer: Sequence[LockoutPolicy], views: frozenset[int])
         for operation in attribute(kept, "operations") or ():
             for callback in attribute(operation, "auth_callbacks") or ():
                 yield _authenticator(callback, outer, views)
-            yield _function(attribute(operation, "view_func"), outer, views)
+            yield _function(attribute(operation, "view_func"), outer, views, line_of_method)
 
 
 def _authenticator(callback: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Part:
     if code_of(innermost(callback)):
-        return _function(callback, outer, views)
-    return _authentication(type(callback), outer, line_of_method)
+        return _function(callback, outer, views, line_of_callback)
+    return _authentication(type(callback), outer, line_of_callback)
 
 
-def _function(function: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Part:
+def _function(function: Any, outer: Sequence[LockoutPolicy], views: frozenset[int], lines: Any) -> Part:
     own = [*outer, *[policy for layer in layers(function) for policy in policies_at(layer)]]
     reading = Reading(module_of(innermost(function)), views)
     reading.read_inside(function)
-    return Part(name_of(function), function, own, reading, lines=line_of_method)
+    return Part(name_of(function), function, own, reading, lines=lines)
 
 
 def _authentication(cls: Any, outer: Sequence[LockoutPolicy], lines: Any) -> Part:

@@ -17,17 +17,14 @@ def line(kind: Kind, thing: Any, route: str) -> str:
     if kind == CHECK:
         return _attempt(thing)
     name = attribute(innermost(thing), "__qualname__") or type(thing).__qualname__
-    head, protect = [PROTECT], f"lockout_protect({_arguments(kind)})"
-    if kind.failure:
-        head.append(f"\n{kind.failure}\n")
+    head, protect = _head(kind), f"lockout_protect({_arguments(kind)})"
     if "<" in name:
-        return "\n".join([*head, f'path("{route}", {protect[:-1]}, scope="{route}")(...))  # around the view'])
+        return "\n".join([*head, f"{protect[:-1]}, scope={f'/{route}'!r})(...)  # around the view at /{route}"])
     if is_own(module_of(thing)):
         return "\n".join([*head, f"@{protect}  # above {name_of(thing)}"])
     head.insert(1, _import(thing, name))
-    if isinstance(thing, type):
-        return "\n".join([*head, f"{protect}({name})  # above urlpatterns"])
-    return "\n".join([*head, f'path("{route}", {protect}({name}))'])
+    where = "above urlpatterns" if isinstance(thing, type) else f"around the view at /{route}"
+    return "\n".join([*head, f"{protect}({name})  # {where}"])
 
 
 def line_of_site(kind: Kind, method: Any, route: str) -> str:
@@ -36,9 +33,8 @@ def line_of_site(kind: Kind, method: Any, route: str) -> str:
     module, variable = _variable(site)
     scope = site.name if name == "login" else f"{site.name}: {name}"
     protect = f'lockout_protect({_arguments(kind)}, scope="{scope}")'
-    head = [PROTECT, f"from {module} import {variable.partition('.')[0]}"]
-    if kind.failure:
-        head.append(f"\n{kind.failure}\n")
+    head = _head(kind)
+    head.insert(1, f"from {module} import {variable.partition('.')[0]}")
     return "\n".join([*head, f"{variable}.{name} = {protect}({variable}.{name})  # above urlpatterns"])
 
 
@@ -52,18 +48,32 @@ def line_of_authentication(kind: Kind, cls: Any, route: str) -> str:
             POLICY,
             "from lockout_decorators.contrib.drf import LockoutAuthentication",
             _import(cls, name),
-            f"\nclass Guarded{name}(LockoutAuthentication, {name}):  # in its place",
+            f"\nclass Guarded{cls.__name__}(LockoutAuthentication, {name}):  # in its place",
             f'    lockout_policy = LockoutPolicy(scope="{name}", key="{kind.key}", max=20)',
         ]
     )
 
 
 def line_of_method(kind: Kind, thing: Any, route: str) -> str:
-    """For the `authenticate()` of an authentication class."""
-    where = f"{name_of(thing)}.authenticate()" if isinstance(thing, type) else name_of(thing)
+    """For an operation, and for the `authenticate()` of a class."""
+    return _above(kind, thing)
+
+
+def line_of_callback(kind: Kind, thing: Any, route: str) -> str:
+    """For what authenticates operations of django-ninja: it returns a user, so nobody may answer in its place."""
+    found = "" if isinstance(thing, type) else ", request=lambda request: request"
+    return f"{_above(kind, thing, found)}\n# It raises LockedOut: answer that by @api.exception_handler(LockedOut)."
+
+
+def _above(kind: Kind, thing: Any, more: str = "") -> str:
     if kind == CHECK:
         return _attempt(thing)
-    return "\n".join([PROTECT, f"@lockout_protect({_arguments(kind)})  # above {where}"])
+    where = f"{name_of(thing)}.authenticate()" if isinstance(thing, type) else name_of(thing)
+    return "\n".join([PROTECT, f"@lockout_protect({_arguments(kind)}{more})  # above {where}"])
+
+
+def _head(kind: Kind) -> list[str]:
+    return [PROTECT, f"\n{kind.failure}\n"] if kind.failure else [PROTECT]
 
 
 def _arguments(kind: Kind) -> str:
@@ -85,7 +95,7 @@ def _attempt(thing: Any) -> str:
 
 def _import(thing: Any, name: str) -> str:
     """By the path that the package documents, where it is a known one."""
-    path = path_of(thing) or f"{module_of(thing)}.{name}"
+    path = path_of(thing) or f"{module_of(thing)}.{name.partition('.')[0]}"
     return "from {0} import {2}".format(*path.rpartition("."))
 
 
