@@ -60,6 +60,21 @@ class ChangesByAttempt(PasswordChangeView):
             return super().get_form(form_class)
 
 
+class PostsByAttempt(PasswordChangeView):
+    def post(self, request):
+        with codes.attempt(request):
+            return super().post(request)
+
+
+class GuardedHook(FormView):
+    @protect
+    def post(self, request):
+        return super().post(request)
+
+    def form_valid(self, form):
+        return authenticate(self.request)
+
+
 class GuardedForm(forms.Form):
     @lockout_protect(request=lambda form: form.request)
     def clean(self):

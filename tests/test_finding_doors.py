@@ -10,6 +10,7 @@ from django.contrib.auth.views import LoginView
 from django.urls import include, path, re_path
 from django.utils.translation import gettext_lazy
 from django.views import View
+from django.views.generic import FormView
 from rest_framework.authentication import BasicAuthentication, TokenAuthentication
 from rest_framework.authtoken.views import ObtainAuthToken
 from rest_framework.routers import SimpleRouter
@@ -26,10 +27,14 @@ from tests.specimens import (
     Authenticator,
     Basic,
     Checking,
+    GuardedHook,
+    HalfDecorated,
+    LoginForm,
     Own,
     OwnGuarded,
     OwnLogin,
     Plain,
+    PostsByAttempt,
     WithAttempt,
     WithGuardedForm,
     achange_password,
@@ -78,6 +83,7 @@ def test_every_way_of_decorating_a_view_is_seen(name):
     (guarded,) = [one for one in doors if not one.name.startswith("rest_framework.authentication")]
     derived = f"{guarded.name} (ip)" if "method_decorator" in name else f"{door.scope} (ip)"
     assert ("guarded", "", [derived]) == (guarded.state, guarded.write, guarded.guards)
+    assert name == "lambda" or door.scope.startswith(guarded.name) or guarded.name.startswith(door.scope)
 
 
 def test_several_policies_are_all_named():
@@ -89,11 +95,18 @@ def test_several_policies_are_all_named():
 
 @pytest.mark.parametrize(
     "view",
-    [with_attempt, with_observe, WithAttempt.as_view(), WithGuardedForm.as_view()],
-    ids=["attempt", "observe", "of the class", "form"],
+    [
+        with_attempt,
+        with_observe,
+        WithAttempt.as_view(),
+        WithGuardedForm.as_view(),
+        GuardedHook.as_view(),
+        PostsByAttempt.as_view(),
+    ],
+    ids=["attempt", "observe", "of the class", "form", "hook", "known view"],
 )
 def test_code_that_guards_itself_is_guarded(view):
-    """By `attempt()` or `observe()` of a policy that it names, or in a decorated function of its own."""
+    """By `attempt()` or `observe()` of a policy that it names, or in a decorated function that leads there."""
     assert ["guarded"] == states(view)
 
 
@@ -138,6 +151,18 @@ def test_a_view_may_be_two_doors():
     """With a name for each; what guards one is not in vain because it does not guard the other."""
     assert [("both", CALL, "open"), ("both:code-that-calls-check-password", CHECK, "open")] == found(both)
     assert ["guarded", "open"] == states(protect(both))
+
+
+def test_what_as_view_is_given_is_read():
+    """A form as well."""
+    assert [("django.views.generic.edit.FormView", CALL, "open")] == found(FormView.as_view(form_class=LoginForm))
+
+
+def test_those_that_are_decorated_can_be_asked_for_alone():
+    """Around the view, its class, its handlers and actions."""
+    views = [plain, protect(plain), WithAttempt.as_view(), Actions.as_view({"post": "create"}), HalfDecorated.as_view()]
+    asked = find_doors(urlconf(*views), decorated=True)
+    assert [("1/",), ("3/",), ("4/",)] == [door.routes for door in asked]
 
 
 # Classes
@@ -235,6 +260,7 @@ def test_a_route_that_another_takes_first_is_never_reached():
     behind = path("", include([path("login/", LoginView.as_view())]))
     assert ["guarded"] == states(first, behind)
     assert ["guarded", "open"] == states(first, re_path("^login/?$", LoginView.as_view()))
+    assert ["guarded", "open"] == states(first, re_path("login/", LoginView.as_view()))
     assert ["open"] == [one.state for one in find_doors(urlconf(behind, first))]
 
 

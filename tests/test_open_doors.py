@@ -3,6 +3,7 @@
 import json
 from io import StringIO
 from types import ModuleType
+from unittest import mock
 
 import pytest
 from django.contrib import admin
@@ -258,6 +259,14 @@ def test_what_it_says_to_write_guards_the_link_of_a_reset(serve, own, client, mo
     assert ([], None) == (ids(), command()[1])
     assert [200] * 5 + [429] == [client.get(f"/reset/MQ/{number}/").status_code for number in range(6)]
     assert (429, 5) == (client.get("/reset/MQ/right/").status_code, len(looked))
+
+
+def test_a_check_that_is_no_deployment_reads_what_is_decorated_only(serve):
+    """It runs at each start of the development server."""
+    serve(DOOR)
+    with mock.patch("lockout_decorators.doors.urlconf.doors_at", return_value=[]) as read:
+        assert ([], 0) == (ids(deploy=False), read.call_count)
+        assert ([], 1) == (ids(), read.call_count)
 
 
 def test_a_view_that_attempts_by_itself_is_not_decorated_in_vain(serve):

@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import authenticate
@@ -90,7 +91,7 @@ def test_odd_requests_break_nothing(make, told):
 
 def test_odd_routes_break_nothing(rf, told):
     """Whatever stands where a match belongs; and a setting that is wrong is told by others."""
-    for match in (object(), Odd(), HttpResponse()):
+    for match in (SimpleNamespace(route=7), SimpleNamespace(route=[]), object(), Odd(), HttpResponse()):
         request = rf.get("/")
         request.resolver_match = match
         user_login_failed.send("somebody", credentials={}, request=request)
@@ -108,13 +109,9 @@ def test_memory_is_bounded(rf, told, monkeypatch):
     """However many routes somebody makes up."""
     monkeypatch.setattr(unwatched, "MOST", 3)
 
-    class Match:
-        route = ""
-
     for number in range(5):
         request = rf.get("/")
-        request.resolver_match = Match()
-        request.resolver_match.route = f"{number}/"
+        request.resolver_match = SimpleNamespace(route=f"{number}/")
         user_login_failed.send("somebody", credentials={}, request=request)
     assert (3, 3) == (len(told()), len(unwatched._told))
 

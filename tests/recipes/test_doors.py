@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 
 import pytest
+from dj_rest_auth.app_settings import api_settings
 
 from lockout_decorators.doors.urlconf import find_doors
 
@@ -50,3 +51,11 @@ def test_recipes_of_allauth():
         assert ["passwords (ip+username)"] == found[f"{package}.views.LoginView"].guards
         assert ["passwords (ip+username)"] == found[f"{package}.views.ReauthenticateView"].guards
         assert ["login codes (ip)"] == found[f"{package}.views.ConfirmLoginCodeView"].guards
+
+
+def test_a_change_of_password_that_asks_for_no_old_one_is_no_door(monkeypatch):
+    """As in dj-rest-auth without its setting."""
+    urlconf = import_module("tests.recipes.dj_rest_auth")
+    assert "change of password" in [door.kind for door in find_doors(urlconf)]
+    monkeypatch.setattr(api_settings, "OLD_PASSWORD_FIELD_ENABLED", False)
+    assert "change of password" not in [door.kind for door in find_doors(urlconf)]
