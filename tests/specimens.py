@@ -17,6 +17,7 @@ from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.generic import FormView, TemplateView
@@ -292,7 +293,38 @@ class Faulty:
         """A view."""
 
 
+ran = []  # nothing ever
+
+
+def must_not_run():
+    ran.append("asks the database")
+
+
+lazy = SimpleLazyObject(must_not_run)
+
+
+def uses_lazy(request):
+    return lazy.authenticate(request)
+
+
+class HasLazy(View):
+    service = lazy
+
+    def get(self, request):
+        return self.service.authenticate(request)
+
+
+def closes_over(later):
+    def view(request):
+        return later.authenticate(request)
+
+    return view
+
+
 HARMLESS = {
+    "lazy": uses_lazy,
+    "lazy in a class": HasLazy.as_view(),
+    "lazy in a closure": closes_over(lazy),
     "words": nothing,
     "redirect": goes_to_a_door,
     "another authenticate": asks_elsewhere,

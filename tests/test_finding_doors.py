@@ -47,6 +47,7 @@ from tests.specimens import (
     path_with,
     plain,
     protect,
+    ran,
     with_attempt,
     with_observe,
 )
@@ -129,6 +130,7 @@ def test_what_asks_nobody_is_no_door(name):
     """Nor is what is written in C, or odd; nothing is called to find out."""
     doors = found(path("", include([path("plain/", plain), path("odd/", HARMLESS[name])])))
     assert [("plain", CALL, "open")] == [one for one in doors if not one[0].startswith("rest_framework")]
+    assert [] == ran
 
 
 def test_a_view_that_was_not_named_before_is_not_read_twice():

@@ -1,6 +1,7 @@
 """What verifies before the view runs: authentication classes of Django REST framework and of django-ninja."""
 
 from collections.abc import Iterator, Sequence
+from inspect import getattr_static
 from typing import Any
 
 from ..policy import LockoutPolicy
@@ -23,7 +24,8 @@ def authentications(cls: type, outer: Sequence[LockoutPolicy]) -> Iterator[Part]
 def operations(view: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Iterator[Part]:
     """What django-ninja keeps behind a path, in a closure: operations, and what authenticates them."""
     for kept in closed_over(innermost(view)):
-        for operation in attribute(kept, "operations") or ():
+        found = getattr_static(kept, "operations", None)
+        for operation in found if isinstance(found, list) else ():
             for callback in attribute(operation, "auth_callbacks") or ():
                 yield _authenticator(callback, outer, views)
             yield _function(attribute(operation, "view_func"), outer, views, line_of_method)

@@ -15,18 +15,19 @@ class Kind:
 
     Attributes:
         title: What people call it.
-        failure: Code of a function for `failure=`, where `authenticate()` is not asked, so that a policy without it
-            would see no guess.
-        name: That function's name.
+        seen: Whether `authenticate()` verifies it, so that any policy sees each guess.
         key: Of the policy in the line to write.
+        name: Of a function for `failure=`, by which the response tells the verdict.
+        failure: Its code.
         trusts: A decoration is taken for a guard: a form that the settings name may hold `attempt()`.
         needs: Where to look whether it verifies at all: a dotted path, and an attribute there.
     """
 
     title: str
-    failure: str = ""
-    name: str = ""
+    seen: bool = True
     key: str = "ip+username"
+    name: str = ""
+    failure: str = ""
     trusts: bool = False
     needs: tuple[str, str] | None = None
 
@@ -34,26 +35,22 @@ class Kind:
     def slug(self) -> str:
         return re.sub(r"[^a-z]+", "-", self.title.lower()).strip("-")
 
-    @property
-    def seen(self) -> bool:
-        """Whether `authenticate()` verifies it, so that any policy sees each guess."""
-        return not self.failure
-
 
 def _told(title: str, key: str, name: str, test: str, trusts: bool = False, needs: Any = None) -> Kind:
     """A door that tells its verdict only in the response."""
-    return Kind(title, f"def {name}(request, response):\n    return {test}", name, key, trusts, needs)
+    return Kind(title, False, key, name, f"def {name}(request, response):\n    return {test}", trusts, needs)
 
 
 def _form(title: str, key: str, name: str, test: str, trusts: bool = False) -> Kind:
+    """The same, in the form of a page."""
     form = '(getattr(response, "context_data", None) or {}).get("form")'
     code = f"def {name}(request, response):\n    form = {form}\n    return form is not None and {test}"
-    return Kind(title, code, name, key, trusts)
+    return Kind(title, False, key, name, code, trusts)
 
 
 LOGIN, CALL = Kind("login"), Kind("code that calls authenticate()")
-BASIC, TOKEN = Kind("HTTP Basic"), Kind("token", "...", key="ip")
-CHECK = Kind("code that calls check_password()", "...", key="user")
+BASIC, TOKEN = Kind("HTTP Basic"), Kind("token", seen=False, key="ip")
+CHECK = Kind("code that calls check_password()", seen=False, key="user")
 
 CHANGE, LINK, CODE = "change of password", "link of a password reset", "one-time code"
 OLD, WRONG_LINK, WRONG_CODE = "wrong_old_password", "wrong_link", "wrong_code"

@@ -5,13 +5,20 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache, partial
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
+
+import wrapt
 
 from ..decorators import policies_of
 from ..policy import LockoutPolicy
 from ..views.naming import scope_of
 
+# What may be looked at and not run; a lazy object, say, would ask the database as soon as it is asked what it is.
+PLAIN = (
+    *(FunctionType, MethodType, partial, staticmethod, classmethod, type(cache(len)), type, LockoutPolicy),
+    *(wrapt.FunctionWrapper, wrapt.BoundFunctionWrapper),
+)
 DEPTH = 100  # of decorators; more would be something that makes up its attributes
 NOT_OWN = ("django", "lockout_decorators")
 LIBRARY = sysconfig.get_path("stdlib")
@@ -69,6 +76,10 @@ def innermost(thing: Any) -> Any:
     """The plain function, where there is one."""
     *_, inner = None, *layers(thing)
     return attribute(inner, "__func__") or inner
+
+
+def is_plain(value: Any) -> bool:
+    return issubclass(type(value), PLAIN)
 
 
 def closed_over(function: Any) -> Iterator[Any]:

@@ -12,7 +12,18 @@ from typing import Any
 
 from ..policy import LockoutPolicy
 from .kinds import CALL, CHECK, FORMS, Kind, known
-from .layers import NOT_OWN, attribute, closed_over, code_of, innermost, is_own, layers, module_of, policies_at
+from .layers import (
+    NOT_OWN,
+    attribute,
+    closed_over,
+    code_of,
+    innermost,
+    is_own,
+    is_plain,
+    layers,
+    module_of,
+    policies_at,
+)
 
 DEPTH = 6  # calls that are followed
 ASKING = {"authenticate", "aauthenticate"}
@@ -95,8 +106,7 @@ class Reading:
     def _own(self, names: "Names") -> Iterator[Any]:
         """What code may find in its object's class."""
         for name in names.attributes if self.cls else ():
-            found = getattr_static(self.cls, name, None)
-            if isinstance(found, LockoutPolicy) or code_of(innermost(found)) or is_form(found):
+            if is_plain(found := getattr_static(self.cls, name, None)):
                 yield found
 
     def _leads_on(self, value: Any) -> bool:
@@ -113,7 +123,7 @@ class Reading:
 
 def is_form(cls: Any) -> bool:
     """A form, or a serializer."""
-    return isinstance(cls, type) and hasattr(cls, "is_valid")
+    return issubclass(type(cls), type) and attribute(cls, "is_valid") is not None
 
 
 def methods(cls: type, is_near: Any) -> Iterator[Any]:
@@ -122,9 +132,9 @@ def methods(cls: type, is_near: Any) -> Iterator[Any]:
     guarded: set[str] = set()
     for base in cls.__mro__:
         for name, value in vars(base).items() if is_near(module_of(base)) else ():
-            if name not in guarded and code_of(innermost(value)):
+            if name not in guarded and is_plain(value) and code_of(innermost(value)):
                 yield value
-        guarded |= {name for name, value in vars(base).items() if policies_at(value)}
+        guarded |= {name for name, value in vars(base).items() if is_plain(value) and policies_at(value)}
 
 
 @dataclass(slots=True)
@@ -156,13 +166,14 @@ class Names:
 def _values(function: Any, names: Names) -> Iterator[Any]:
     """What the names stand for: globals, what a closure holds, and what is looked up in modules."""
     yield from _within(attribute(function, "__globals__") or {}, names.globals, names.attributes)
-    yield from closed_over(function)
+    yield from filter(is_plain, closed_over(function))
 
 
 def _within(namespace: Mapping[str, Any], names: set[str], attributes: set[str], depth: int = 3) -> Iterator[Any]:
     for value in [namespace[name] for name in names if name in namespace]:
-        yield value
-        if isinstance(value, ModuleType) and depth:
+        if is_plain(value):
+            yield value
+        elif type(value) is ModuleType and depth:  # no lazy one
             yield from _within(vars(value), attributes, attributes, depth - 1)
 
 
