@@ -23,5 +23,5 @@ def tell(request: Any) -> None:
         if not isinstance(route, str):
             route = None
         if len(_told) < MOST and _told.setdefault(route, mine := object()) is mine:  # one of many threads
-            where = "outside of any view" if route is None else f"at the route {route!a}"
+            where = "at no known route" if route is None else f"at the route {route!a}"
             logger.warning("a guess failed %s, and no policy saw it; see `manage.py lockout doors`", where)

@@ -317,6 +317,31 @@ def test_codes_of_allauth(bob, monkeypatch, send):
     assert checked == ["0"] * 5
 
 
+@pytest.mark.parametrize("path", ["/accounts/reauthenticate/", "/_allauth/browser/v1/auth/reauthenticate"])
+def test_questions_for_the_password(bob, verified, path):
+    """Who has a session has five tries at its password."""
+    visitor = signed_in(bob)
+    send = visitor.send if path.startswith("/_allauth") else visitor.post
+    for _ in range(7):
+        send(path, {"password": "wrong"})
+    assert refused(send(path, {"password": "right"}))
+    assert verified == ["wrong"] * 5
+
+
+@pytest.mark.parametrize("path", ["/accounts/2fa/reauthenticate/", "/_allauth/browser/v1/auth/2fa/reauthenticate"])
+def test_questions_for_a_code(bob, monkeypatch, path):
+    """Who has a session has five tries at its codes."""
+    checked, validate = [], totp.validate_totp_code
+    monkeypatch.setattr(totp, "validate_totp_code", lambda secret, code: checked.append(code) or validate(secret, code))
+    secret, visitor = totp.generate_totp_secret(), signed_in(bob)
+    totp.TOTP.activate(bob, secret)
+    send = visitor.send if path.startswith("/_allauth") else visitor.post
+    for _ in range(7):
+        send(path, {"code": "0"})
+    assert refused(send(path, {"code": totp.format_hotp_value(totp.hotp_value(secret, int(time.time()) // 30))}))
+    assert checked == ["0"] * 5
+
+
 def test_codes_of_two_factor(bob, monkeypatch):
     """Five codes are verified, whoever knows the password."""
     device = TOTPDevice.objects.create(user=bob, name="default", key="00" * 20)
