@@ -161,10 +161,11 @@ def test_what_as_view_is_given_is_read():
 
 
 def test_those_that_are_decorated_can_be_asked_for_alone():
-    """Around the view, its class, its handlers and actions."""
+    """Around the view, its class, its handlers, actions and operations."""
     views = [plain, protect(plain), WithAttempt.as_view(), Actions.as_view({"post": "create"}), HalfDecorated.as_view()]
+    views += [path_with(), Plain.as_view()]
     asked = find_doors(urlconf(*views), decorated=True)
-    assert [("1/",), ("3/",), ("4/",)] == [door.routes for door in asked]
+    assert [("1/",), ("3/",), ("4/",), ("5/",)] == [door.routes for door in asked]
 
 
 # Classes

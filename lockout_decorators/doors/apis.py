@@ -21,14 +21,18 @@ def authentications(cls: type, outer: Sequence[LockoutPolicy]) -> Iterator[Part]
     yield from [_authentication(one, outer, line_of_authentication) for one in named]
 
 
+def operations_of(view: Any) -> list[Any]:
+    """What django-ninja keeps behind a path, in a closure."""
+    kept = [getattr_static(value, "operations", None) for value in closed_over(innermost(view))]
+    return [operation for found in kept if isinstance(found, list) for operation in found]
+
+
 def operations(view: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Iterator[Part]:
-    """What django-ninja keeps behind a path, in a closure: operations, and what authenticates them."""
-    for kept in closed_over(innermost(view)):
-        found = getattr_static(kept, "operations", None)
-        for operation in found if isinstance(found, list) else ():
-            for callback in attribute(operation, "auth_callbacks") or ():
-                yield _authenticator(callback, outer, views)
-            yield _function(attribute(operation, "view_func"), outer, views, line_of_method)
+    """The operations, and what authenticates them."""
+    for operation in operations_of(view):
+        for callback in attribute(operation, "auth_callbacks") or ():
+            yield _authenticator(callback, outer, views)
+        yield _function(attribute(operation, "view_func"), outer, views, line_of_method)
 
 
 def _authenticator(callback: Any, outer: Sequence[LockoutPolicy], views: frozenset[int]) -> Part:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..policy import LockoutPolicy
-from .apis import authentications, operations
+from .apis import authentications, operations, operations_of
 from .door import Door, Part, settled
 from .kinds import SITE, VIEWS, Kind, known, loaded, path_of
 from .layers import Made, attribute, layers, made_of, module_of, name_of, policies_at
@@ -23,11 +23,12 @@ def doors_at(route: str, view: Any, views: frozenset[int]) -> list[Door]:
 
 
 def is_decorated(view: Any) -> bool:
-    """Whether there is a policy around it, its class, or one of its handlers."""
+    """Whether there is a policy around it, its class, or one of its handlers or operations."""
     cls: Any = made_of(view).cls
     handlers = [attribute(cls, name) for name in (*(attribute(cls, "http_method_names") or ()), "dispatch")]
     actions = [attribute(cls, name) for name in (attribute(view, "actions") or {}).values()]
-    return any(map(policies_at, [*layers(view), cls, *handlers, *actions]))
+    functions = [attribute(operation, "view_func") for operation in operations_of(view)]
+    return any(map(policies_at, [*layers(view), cls, *handlers, *actions, *functions]))
 
 
 def _parts(view: Any, views: frozenset[int]) -> Iterator[Part]:
