@@ -50,7 +50,9 @@ class Reading:
 
     def __init__(self, near: str, views: frozenset[int] = frozenset(), cls: type | None = None) -> None:
         package = near.partition(".")[0]
-        self.package, self.views, self.cls = "" if package in NOT_OWN else package, views, cls
+        self.package: str = "" if package in NOT_OWN else package
+        self.views: frozenset[int] = views
+        self.cls: type | None = cls
         self.kinds: dict[Kind, None] = {}
         self.watched: list[LockoutPolicy] = []
         self.attempted: list[LockoutPolicy] = []
