@@ -10,11 +10,13 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import ERROR, CheckMessage, Error, Warning
 
+from ..doors.door import IN_VAIN, OPEN
 from ..policy import LockoutPolicy
 from ..stores.facts import facts
 from ..terms.registry import registered
 from ..views.naming import derived
 from .caches import about_cache, probed
+from .doors import about_doors
 from .values import about_settings
 from .views import about_views
 
@@ -29,7 +31,13 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     messages = list(about_settings(policies))
     if _wrong(messages):  # what follows from it would confuse
         return messages
-    return [*messages, *_policies(policies), *_caches(policies), *_scopes(), *about_views()]
+    return [*messages, *_policies(policies), *_caches(policies), *_scopes(), *about_views(), *about_doors(IN_VAIN)]
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def find_open_doors(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """What of the URLconf verifies secrets, and no policy guards."""
+    return [] if _wrong(about_settings(_known())) else [*about_doors(OPEN)]
 
 
 @checks.register(checks.Tags.security, deploy=True)
