@@ -111,6 +111,11 @@ class Record(NamedTuple):
     def failures(self) -> int:
         return [slot[0] for slot in self.slots].count("f")
 
+    @property
+    def names(self) -> int:
+        """At how many names there are failures; a guess without a name is at none."""
+        return len({slot[_WHO] for slot in self.slots if slot[0] == "f"} - {NOBODY})
+
     def slot_of(self, occupancy: str) -> Slot | None:
         return next((slot for slot in self.slots if slot[_OCCUPANCY] == occupancy), None)
 
