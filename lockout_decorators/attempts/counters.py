@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.http import HttpRequest
 
-from ..clients.addresses import client_address
+from ..clients.addresses import around, client_address
 from ..clients.credentials import is_blank
 from ..clients.identities import BYTES, CONTAINERS, text_of
 from ..clients.keys import Key, digest, frame, home
@@ -37,13 +37,16 @@ class Client:
         self._spelling: set[int] = set()  # the threads that do
 
     def counters(self, terms: Terms, identity: str | None) -> list[Counter]:
-        """The counters of a guess at `identity`: of the ceiling first, if there is one, then of the key."""
-        address = frame(self.address)
+        """The counters of a guess at `identity`: of the ceilings first, if there are any, then of the key."""
+        address, wider = frame(self.address), around(self.address)
+        place = frame(wider) if wider else address
         spelled = frame(*self._spell(terms.key, identity))
-        own = home(address if "ip" in terms.key.parts else spelled)  # one account is one counter from all addresses
+        own = home(place if "ip" in terms.key.parts else spelled)  # one account is one counter from all addresses
         counters = []
         for kind in terms.kinds:
-            counted, shared = (address, home(address)) if kind.ceiling else (spelled, own)
+            if kind.wider and not wider:
+                continue
+            counted, shared = (place if kind.wider else address, home(place)) if kind.ceiling else (spelled, own)
             key = f"{conf.cache_prefix}:{FORMAT}:{{{shared}}}:{digest(kind.frame + counted)}"
             counters.append(Counter(key, kind.rule, kind.ceiling, terms))
         return counters

@@ -62,19 +62,31 @@ class Report:
                 self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, shown)
         for seat, before, after, now in settled:
             if _fell(seat, before, after, now):
-                shown = f"locked out after {seat.counter.rule.max} failures"
-                self._tell(signals.locked_out, seat.counter, after, now, logging.WARNING, shown)
+                wide, rule = _by_names(seat, before, now), seat.counter.rule
+                shown = f"failures at {rule.spread} names" if wide else f"{rule.max} failures"
+                shown = f"locked out after {shown}"
+                self._tell(signals.locked_out, seat.counter, after, now, logging.WARNING, shown, spread=wide)
 
     def refused(self, refused: Refused) -> None:
-        seat, _, now = refused
+        seat, why, now = refused
         level, shown = (logging.DEBUG, "attempt refused") if self.terms.enforce else (logging.INFO, "not enforced")
         record = prune(seat.record, seat.counter.rule, now)
-        self._tell(signals.attempt_refused, seat.counter, record, now, level, shown)
+        self._tell(signals.attempt_refused, seat.counter, record, now, level, shown, why)
 
     def reset(self, settled: Settled) -> None:
         self._tell(signals.lockout_reset, settled.seat.counter, settled.after, settled.now, logging.INFO, "reset")
 
-    def _tell(self, signal: Signal, counter: Counter, record: Record, now: int, level: int, shown: str) -> None:
+    def _tell(
+        self,
+        signal: Signal,
+        counter: Counter,
+        record: Record,
+        now: int,
+        level: int,
+        shown: str,
+        why: Refusal | None = None,
+        spread: bool = False,
+    ) -> None:
         username = None if self.username is None else text_of(self.username)
         if logger.isEnabledFor(level):
             name = None if username is None else ascii(username[:SHOWN])
@@ -83,8 +95,8 @@ class Report:
             scope, address = self.terms.scope, self.address
             logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, scope, address, name, code)
         if signal.receivers and signal.has_listeners(self.terms):
-            status = status_of(counter, record, now, refusal(record, counter.rule, now))
-            detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.ceiling)
+            status = status_of(counter, record, now, why or refusal(record, counter.rule, now))
+            detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.ceiling, spread)
             signal.send_robust(sender=self.terms, request=self.request, detail=detail)
 
 
@@ -98,11 +110,18 @@ def report_outage(terms: Terms, request: HttpRequest, error: StoreError) -> None
 
 
 def _fell(seat: Seat, before: Record, after: Record, now: int) -> bool:
-    """Whether a failure has completed `max`: by its own lock, or where there are none, by being the last."""
+    """Whether a failure has completed `max` or the spread: by its own lock; where there are none, by being the last."""
     rule = seat.counter.rule
     if rule.lengths:
         return after.locked and after.reference == seat.reference
-    return after.failures == rule.max > prune(before, rule, now).failures
+    before = prune(before, rule, now)
+    return after.failures == rule.max > before.failures or after.names == rule.spread > before.names
+
+
+def _by_names(seat: Seat, before: Record, now: int) -> bool:
+    """Whether a lock fell by the spread: below `max`."""
+    rule = seat.counter.rule
+    return prune(before, rule, now).failures + 1 < rule.max
 
 
 def _failures(counter: Counter, record: Record) -> int:

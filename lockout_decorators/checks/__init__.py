@@ -18,7 +18,7 @@ from .caches import about_cache, probed
 from .values import about_settings
 from .views import about_views
 
-RULES = ("max", "lockout", "forget", "ceiling", "cache")  # what policies that count alike have to agree on
+RULES = ("max", "lockout", "forget", "ceiling", "spread", "cache")  # what policies that count alike have to agree on
 ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
 
 

@@ -59,6 +59,10 @@ class Key:
         return self.function is not None or "username" in self.parts
 
     @property
+    def is_address(self) -> bool:
+        return self.parts == ("ip",)
+
+    @property
     def changeable(self) -> bool:
         return any(part.startswith(CHANGEABLE) for part in self.parts)
 

@@ -1,8 +1,7 @@
 """The moves: how a record changes. Pure functions `(record, rule, now, ...) -> record`; what is over is pruned first.
 
-Only failures lock, in the move that completes `max` of them, or as many names as the spread allows. A move that was made
-already changes nothing: a guess is known by its occupancy, so a command that was sent twice, its first reply lost, counts
-once.
+Only failures lock, in the move that completes `max` of them, or the names of the spread. A move that was made already
+changes nothing: a guess is known by its occupancy, so a command that was sent twice, its first reply lost, counts once.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -100,8 +99,8 @@ def admit(record: Record, rule: Rule, now: int, guess: Slot, own: Set[str] = fro
 
 
 def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> Record:
-    """Enter a failure: `guess` is its slot as it shall be. The one that completes `max`, or the spread by a further name,
-    writes the lock.
+    """Enter a failure: `guess` is its slot as it shall be. The one that completes `max`, or by a further name the
+    spread, writes the lock.
 
     One that comes late, its slot gone with the window, is entered all the same; under a lock it changes nothing.
     """

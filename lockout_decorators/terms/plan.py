@@ -11,35 +11,69 @@ from ..records.rule import Rule
 Lengths = float | tuple[float, ...] | None
 
 SLOTS = 5000  # of one counter, at most
+WIDER = 10  # times the slots and the spread of an address: those of the network around it
 
 
 class Kind(NamedTuple):
-    """A counter of each client: of its key, or of its address alone (the ceiling).
+    """A counter of each client: of its key, or of its address alone (a ceiling).
 
     Attributes:
         frame: Scope, key specification, kind, window and whether it rolls: what else the client is digested with.
+        wider: It is the ceiling of the network around an IPv6 address.
     """
 
     rule: Rule
     frame: str
     ceiling: bool
+    wider: bool = False
 
 
 @lru_cache(maxsize=512)
 def kinds(
-    scope: str, key: Key, rolling: bool, most: int, window: float, lockout: Lengths, forget: float, ceiling: int | None
+    scope: str,
+    key: Key,
+    rolling: bool,
+    most: int,
+    window: float,
+    lockout: Lengths,
+    forget: float,
+    ceiling: int | None,
+    spread: int | None,
 ) -> tuple[Kind, ...]:
-    """The ceiling's, if there is one, and the key's. Raises ImproperlyConfigured for a setting that makes no sense."""
-    if lockout == 0 and not rolling:
-        raise ImproperlyConfigured("LOCKOUT_TIME is 0; it must be more, or None for ever, without rolling=True.")
-    if (ceiling or 1) * most > SLOTS:
-        raise ImproperlyConfigured(f"LOCKOUT_MAX_ATTEMPTS is {most}; it must be less with ceiling={ceiling}.")
+    """Where an address is counted, that of the network around it comes first; then the ceiling's, if there is one; last
+    the key's. Raises ImproperlyConfigured for a setting that makes no sense."""
+    if wrong := nonsense(scope, key, rolling, most, lockout, ceiling, spread):
+        raise ImproperlyConfigured(wrong)
     rule = Rule(most, _milliseconds(window), _lengths(lockout), rolling, _milliseconds(forget))
+    address = rule._replace(max=(ceiling or 1) * most, spread=spread or 0)
+    network = address._replace(max=min(WIDER * address.max, SLOTS), spread=WIDER * address.spread)
     counted = (scope, str(key), "rolling" if rolling else "fixed", str(rule.window))
-    own = Kind(rule, frame("key", *counted), False)
-    if ceiling is None:
-        return (own,)
-    return Kind(rule._replace(max=ceiling * most), frame("ceiling", *counted), True), own
+    around = Kind(network, frame("network", *counted), True, wider=True)
+    own = Kind(address if ceiling is None else rule, frame("key", *counted), False)
+    if ceiling is not None:
+        return around, Kind(address, frame("ceiling", *counted), True), own
+    return (around, own) if key.is_address else (own,)
+
+
+def nonsense(
+    scope: str, key: Key, rolling: bool, most: int, lockout: Lengths, ceiling: int | None, spread: int | None
+) -> str:
+    """What can't be beside each other, and comes from the settings in part; empty if nothing."""
+    if lockout == 0 and not rolling:
+        return "LOCKOUT_TIME is 0; it must be more, or None for ever, without rolling=True."
+    if (ceiling or 1) * most > SLOTS:
+        return f"LOCKOUT_MAX_ATTEMPTS is {most}; it must be less with ceiling={ceiling}."
+    wrong = lost_spread(key, most, ceiling, spread)
+    return wrong and f"Policy {scope!r}: {wrong}"
+
+
+def lost_spread(key: Key, most: int, ceiling: int | None, spread: int | None) -> str:
+    """Why a spread would come to nothing; empty if it does not."""
+    if spread and ceiling is None and not key.is_address:
+        return f'spread is {spread}; it counts the names that one address tries, so it needs a ceiling or key="ip".'
+    if spread and spread >= (slots := (ceiling or 1) * most):
+        return f"spread is {spread}; it must be less than the {slots} failures that lock an address."
+    return ""
 
 
 def _lengths(lockout: Lengths) -> tuple[int | None, ...]:
