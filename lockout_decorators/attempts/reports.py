@@ -56,13 +56,14 @@ class Report:
 
     def failed(self, settled: Iterable[Settled]) -> None:
         """Of the key's counter; and of each lock that this failure has written."""
-        for seat, _, after, now in settled:
+        for seat, before, after, now in settled:
             if not seat.counter.ceiling:
-                shown = f"failed attempt {_failures(seat.counter, after)} of {seat.counter.rule.max}"
+                shown = f"failed attempt {_made(seat, before, after, now)} of {seat.counter.rule.max}"
                 self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, shown)
         for seat, before, after, now in settled:
             if _fell(seat, before, after, now):
-                wide, rule = _by_names(seat, before, now), seat.counter.rule
+                rule = seat.counter.rule
+                wide = _made(seat, before, after, now) < rule.max
                 shown = f"failures at {rule.spread} names" if wide else f"{rule.max} failures"
                 shown = f"locked out after {shown}"
                 self._tell(signals.locked_out, seat.counter, after, now, logging.WARNING, shown, spread=wide)
@@ -118,10 +119,12 @@ def _fell(seat: Seat, before: Record, after: Record, now: int) -> bool:
     return after.failures == rule.max > before.failures or after.names == rule.spread > before.names
 
 
-def _by_names(seat: Seat, before: Record, now: int) -> bool:
-    """Whether a lock fell by the spread: below `max`."""
+def _made(seat: Seat, before: Record, after: Record, now: int) -> int:
+    """Failures with this one; all of `max` under a lock that was there before."""
     rule = seat.counter.rule
-    return prune(before, rule, now).failures + 1 < rule.max
+    before = prune(before, rule, now)
+    made = before.failures + 1 if after.locked and not before.locked else _failures(seat.counter, after)
+    return min(made, rule.max)
 
 
 def _failures(counter: Counter, record: Record) -> int:
