@@ -57,12 +57,11 @@ def refusal(record: Record, rule: Rule, now: int, own: Set[str] = frozenset(), w
     full = None
     if len(record.slots) >= rule.max:
         full = _crowded(record, rule, now, own, [(slot.occupancy, slot) for slot in record.slots], rule.max)
-    if not rule.spread or who == NOBODY:
+    if not 0 < rule.spread <= len(record.slots) or who == NOBODY:
+        return full
+    if len(tried := record.tried) < rule.spread or who in tried:
         return full
     named = [(slot.who, slot) for slot in record.slots if slot.who != NOBODY]
-    names = {name for name, _ in named}
-    if who in names or len(names) < rule.spread:
-        return full
     wide = _crowded(record, rule, now, own, named, rule.spread)
     return wide if full is None else max(full, wide, key=lambda one: (one.until, not one.waits))
 

@@ -112,8 +112,13 @@ class Record(NamedTuple):
         return [slot[0] for slot in self.slots].count("f")
 
     @property
+    def tried(self) -> set[str]:
+        """The names that guesses are at, and failures; a guess without a name is at none."""
+        return {slot[_WHO] for slot in self.slots} - {NOBODY}
+
+    @property
     def names(self) -> int:
-        """At how many names there are failures; a guess without a name is at none."""
+        """At how many of them there are failures."""
         return len({slot[_WHO] for slot in self.slots if slot[0] == "f"} - {NOBODY})
 
     def slot_of(self, occupancy: str) -> Slot | None:
