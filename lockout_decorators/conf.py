@@ -2,8 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNIX = "unix"  # stands for a peer without an address among the trusted proxies
 FOLDS = ("unicode", "unicode_ci", "general_ci")  # families of user stores
+_inside = object.__getattribute__
 PREFIX = re.compile(r"[!-~]{1,100}")  # printable ASCII without spaces: valid on memcached
 
 
@@ -29,14 +29,33 @@ def _networks(entries: tuple[str, ...]) -> tuple[frozenset[Network], bool]:
     return frozenset(ipaddress.ip_network(entry) for entry in entries if entry != UNIX), UNIX in entries
 
 
+@lru_cache(maxsize=4)
+def _prefix(value: Hashable) -> str:
+    if not isinstance(value, str) or not PREFIX.fullmatch(value):
+        raise refuse("LOCKOUT_CACHE_PREFIX", value, "1 to 100 printable ASCII characters without spaces")
+    return value
+
+
 def _read(name: str, default: object) -> Any:
     """A setting. The front door takes two exceptions to say that there is none, so Django's own object is entered."""
-    inside = object.__getattribute__(settings, "_wrapped") if type(settings) is LazySettings else empty
-    return getattr(settings if inside is empty else inside, name, default)
+    found = _inside(settings, "_wrapped") if type(settings) is LazySettings else settings
+    return getattr(settings if found is empty else found, name, default)
 
 
 class LockoutSettings:
     """Each property is one `LOCKOUT_*` setting; ImproperlyConfigured says what came and what is allowed."""
+
+    @property
+    def secret_key(self) -> str | bytes:
+        return cast("str | bytes", _read("SECRET_KEY", "") or settings.SECRET_KEY)  # Django's own says what is wrong
+
+    @property
+    def user_model(self) -> str:
+        return cast("str", _read("AUTH_USER_MODEL", ""))
+
+    @property
+    def use_forwarded_host(self) -> bool:
+        return bool(_read("USE_X_FORWARDED_HOST", False))
 
     @property
     def enabled(self) -> bool:
@@ -60,10 +79,7 @@ class LockoutSettings:
 
     @property
     def cache_prefix(self) -> str:
-        prefix = _read("LOCKOUT_CACHE_PREFIX", "lockout")
-        if not isinstance(prefix, str) or not PREFIX.fullmatch(prefix):
-            raise refuse("LOCKOUT_CACHE_PREFIX", prefix, "1 to 100 printable ASCII characters without spaces")
-        return prefix
+        return _prefix(_read("LOCKOUT_CACHE_PREFIX", "lockout"))
 
     @property
     def cache(self) -> object:
@@ -73,9 +89,11 @@ class LockoutSettings:
     def trusted_proxies(self) -> tuple[frozenset[Network], bool]:
         """The networks, and whether a unix socket's peer is trusted as well."""
         value = _read("LOCKOUT_TRUSTED_PROXIES", ())
-        if isinstance(value, list | tuple | set | frozenset):
-            with suppress(ValueError):
-                return _networks(tuple(str(entry) for entry in value))
+        if isinstance(value, (list, tuple, set, frozenset)):
+            try:
+                return _networks(tuple(map(str, value)))
+            except ValueError:
+                pass
         raise refuse("LOCKOUT_TRUSTED_PROXIES", value, 'a list of addresses, networks ("10.0.0.0/8") and "unix"')
 
     @property
@@ -94,13 +112,14 @@ class LockoutSettings:
 
     @property
     def client_ip(self) -> Callable[[HttpRequest], str | None] | None:
-        value = _read("LOCKOUT_CLIENT_IP", None)
+        if (value := _read("LOCKOUT_CLIENT_IP", None)) is None:
+            return None
         allowed = "a callable taking the request, its dotted path, or None"
         try:
             found = import_string(value) if isinstance(value, str) else value
         except ImportError as error:
             raise refuse("LOCKOUT_CLIENT_IP", value, f"{allowed} ({error})") from error
-        if found is not None and not callable(found):
+        if not callable(found):
             raise refuse("LOCKOUT_CLIENT_IP", value, allowed)
         return cast("Callable[[HttpRequest], str | None] | None", found)
 

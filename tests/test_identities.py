@@ -319,7 +319,7 @@ def test_comparison_of_equal_values(monkeypatch):
     assert comparison.digest({"u": "bob", "p": "x"}, "u") == comparison.digest({"u": "eve", "p": "x"}, "u")
     assert comparison.digest({"u": "bob", "p": "x"}, "u") == comparison.digest({"e": "b@c", "p": "x"}, "e")
     before = comparison.digest({"p": "x"})
-    monkeypatch.setattr("lockout_decorators.clients.credentials._KEY", b"of another process")
+    monkeypatch.setattr("lockout_decorators.clients.credentials._KEY", "of another process")
     assert before != comparison.digest({"p": "x"})
 
 

@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from lockout_decorators import LockoutPolicy, lockout_protect
 from lockout_decorators.attempts.counters import Client as Visitor
 from lockout_decorators.clients import keys
-from lockout_decorators.clients.keys import Key, digest, frame
+from lockout_decorators.clients.keys import Key, digest
 from lockout_decorators.records.record import TAG, UNTAGGED, WHO, parse
 from tests.doors import FORM, RIGHT, DistantAsyncClient, acheck, check, mount
 
@@ -124,7 +124,7 @@ def test_keys_are_equal_only_if_their_parts_are(one, other, key):
 @given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
 def test_digest_is_framed(one, other):
     """Parts can't be shifted over their boundaries, whatever separators they hold."""
-    assert (one == other) == (digest(frame(*one)) == digest(frame(*other)))
+    assert (one == other) == (digest("secret", *one) == digest("secret", *other))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_digest_is_framed(one, other):
 )
 def test_digest_tells_apart(one, other):
     """Separators, surrogates and empty parts."""
-    assert digest(frame(*one)) != digest(frame(*other))
+    assert digest("secret", *one) != digest("secret", *other)
 
 
 def test_user_name_is_not_the_address():
@@ -162,11 +162,19 @@ def test_key_depends_on_the_secret(settings):
     assert not {*before} & {key_of("ip", ask()), tag("bob")}
 
 
-@pytest.mark.parametrize("text", ["", "a", "2:ip,", "gr\u00fc\ud800", 1000 * "x"])
-def test_digest_is_a_plain_hmac(text, settings):
+@pytest.mark.parametrize("parts", [(), ("",), ("a", "b"), ("2:ip,",), ("gr\u00fc\ud800",), (1000 * "x", "y")])
+def test_digest_is_a_plain_hmac(parts):
     """That of the standard library, under a key that is derived from the secret."""
-    secret = salted_hmac("lockout_decorators", "", secret=settings.SECRET_KEY, algorithm="sha256").digest()
-    assert hmac.digest(secret, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:32] == digest(text)
+    secret = salted_hmac("lockout_decorators", "", secret="secret", algorithm="sha256").digest()
+    framed = "".join(f"{len(part)}:{part}," for part in parts)
+    assert hmac.digest(secret, framed.encode("utf-8", "surrogatepass"), "sha256").hex() == digest("secret", *parts)
+
+
+def test_long_texts_are_not_remembered():
+    """Who sends a megabyte as a user agent fills no memory with it."""
+    before = keys._digest.cache_info()
+    digest("secret", "x" * 1_000_000)
+    assert before == keys._digest.cache_info()
 
 
 def tag(value, further=(), request=None):

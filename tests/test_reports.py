@@ -685,10 +685,9 @@ def test_error_reports_show_no_password(where, views, settings, monkeypatch, out
     elif where in ("username", "key"):
         arguments[where] = raising
     elif where == "refused":
-        monkeypatch.setattr("lockout_decorators.views.calling.Visit.answer", raising)
         with LockoutPolicy(scope="s", max=1).attempt(request_for(), "bob"):
             pass
-        arguments["max"] = 1
+        arguments |= {"max": 1, "response": raising}
     elif where == "receiver":
         monkeypatch.setattr("lockout_decorators.attempts.guesses.Report.failed", raising)
     elif where == "cache, early":

@@ -72,6 +72,7 @@ def test_four_round_trips_without_scripts(use, port, keys):
 def test_no_client_is_built_for_an_operation(use, keys, monkeypatch):
     """Nor for a further cache object of the thread, as an ASGI server makes them for each request."""
     (store,) = use(default=SCRIPTED)
+    store.read(keys)
     with monkeypatch.context() as patch:
         patch.setattr("redis.Redis.__init__", None)
         assert swap(store, keys).won

@@ -57,6 +57,11 @@ def bare(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
     return _negotiated(request, locked_out, lambda: _built_in().render(Context(_context(locked_out))))
 
 
+def wants_page(request: HttpRequest) -> bool:
+    """Whether a refusal is answered in HTML, by a template that the project may have replaced."""
+    return _kind(request).startswith(HTML)
+
+
 def _negotiated(request: HttpRequest, locked_out: LockedOut, page: Callable[[], str] | None = None) -> HttpResponse:
     status, kind = locked_out.status_code, _kind(request)
     if kind.startswith(HTML):

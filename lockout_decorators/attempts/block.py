@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from operator import attrgetter
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,10 +13,13 @@ from ..clients.asgi import Requestlike, request_from
 from ..conf import conf
 from ..terms.terms import Terms
 from . import watch
+from .claiming import Claiming
 from .guess import Party
 from .verdicts import is_unmade, response_to
 from .waiting import aclaim, hop, run
 from .watched import Watched
+
+_exempt, _failure = attrgetter("exempt"), attrgetter("failure")
 
 
 class Block(Watched):
@@ -48,10 +52,13 @@ class Block(Watched):
 
     def __enter__(self) -> Self:
         if self._opens():
-            with self._closed_unless_watched():
+            try:
                 self._begin()
                 if self.eager and self.policies:
-                    self._held = run(self._claiming(self._new))
+                    self._held = run(Claiming(self._guesses, self._new))
+            except BaseException:
+                self._close()
+                raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -64,10 +71,13 @@ class Block(Watched):
 
     async def __aenter__(self) -> Self:
         if self._opens():
-            with self._closed_unless_watched():
+            try:
                 await hop(self._begin)
                 if self.eager and self.policies:
-                    self._held = await aclaim(self._claiming(self._new))
+                    self._held = await aclaim(Claiming(self._guesses, self._new))
+            except BaseException:
+                self._close()
+                raise
         return self
 
     async def __aexit__(
@@ -96,17 +106,6 @@ class Block(Watched):
             stack.push_async_exit(self.__aexit__)
             yield
 
-    @contextmanager
-    def _closed_unless_watched(self) -> Iterator[None]:
-        """What the project is asked on entering is watched too; where nothing is left to watch, that is all."""
-        try:
-            yield
-        except BaseException:
-            self._close()
-            raise
-        if not (self.policies or self._judging):
-            self._close()
-
     def _opens(self) -> bool:
         """Begin to watch; whether there is more to do first: to ask the project or the cache, or to claim a slot."""
         if self.open:
@@ -114,21 +113,23 @@ class Block(Watched):
         self._peers = watch.blocks_of(self.request)
         if not (conf.enabled and self.policies):
             return False
-        exempting = any([terms.exempt for terms in self.policies])
+        exempting = any(map(_exempt, self.policies))
         if not exempting:
             self._divide()
-        if not (exempting or self.policies or self._judging):
-            return False
+            if not (self.policies or self._judging):
+                return False
         self._watch()
         return exempting or self.eager or bool(self._early)
 
     def _begin(self) -> None:
-        """Let through who is exempt, refuse who is locked out."""
-        if any([terms.exempt for terms in self.policies]):
+        """Let through who is exempt, refuse who is locked out; where nothing is left to watch, that is all."""
+        if any(map(_exempt, self.policies)):  # the project is asked, and watched meanwhile
             self.policies = [one for one in self.policies if not (one.exempt and one.exempt(self.request))]
             self._divide()
         if self._early:
             self._guesses.look(self._early)
+        elif not (self.policies or self._judging):
+            self._close()
 
     def _divide(self) -> None:
         """Leave to an open block what it counts already; but a verdict by the response is looked for all the same.
@@ -136,12 +137,23 @@ class Block(Watched):
         self.given = given = self.policies
         if self.eager:
             return
-        self.policies = watch.uncounted(given, [peer for peer in self._peers if peer is not self])
-        self._judging = [terms for terms in given if terms.failure is not None]
-        looking = [terms for terms in given if terms in self.policies or terms in self._judging]
-        early = [terms for terms in looking if terms.looks_early(self.request)]
-        if len(early) == len(looking) or any([terms.failure is not None for terms in early]):
-            self._early = early
+        self.policies, self._judging = self._uncounted(), ()
+        early, late = [], False
+        for terms in given:
+            if terms.failure is not None:
+                self._judging = (*self._judging, terms)
+            elif terms not in self.policies:
+                continue
+            if terms.looks_early(self.request):
+                early.append(terms)
+            else:
+                late = True
+        self._early = early if not late or any(map(_failure, early)) else ()
+
+    def _uncounted(self) -> Sequence[Terms]:
+        if len(self.given) == 1 and not self._peers:
+            return self.given
+        return watch.uncounted(self.given, [peer for peer in self._peers if peer is not self])
 
     def _watch(self) -> None:
         self.open = True
@@ -149,7 +161,7 @@ class Block(Watched):
 
     def _watch_again(self) -> None:
         """What another block counted then may be this one's by now."""
-        self.policies = watch.uncounted(self.given, [peer for peer in self._peers if peer is not self])
+        self.policies = self._uncounted()
         self._watch()
 
     def _close(self) -> None:
@@ -178,14 +190,17 @@ class Block(Watched):
         return watch.uncounted([one for one in self._judging if not (unmade and callable(one.failure))], ())
 
     def _settle(self) -> None:
-        if failed := [Party(terms) for terms in self._judges() if terms.is_failure(self.request, self.response)]:
-            self._guesses.unasked.append(failed)
+        guesses = self._guesses
+        if self._judging:
+            judges = self._judges()
+            if failed := [Party(terms) for terms in judges if terms.is_failure(self.request, self.response)]:
+                guesses.unasked.append(failed)
         self.response = None
-        while self._guesses.unsettled:  # whoever is told of it may guess again
-            self._guesses.settle_all()
+        while guesses.unsettled:  # whoever is told of it may guess again
+            guesses.settle_all()
 
     def _tell_peers(self) -> None:
         """A failure that was counted here is none of theirs."""
-        if self._peers and self.failed:
+        if self._peers and self.failed:  # itself has left
             for peer in watch.peers(self, self._peers):
                 peer.told = True

@@ -1,7 +1,6 @@
 """A call on its way to its guess, and that to its slots."""
 
 from collections.abc import Callable
-from functools import partial
 
 from .driver import Claim, Refused
 from .guess import Guess
@@ -12,18 +11,18 @@ from .waiting import Wait
 class Claiming:
     """For run() and aclaim(). `find` gives the guess: one that was made already, a new one, or None."""
 
-    def __init__(self, guesses: Guesses, find: Callable[[], Guess | None]) -> None:
-        self._guesses, self._find = guesses, find
+    def __init__(self, guesses: Guesses, find: Callable[..., Guess | None], *told: object) -> None:
+        self._guesses, self._find, self._told = guesses, find, told
         self._guess: Guess | None = None
         self._claim: Claim | None = None
 
     def step(self) -> Guess | Wait | None:
         """The guess with its slots, or that there is none. Raises LockedOut."""
-        guess = self._guess or self._find()
+        guess = self._guess or self._find(*self._told)
         if guess is None or guess in self._guesses.made:
             return guess
         self._guess = guess
-        came = self._guesses.without_outage(guess, partial(self._claimed, guess))
+        came = self._guesses.without_outage(guess, self._claimed)
         return came if isinstance(came, Wait) else self._admitted(guess, came)
 
     def _claimed(self, guess: Guess) -> Refused | Wait | None:

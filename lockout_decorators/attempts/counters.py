@@ -4,18 +4,19 @@ from collections.abc import Mapping, Sequence
 from threading import get_ident
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.http import HttpRequest
 
 from ..clients.addresses import around, client_address
 from ..clients.credentials import is_blank
-from ..clients.identities import BYTES, CONTAINERS, text_of
-from ..clients.keys import Key, digest, frame, home
+from ..clients.identities import COMPOUND, text_of
+from ..clients.keys import Key, Secret, digest
 from ..conf import conf
 from ..records.record import NOBODY, TAG, UNTAGGED, WHO
 from ..records.rule import Rule
 from ..terms.terms import Terms
 
+HOME = 4  # hexadecimal digits that the counters of one client share: a cluster keeps together what has the same
+DIGEST = 30  # hexadecimal digits of a client that are kept: 120 bits
 FORMAT = "2"  # of the record: versions side by side count apart
 
 
@@ -34,25 +35,31 @@ class Client:
     def __init__(self, request: HttpRequest) -> None:
         self.request: HttpRequest = getattr(request, "_request", request)  # DRF's must not resolve its user
         self.address: str = client_address(self.request)
+        self._secret: Secret = conf.secret_key
+        self._digest: str = digest(self._secret, self.address)
+        wider = around(self.address)
+        self._around: str = digest(self._secret, wider) if wider else ""
         self._spelling: set[int] = set()  # the threads that do
 
     def counters(self, terms: Terms, identity: str | None) -> list[Counter]:
         """The counters of a guess at `identity`: of the ceilings first, if there are any, then of the key."""
-        address, wider = frame(self.address), around(self.address)
-        place = frame(wider) if wider else address
-        spelled = frame(*self._spell(terms.key, identity))
-        own = home(place if "ip" in terms.key.parts else spelled)  # one account is one counter from all addresses
+        prefix, parts = conf.cache_prefix, terms.key.parts
+        own = self._digest if parts == ("ip",) else digest(self._secret, *self._spell(terms.key, identity))
+        place = self._around or self._digest
         counters = []
         for kind in terms.kinds:
-            if kind.wider and not wider:
+            if kind.wider and not self._around:
                 continue
-            counted, shared = (place if kind.wider else address, home(place)) if kind.ceiling else (spelled, own)
-            key = f"{conf.cache_prefix}:{FORMAT}:{{{shared}}}:{digest(kind.frame + counted)}"
+            counted = (place if kind.wider else self._digest) if kind.ceiling else own
+            home = place if kind.ceiling or "ip" in parts else own  # one account is one counter from all addresses
+            key = f"{prefix}:{FORMAT}:{{{home[:HOME]}}}:{kind.name}{counted[:DIGEST]}"
             counters.append(Counter(key, kind.rule, kind.ceiling, terms))
         return counters
 
     def _spell(self, key: Key, identity: str | None) -> list[str]:
         """Who asks for `request.user` may make a guess by that: there the address takes the place of all parts."""
+        if not key.asks_project:
+            return key.spell(self.request, identity, self.address)
         if (thread := get_ident()) in self._spelling:
             return key.spell_absent(self.address)
         self._spelling.add(thread)
@@ -66,19 +73,18 @@ class Client:
         was sent, the address, and `further` credentials that name the account. Of no name, or if it is not known which
         those are (None): none.
         """
-        if is_blank({"": username}) or further is None or isinstance(username, (*CONTAINERS, *BYTES)):
+        if further is None or username is None or isinstance(username, COMPOUND) or not (name := text_of(username)):
             return UNTAGGED
         meta = self.request.META
         host = meta.get("HTTP_HOST", "")
-        if settings.USE_X_FORWARDED_HOST:
+        if conf.use_forwarded_host:
             host += f" {meta.get('HTTP_X_FORWARDED_HOST', '')}"
-        named = [field or "", type(username).__name__, text_of(username), *map(text_of, further)]
-        return digest("tag" + frame(host, self.address, *named), TAG)
+        named = (field or "", type(username).__name__, name, *map(text_of, further))
+        return digest(self._secret, "tag", host, self.address, *named)[:TAG]
 
-
-def who(identity: str | None) -> str:
-    """A short digest of who is tried."""
-    return NOBODY if identity is None else digest("who" + frame(identity), WHO)
+    def who(self, identity: str | None) -> str:
+        """A short digest of who is tried."""
+        return NOBODY if identity is None else digest(self._secret, "who", identity)[:WHO]
 
 
 def further(terms: Terms, field: str | None, credentials: Mapping[str, Any]) -> Sequence[Any] | None:
@@ -86,5 +92,7 @@ def further(terms: Terms, field: str | None, credentials: Mapping[str, Any]) -> 
     of several do."""
     if terms.account is not None:
         return [credentials.get(name) for name in terms.account]
+    if len(credentials) <= 2 and field in credentials:
+        return ()
     others = [name for name, value in credentials.items() if name != field and not is_blank({name: value})]
     return () if len(others) <= 1 else None

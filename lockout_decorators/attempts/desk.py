@@ -9,7 +9,7 @@ from ..exceptions import LockoutStatus
 from ..records import moves
 from ..records.record import Record
 from ..terms.terms import Terms
-from .counters import Client, who
+from .counters import Client
 from .driver import Move, refusal_of, settle
 from .reports import Report, refused_status, status_of
 from .seats import Book, Seat, books_of
@@ -24,8 +24,8 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
     (book,) = _books(terms, client, username)
     book.read()
     now = book.clock()
-    name = who(fold(username))
-    refused = [found for seat in book.seats if (found := refusal_of(seat, now, name))]
+    who = client.who(fold(username))
+    refused = [found for seat in book.seats if (found := refusal_of(seat, now, who))]
     if refused:
         return refused_status(max(refused, key=lambda one: one.refusal.until))
     seat = book.seats[-1]

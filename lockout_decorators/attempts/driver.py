@@ -48,8 +48,10 @@ def look(books: Sequence[Book]) -> Refused | None:
     for book in books:
         book.read()
         now = book.clock()
-        refused += [one for seat in book.seats if (one := refusal_of(seat, now)) and not one.refusal.waits]
-    return _longest([one for one in refused if one.seat.counter.terms.enforce])
+        for seat in book.seats:
+            if (one := refusal_of(seat, now)) and not one.refusal.waits and seat.counter.terms.enforce:
+                refused.append(one)
+    return _longest(refused) if refused else None
 
 
 def refusal_of(seat: Seat, now: int, who: str = NOBODY) -> Refused | None:
@@ -96,7 +98,7 @@ class Claim:
 
     def release(self, books: Sequence[Book]) -> None:
         """Give back what was taken there. Raises StoreError."""
-        settle(books, lambda seat, now: moves.release(seat.record, seat.counter.rule, now, seat.slot.occupancy))
+        settle(books, Seat.release)
         for book in books:
             for seat in book.seats:
                 seat.taken = False
@@ -119,12 +121,8 @@ class Claim:
             for seat in book.seats:
                 if seat.taken:
                     continue
-                admitted = moves.admit(seat.record, seat.counter.rule, book.now, seat.slot, self.own)
-                if isinstance(admitted, Record):
-                    seat.moved = admitted
-                else:
-                    seat.moved = None
-                    (refused if seat.counter.terms.enforce else self.passed).append(Refused(seat, admitted, book.now))
+                if why := seat.admit(book.now, self.own):
+                    (refused if seat.counter.terms.enforce else self.passed).append(Refused(seat, why, book.now))
         return refused
 
     def _swap(self) -> bool:
@@ -165,12 +163,12 @@ class Claim:
 
 def settle(books: Sequence[Book], move: Move, all_seats: bool = False) -> list[Settled]:
     """Make a move on the records of which the guess has a slot, or on all. Raises StoreError."""
-    settled = []
+    settled: list[Settled] = []
     for book in books:
-        seats = [seat for seat in book.seats if seat.taken or all_seats]
+        seats = book.seats if all_seats else [seat for seat in book.seats if seat.taken]
         if unknown := [seat for seat in seats if seat.found.token is UNKNOWN]:
             book.read(unknown)
-        for group in book.groups:
+        for group in book.groups if len(seats) > 1 else [seats]:
             settled += _move(book, [seat for seat in group if seat in seats], move)
     return settled
 

@@ -1,12 +1,14 @@
 """One guess: who is tried, the slots it holds, the calls that verify it, and the verdict."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..records.record import UNTAGGED
+from ..records.record import OCCUPANCY, UNTAGGED, Slot
 from ..terms.terms import Terms
-from .seats import Book, Seat
+from .counters import Client, Counter
+from .seats import Book, Seat, books_of
 
 
 class Party(NamedTuple):
@@ -42,6 +44,30 @@ class Guess:
     joins: "Guess | None" = None
     said: bool = False
 
+    def find(self, client: Client, down: Collection[str]) -> None:
+        """Its records, without those of caches that are `down`, and those that the guess it joins has already. Raises
+        StoreError."""
+        counted: list[Counter] = []
+        for party in self.parties:
+            if not down or party.terms.cache not in down:
+                counted += client.counters(party.terms, party.identity)
+        if self.joins:
+            known = [seat.counter.key for seat in self.joins.seats]
+            counted = [counter for counter in counted if counter.key not in known]
+        self.books = books_of(counted)
+        for book in self.books:
+            book.store.expect_durable()
+
+    def sit(self, client: Client) -> None:
+        """Make out what it will write in each record."""
+        occupancy = os.urandom(OCCUPANCY // 2).hex()
+        for party in self.parties:
+            slot = Slot(False, 0, occupancy, client.who(party.identity), party.tag)
+            for book in self.books:
+                for seat in book.seats:
+                    if seat.counter.terms is party.terms:
+                        seat.slot = slot
+
     def takes(self, secrets: tuple[Any, ...], named: Any, backend: str, limit: int) -> bool:
         """Whether a call belongs to this guess: the same secrets, and not more than `limit` calls.
 
@@ -65,11 +91,10 @@ class Guess:
     def name(self, parties: Sequence[Party], proven: bool = False) -> None:
         """Another call of this guess names who is tried. Forgiving needs one account that is named in one way: of
         several it could prove the wrong one, unless this is the call that proved it."""
-        tags = [(party.terms, party.tag) for party in parties]
         for seat in self.seats:
-            for terms, tag in tags:
-                if terms is seat.counter.terms and tag != seat.slot.tag:
-                    seat.slot = seat.slot.tagged(tag if proven else UNTAGGED)
+            for party in parties:
+                if party.terms is seat.counter.terms and party.tag != seat.slot.tag:
+                    seat.slot = seat.slot.tagged(party.tag if proven else UNTAGGED)
 
     @property
     def seats(self) -> list[Seat]:

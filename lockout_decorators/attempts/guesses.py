@@ -1,7 +1,7 @@
 """Refuses and settles: what becomes of the guesses of one block, and what is told of it."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from operator import attrgetter
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -15,14 +15,14 @@ from .counters import Client
 from .driver import Move, Refused, Settled, look, settle
 from .guess import Guess, Party
 from .reports import Report, refused_status, report_outage
-from .seating import fail, find, sit, succeed
-from .seats import Book
+from .seats import Book, Seat
 from .watch import OWN, Call, home
 
 OUTAGE_RETRY = 30  # seconds after which a refused client is told to come back when the cache is down
 
 T = TypeVar("T")
 
+_settled, _verdict = attrgetter("settled"), attrgetter("verdict")
 _lock = Lock()  # held for a moment only: a block may be shared by threads that were given a copy of the context
 
 
@@ -49,15 +49,9 @@ class Guesses:
         self.named: dict[Call, Sequence[Party]] = {}
         self.unasked: list[Sequence[Party]] = []
         self.counted: bool = False
-        self._client: Client | None = None
+        self.client: Client = Client(request)
         self._early: tuple[list[Terms], list[Book]] | None = None
         self.own: set[str] = home(request).setdefault(OWN, set())
-
-    @property
-    def client(self) -> Client:
-        if self._client is None:
-            self._client = Client(self.request)
-        return self._client
 
     def party(self, terms: Terms, username: Any, further: Sequence[Any] | None = (), field: str | None = None) -> Party:
         return Party(terms, username, fold(username), self.client.tag(username, further, field))
@@ -65,7 +59,7 @@ class Guesses:
     def look(self, policies: Sequence[Terms]) -> None:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
         guess = Guess([Party(terms) for terms in policies])
-        refused = self.without_outage(guess, partial(self._look, guess))
+        refused = self.without_outage(guess, self._look)
         if not any([terms.key.needs_identity for terms in policies]):
             self._early = list(policies), guess.books
         if refused:
@@ -84,11 +78,12 @@ class Guesses:
         """Find the records of a new guess, and make out what it will write there. Raises LockedOut, and StoreError."""
         if self.refused:
             raise type(self.refused)(self.refused.status)
-        self.settle_all(failures_only=True)
+        if self.made or self.unasked:
+            self.settle_all(failures_only=True)
         if self.down:
             self._refuse_without_store(guess)
         self._find(guess)
-        sit(guess)
+        guess.sit(self.client)
 
     def admit(self, guess: Guess, passed: Sequence[Refused], refused: Refused | None) -> None:
         """The guess may be made. Raises LockedOut if it may not."""
@@ -96,7 +91,8 @@ class Guesses:
             self._report(guess, one.seat.counter.terms).refused(one)
         if refused:
             self._refuse(guess, refused)
-        self.own.update([seat.slot.occupancy for seat in guess.seats if seat.taken])
+        for book in guess.books:
+            self.own.update([seat.slot.occupancy for seat in book.seats if seat.taken])
         if guess.joins:
             guess.joins.books += guess.books
             guess.joins.parties = [*guess.joins.parties, *guess.parties]
@@ -109,22 +105,22 @@ class Guesses:
             settled, guess.settled = guess.settled, True
         if settled or (guess.unknown and guess.verdict is None):
             return
-        written = self._settle(guess, succeed if guess.verdict else fail)
+        written = self._settle(guess, Seat.succeed if guess.verdict else Seat.fail)
         if not guess.verdict:
             self._tell(guess, written)
 
     @property
     def failing(self) -> bool:
         """Whether a failure was counted, or will be."""
-        return self.counted or bool(self.unasked) or not all([guess.verdict for guess in self.made])
+        return self.counted or bool(self.unasked) or not all(map(_verdict, self.made))
 
     @property
     def unsettled(self) -> bool:
-        return bool(self.unasked) or not all([guess.settled for guess in self.made])
+        return bool(self.unasked) or not all(map(_settled, self.made))
 
     def settle_all(self, failures_only: bool = False) -> None:
         for guess in self.made:
-            if guess.verdict is False or not failures_only:
+            if not guess.settled and (guess.verdict is False or not failures_only):
                 self.settle(guess)
         while self.unasked:
             self.count(self.unasked.pop(0))
@@ -135,10 +131,10 @@ class Guesses:
         guess = Guess(parties)
         try:
             self._find(guess)
-            sit(guess)
+            guess.sit(self.client)
         except StoreError as error:
             self._note_outage(guess, error)
-        self._tell(guess, self._settle(guess, fail, all_seats=True))
+        self._tell(guess, self._settle(guess, Seat.fail, all_seats=True))
 
     def _settle(self, guess: Guess, move: Move, all_seats: bool = False) -> list[Settled]:
         settled: list[Settled] = []
@@ -155,12 +151,12 @@ class Guesses:
         if early and early[0] == [party.terms for party in guess.parties]:
             guess.books = early[1]
         else:
-            guess.books = find(guess, self.client, self.down)
+            guess.find(self.client, self.down)
 
     def _tell(self, guess: Guess, settled: Sequence[Settled]) -> None:
         for party in guess.parties:
-            report = Report(party.terms, self.request, self.client.address, party.username)
-            report.failed([one for one in settled if one.seat.counter.terms is party.terms])
+            if told := [one for one in settled if one.seat.counter.terms is party.terms]:
+                Report(party.terms, self.request, self.client.address, party.username).failed(told)
 
     def _report(self, guess: Guess, terms: Terms) -> Report:
         username = next(party.username for party in guess.parties if party.terms is terms)
@@ -172,11 +168,11 @@ class Guesses:
         self._report(guess, self.refuser).refused(refused)
         raise locked_out
 
-    def without_outage(self, guess: Guess, step: Callable[[], T]) -> T:
+    def without_outage(self, guess: Guess, step: Callable[[Guess], T]) -> T:
         """What `step` comes to, without the records of a cache that fails. Raises LockedOut unless guesses pass."""
         while True:
             try:
-                return step()
+                return step(guess)
             except StoreError as error:
                 self._note_outage(guess, error)
                 self._refuse_without_store(guess)

@@ -34,9 +34,9 @@ class ObservedBackend(Proxy):
     it stands for."""
 
     def __init__(self, backend: Any, path: str) -> None:
-        super().__init__(backend)
-        self._self_path = path
-        self._self_doors: dict[str, Callable[..., Any]] = {}
+        Proxy.__init__(self, backend)
+        Proxy.__setattr__(self, "_self_path", path)
+        Proxy.__setattr__(self, "_self_doors", {})
 
     @property
     def authenticate(self) -> Callable[..., Any]:
@@ -170,7 +170,7 @@ def _succeed(asked: Asked, call: Call) -> None:
 
 @wrapt.function_wrapper
 def _observing(load_backend: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-    return ObservedBackend(load_backend(*args, **kwargs), str(args or kwargs))
+    return ObservedBackend(load_backend(*args, **kwargs), "".join(map(str, args or kwargs.values())))
 
 
 auth.load_backend = _observing(auth.load_backend)

@@ -56,7 +56,8 @@ class Report:
 
     def failed(self, settled: Iterable[Settled]) -> None:
         """Of the key's counter; and of each lock that this failure has written."""
-        for seat, before, after, now in settled:
+        heard = signals.attempt_failed.receivers or logger.isEnabledFor(logging.INFO)
+        for seat, before, after, now in settled if heard else ():
             if not seat.counter.ceiling:
                 shown = f"failed attempt {_made(seat, before, after, now)} of {seat.counter.rule.max}"
                 self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, shown)
@@ -71,8 +72,9 @@ class Report:
     def refused(self, refused: Refused) -> None:
         seat, why, now = refused
         level, shown = (logging.DEBUG, "attempt refused") if self.terms.enforce else (logging.INFO, "not enforced")
-        record = prune(seat.record, seat.counter.rule, now)
-        self._tell(signals.attempt_refused, seat.counter, record, now, level, shown, why)
+        if signals.attempt_refused.receivers or logger.isEnabledFor(level):  # under an attack there are many
+            record = prune(seat.record, seat.counter.rule, now)
+            self._tell(signals.attempt_refused, seat.counter, record, now, level, shown, why)
 
     def reset(self, settled: Settled) -> None:
         self._tell(signals.lockout_reset, settled.seat.counter, settled.after, settled.now, logging.INFO, "reset")

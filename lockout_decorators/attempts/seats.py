@@ -1,18 +1,22 @@
-"""What a guess knows of its counters: a seat for each, and a book for those that lie in one store."""
+"""What a guess knows of its counters: a seat for each, with the moves it makes there, and a book for those that lie in
+one store."""
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from ..exceptions import StoreError
 from ..records import moves
+from ..records.moves import Refusal
 from ..records.record import EMPTY, FOREVER, STAMP, Record, Slot, parse, spell
 from ..stores import UNKNOWN, Change, Clock, Found, Store, host_clock, store_for
 from .counters import Counter
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
+# The letter of a reference that each random byte stands for: nothing that is taken for something else.
+LETTERS = (b"23456789abcdefghjkmnpqrstuvwxyz" * 9)[:256]
 UNREAD = Found(None, UNKNOWN)
 MARGIN = 2  # seconds by which an entry outlives its record
 UNCHANGED = 3  # swaps lost in a row, though nothing has changed: the store does not do what it says
@@ -28,17 +32,15 @@ class Seat:
         reference: The code of the lock, if the guess's failure writes one; empty before it failed.
     """
 
-    __slots__ = ("counter", "found", "moved", "record", "reference", "slot", "taken")
-
     slot: Slot
+    found: Found = UNREAD
+    record: Record = EMPTY
+    moved: Record | None = None
+    reference: str = ""
+    taken: bool = False
 
     def __init__(self, counter: Counter) -> None:
         self.counter: Counter = counter
-        self.found: Found = UNREAD
-        self.record: Record = EMPTY
-        self.moved: Record | None = None
-        self.reference: str = ""
-        self.taken: bool = False
 
     def see(self, found: Found) -> None:
         """Take in what stands there. What is no record counts as absent."""
@@ -57,6 +59,22 @@ class Seat:
     def holds(self) -> bool:
         """Whether `slot` is on the record as it was last seen."""
         return self.record.slot_of(self.slot.occupancy) is not None
+
+    def admit(self, now: int, own: Set[str]) -> Refusal | None:
+        """Have the guess's slot written, unless it is refused; nobody waits for slots of its `own` request."""
+        came = moves.admit(self.record, self.counter.rule, now, self.slot, own)
+        self.moved, refused = (None, came) if isinstance(came, Refusal) else (came, None)
+        return refused
+
+    def release(self, now: int) -> Record:
+        return moves.release(self.record, self.counter.rule, now, self.slot.occupancy)
+
+    def succeed(self, now: int) -> Record:
+        return moves.succeed(self.record, self.counter.rule, now, self.slot.occupancy, self.slot.tag)
+
+    def fail(self, now: int) -> Record:
+        self.reference = self.reference or os.urandom(8).translate(LETTERS).decode()
+        return moves.fail(self.record, self.counter.rule, now, self.slot, self.reference)
 
     def change(self, now: int) -> Change | None:
         """How to write what the record has moved to; None if it stands there already."""
@@ -104,19 +122,26 @@ class Book:
     def swap(self, seats: Sequence[Seat], now: int) -> bool:
         """Write what the records have moved to, all or none. Who finds there what it wanted to write has won: a reply
         may be lost, and the command sent again. Raises StoreError."""
-        changes = {seat: change for seat in seats if (change := seat.change(now))}
+        changed: list[Seat] = []
+        changes: list[Change] = []
+        for seat in seats:
+            if change := seat.change(now):
+                changed.append(seat)
+                changes.append(change)
         if not changes:
             return True
-        swapped = self.store.swap([*changes.values()], now)
-        won = swapped.won or [found.text for found in swapped.found] == [change.text for change in changes.values()]
-        if not swapped.stale:
-            self._suspect(not won and [seat.found for seat in changes] == list(swapped.found))
-        for seat, found in zip(changes, swapped.found, strict=True):
+        won, found, clock, stale = self.store.swap(changes, now)
+        won = won or [one.text for one in found] == [change.text for change in changes]
+        if won:
+            self._unchanged = 0
+        elif not stale:
+            self._suspect([seat.found for seat in changed] == list(found))
+        for seat, one in zip(changed, found, strict=True):
             if won and seat.moved is not None:
-                seat.found, seat.record = found, seat.moved
+                seat.found, seat.record = one, seat.moved
             else:
-                seat.see(found)
-        self.clock = swapped.clock or self.clock
+                seat.see(one)
+        self.clock = clock or self.clock
         return won
 
     def _suspect(self, unchanged: bool) -> None:

@@ -42,10 +42,10 @@ asked_last: ContextVar[Asked] = ContextVar("lockout_decorators_asked", default=(
 def home(request: Any) -> dict[str, Any]:
     """Where a request, DRF's or Django's, keeps its blocks."""
     try:
-        found: dict[str, Any] = vars(getattr(request, "_request", request))
+        found: dict[str, Any] = vars(request)
+        return vars(found["_request"]) if "_request" in found else found
     except Exception:  # noqa: BLE001  # whatever a signal was sent with
-        found = {}
-    return found
+        return {}
 
 
 def blocks_of(request: Any) -> list[Any]:
@@ -78,17 +78,21 @@ def here() -> tuple[Any, ...]:
     return _open.get()
 
 
-def watching(request: Any) -> list[Any]:
+def watching(request: Any) -> Sequence[Any]:
     """The open blocks that a call with `request` belongs to: those of other threads or tasks, then its own.
 
     The innermost is the last.
     """
-    own, known = _open.get(), home(request).get(BLOCKS, ())
+    own, known = _open.get(), home(request).get(BLOCKS, [])
+    if len(own) == 1 and (not known or known == [*own]) and own[0].open:
+        return own  # as almost always
     return [block for block in (*[block for block in known if block not in own], *own) if block.open]
 
 
 def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:
     """Each block with the policies that it counts under, the innermost first: what several count is left to that."""
+    if len(blocks) == 1 and blocks[0].policies:
+        return [(blocks[0], blocks[0].policies)]
     counted: set[str] = set()
     found = []
     for block in reversed(blocks):

@@ -1,7 +1,6 @@
 """What the hook into django.contrib.auth asks of an open block: whose guess a call is, and what came of it."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -71,7 +70,7 @@ class Watched:
 
     def asking(self, call: Call, policies: Sequence[Terms]) -> Claiming:
         """Before a backend sees credentials: the guess they belong to, with its slots."""
-        return self._claiming(partial(self._find, call, policies))
+        return Claiming(self._guesses, self._find, call, policies)
 
     def withdraw(self, guess: Guess, call: Call) -> None:
         """The call is not made after all; if it was the guess's only one, there was no guess. A slot that the view's
@@ -105,9 +104,6 @@ class Watched:
     def _new(self) -> Guess:
         return Guess([self._guesses.party(terms, self.username) for terms in self.policies])
 
-    def _claiming(self, find: Callable[[], Guess | None]) -> Claiming:
-        return Claiming(self._guesses, find)
-
     def _judge(self, guess: Guess | None, verdict: bool) -> None:
         """The first verdict on a guess stands."""
         if guess and guess.verdict is None:
@@ -117,15 +113,15 @@ class Watched:
         if is_blank(call.credentials) and not self._presented(policies):
             return None
         field, parties = self._parties(call, policies)
-        self._guesses.named[call] = parties
+        guesses = self._guesses
+        guesses.named[call] = parties
         self._comparison = self._comparison or Comparison()
         secrets = (*map(id, policies), self._comparison.digest(call.credentials, field))
-        named = (field, call.credentials.get(field or ""))
         limit = min([terms.calls for terms in policies])
-        belongs = partial(Guess.takes, secrets=secrets, named=named, backend=call.backend, limit=limit)
-        guess = self._guesses.joined(belongs)
-        if guess is None:
-            belongs(guess := Guess(parties))
+        named = (field, call.credentials.get(field or ""))
+        guess = guesses.made and guesses.joined(lambda guess: guess.takes(secrets, named, call.backend, limit))
+        if not guess:
+            guess = Guess(parties, secrets=secrets, calls=[(named, {call.backend})])
         elif guess is not self._held:  # that proves what its own code has verified
             guess.name(parties)
             if others := [one for one in parties if one.terms.key.needs_identity and not guess.tries(one)]:
@@ -140,8 +136,8 @@ class Watched:
 
     def _parties(self, call: Call, policies: Sequence[Terms]) -> tuple[str | None, list[Party]]:
         """Who is tried, as each policy sees it; and the credential that names the account."""
-        field, parties = None, []
+        field, parties, guesses = None, [], self._guesses
         for terms in policies:
             field, value = account_in(call.credentials, terms.username, self.request)
-            parties.append(self._guesses.party(terms, value, further(terms, field, call.credentials), field))
+            parties.append(guesses.party(terms, value, further(terms, field, call.credentials), field))
         return field, parties

@@ -4,7 +4,9 @@ import inspect
 import ipaddress
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
+from socket import AF_INET, inet_ntop, inet_pton
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -34,9 +36,8 @@ def client_address(request: HttpRequest) -> str:
     Raises ImproperlyConfigured if the peer has no address (a unix socket) and "unix" is not among the trusted proxies:
     all visitors would be one client.
     """
-    if (custom := conf.client_ip) and (claimed := _claimed(custom, request)):
-        return counted(claimed)
-    return counted(_forwarded(request))
+    custom = conf.client_ip
+    return counted((custom and _claimed(custom, request)) or _forwarded(request))
 
 
 def _claimed(custom: Callable[[HttpRequest], object], request: HttpRequest) -> Address | None:
@@ -64,18 +65,20 @@ def parse(said: object) -> Address | None:
     return _parse(text) if len(text) <= LONGEST else None  # nothing longer is read, or kept
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def _parse(text: str) -> Address | None:
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
+    text = text.partition("%")[0]
+    with suppress(OSError, ValueError):
+        return ipaddress.IPv4Address(inet_pton(AF_INET, text))  # several times as fast as by its text
     try:
-        found = ipaddress.ip_address(text.partition("%")[0])
+        return _inside(ipaddress.IPv6Address(text))
     except ValueError:
         return None
-    return _inside(found) if found.version == 6 else found
 
 
 def _inside(address: ipaddress.IPv6Address) -> Address:
@@ -88,9 +91,9 @@ def _inside(address: ipaddress.IPv6Address) -> Address:
 
 
 def counted(address: Address) -> str:
-    if address.version == 4:
-        return str(address)
-    return str(ipaddress.ip_network((address, conf.ipv6_prefix), strict=False))
+    if isinstance(address, ipaddress.IPv4Address):
+        return inet_ntop(AF_INET, address.packed)
+    return str(ipaddress.IPv6Network((address, conf.ipv6_prefix), strict=False))
 
 
 def around(address: str) -> str | None:

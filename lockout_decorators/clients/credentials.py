@@ -9,13 +9,13 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import CharField, TextField
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
+from ..conf import conf
 from .identities import CONTAINERS, fold
 
 UsernameFunction = Callable[[HttpRequest, Mapping[str, Any]], Any]
@@ -44,7 +44,7 @@ PRESENTING = (
 )
 FORGERY = {"csrf", "xsrf"}  # a token against forgery is no credential
 WORD = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
-_KEY = os.urandom(16)  # of this process
+_KEY = os.urandom(16).hex()  # of this process
 
 
 def by_name(authenticate: Any, args: Any, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,34 +76,41 @@ def account_in(
 
     Of the usual names the first one whose value is not blank.
     """
-    given = [name for name in ([username] if isinstance(username, str) else fields()) if name in credentials]
+    usual, convert = _usual()
+    given = [name for name in ((username,) if isinstance(username, str) else usual) if name in credentials]
     field = given[0] if given else None
     if len(given) > 1:
         field = next((name for name in given if fold(credentials[name]) is not None), field)
     if callable(username):
         return field, username(request, credentials)
-    return field, None if field is None else _stored(field, credentials[field])
+    value = None if field is None else credentials[field]
+    return field, _stored(value, convert) if convert and field in (usual[0], "username") else value
 
 
-def fields() -> list[str]:
-    """Which credentials usually name an account."""
-    return list(dict.fromkeys([_user_model(settings.AUTH_USER_MODEL).USERNAME_FIELD, "username", "email"]))
+def fields() -> tuple[str, ...]:
+    """Which credentials usually name an account; the user model's own field first."""
+    return _usual()[0]
 
 
-def _stored(field: str, value: Any) -> Any:
+def _stored(value: Any, convert: Callable[[Any], Any]) -> Any:
     """As the user model keeps it, where user names are no text: 7 is 007."""
-    model = _user_model(settings.AUTH_USER_MODEL)
-    convert = _conversion(model, model.USERNAME_FIELD) if field in (model.USERNAME_FIELD, "username") else None
     try:
-        return convert(value) if convert else value
+        return convert(value)
     except ValidationError:
         return value
 
 
+def _usual() -> tuple[tuple[str, ...], Callable[[Any], Any] | None]:
+    """Which credentials usually name an account, and how the user model converts a name that is no text."""
+    model = _user_model(conf.user_model)
+    return _names(model, model.USERNAME_FIELD)
+
+
 @lru_cache(maxsize=4)
-def _conversion(model: Any, name: str) -> Callable[[Any], Any] | None:
-    field = model._meta.get_field(name)
-    return None if isinstance(field, CharField | TextField) else getattr(field, "to_python", None)
+def _names(model: Any, username_field: str) -> tuple[tuple[str, ...], Callable[[Any], Any] | None]:
+    field = model._meta.get_field(username_field)
+    convert = None if isinstance(field, CharField | TextField) else getattr(field, "to_python", None)
+    return tuple(dict.fromkeys([username_field, "username", "email"])), convert
 
 
 @lru_cache(maxsize=4)
@@ -114,11 +121,14 @@ def _user_model(name: str) -> Any:
 @sensitive_variables()
 def is_blank(credentials: Mapping[str, Any]) -> bool:
     """Whether there is nothing to verify."""
-    return all([value is None or _is_empty(value) for value in credentials.values()])
+    return all(map(_is_empty, credentials.values()))
 
 
+@sensitive_variables()
 def _is_empty(value: Any) -> bool:
     """By its length: its truth may be anything."""
+    if value is None:
+        return True
     return (issubclass(type(value), str) and not str.__len__(value)) or (isinstance(value, bytes) and value == b"")
 
 
@@ -149,13 +159,16 @@ class Comparison:
 
     @sensitive_variables()
     def digest(self, credentials: Mapping[str, Any], without: str | None = None) -> bytes:
-        spelled = "".join(
-            [f"{name!a}: {self._spell(credentials[name])}, " for name in sorted(credentials) if name != without]
-        )
-        return sha256(_KEY + spelled.encode()).digest()
+        spelled = _KEY
+        for name in sorted(credentials):
+            if name != without:
+                spelled += f"{name!a}: {self._spell(credentials[name])}, "
+        return sha256(spelled.encode()).digest()
 
     def _spell(self, value: Any) -> str:
         kind = type(value)
+        if kind is str:
+            return ascii(value)
         if issubclass(kind, str):
             return ascii(str.__str__(value))  # a subclass may hide itself
         for plain in (bytes, float):

@@ -12,6 +12,7 @@ LENGTH = 256  # characters of a folded user name
 OVERLONG = "<overlong>"
 CONTAINERS = (list, tuple, dict, set, frozenset)
 BYTES = (bytes, bytearray)
+COMPOUND = (*CONTAINERS, *BYTES)  # no text, and no name of anybody
 
 
 class _Beginnings(reprlib.Repr):
@@ -40,7 +41,7 @@ def text_of(value: Any) -> str:
     if issubclass(type(value), str):
         return str.__str__(value)  # a subclass may hide itself
     try:
-        return _beginnings.repr(value) if isinstance(value, (*CONTAINERS, *BYTES)) else str(value)
+        return _beginnings.repr(value) if isinstance(value, COMPOUND) else str(value)
     except Exception:  # noqa: BLE001
         return f"<{type(value).__name__}>"
 
@@ -53,7 +54,7 @@ def fold(value: Any) -> str | None:
     """
     if value is None:
         return None
-    text = text_of(value).lstrip()
+    text = (value if type(value) is str else text_of(value)).lstrip()
     if len(text) > LIMIT:
         return OVERLONG
     plain = text.isascii() and text.isprintable()

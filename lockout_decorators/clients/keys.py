@@ -12,18 +12,17 @@ from hashlib import sha256
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
+Secret = str | bytes
 KeyFunction = Callable[[HttpRequest, str | None], str]
 
 PARTS = ("ip", "ua", "username", "user", "session")
 HEADER = re.compile(r"header:[A-Za-z0-9-]+")
 CHANGEABLE = ("ua", "username", "session", "header:")  # a client can make these up anew for every guess
 
-HOME = 4  # hexadecimal digits of what the counters of one client share
-DIGEST = 32  # hexadecimal digits that are kept: 128 bits
+REMEMBERED = 512  # characters of what is digested, at most, for the digest to be kept in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,11 @@ class Key:
         return self.parts == ("ip",)
 
     @property
+    def asks_project(self) -> bool:
+        """Whether code of the project runs, which may make a guess itself."""
+        return self.function is not None or "user" in self.parts
+
+    @property
     def changeable(self) -> bool:
         return any(part.startswith(CHANGEABLE) for part in self.parts)
 
@@ -97,35 +101,25 @@ def _value(part: str, request: HttpRequest, identity: str | None) -> str | None:
 
 def frame(*parts: str) -> str:
     """`parts` as one text, each preceded by its length: no two lists of parts have the same."""
-    framed = ""
-    for part in parts:
-        framed += f"{len(part)}:{part},"
-    return framed
+    return "".join([f"{len(part)}:{part}," for part in parts])
 
 
-def digest(framed: str, length: int = DIGEST) -> str:
-    """`length` hexadecimal digits of an HMAC-SHA256 under SECRET_KEY."""
-    inner, outer = _halves(settings.SECRET_KEY)
-    inner, outer = inner.copy(), outer.copy()
-    inner.update(framed.encode("utf-8", "surrogatepass"))
+def digest(secret: Secret, *parts: str) -> str:
+    """Hexadecimal digits of an HMAC-SHA256 under SECRET_KEY, as many as there are, of the framed parts."""
+    return (_digest if len("".join(parts)) <= REMEMBERED else _digest.__wrapped__)(secret, parts)
+
+
+@lru_cache(maxsize=2048)  # who guesses does so again and again
+def _digest(secret: Secret, parts: tuple[str, ...]) -> str:
+    inner, outer = [half.copy() for half in _halves(secret)]
+    inner.update(frame(*parts).encode("utf-8", "surrogatepass"))
     outer.update(inner.digest())
-    digested: str = outer.hexdigest()
-    return digested[:length]
+    return str(outer.hexdigest())
 
 
 @lru_cache(maxsize=4)
-def _halves(secret: str | bytes) -> tuple[Any, Any]:
+def _halves(secret: Secret) -> tuple[Any, Any]:
     """The inner and the outer hash of an HMAC (RFC 2104), begun with the key: Python's own begins anew each time."""
     key = salted_hmac("lockout_decorators", "", secret=secret, algorithm="sha256").digest()
     key = key.ljust(sha256().block_size, b"\0")
     return tuple([sha256(bytes([byte ^ pad for byte in key])) for pad in (0x36, 0x5C)])  # type: ignore[return-value]
-
-
-def home(framed: str) -> str:
-    """What the counters of one client have in common: a cluster keeps together what has the same between braces."""
-    return _home(settings.SECRET_KEY, framed)
-
-
-@lru_cache(maxsize=1024)
-def _home(secret: str | bytes, framed: str) -> str:
-    return digest("home" + framed, HOME)

@@ -28,7 +28,7 @@ class Refusal(NamedTuple):
 def prune(record: Record, rule: Rule, now: int) -> Record:
     """Without what is over: the lock, the slots, the level of growing locks."""
     window, since, until, reference, level, slots = record
-    if not until and not rule.rolling and window > now:
+    if not until and ((window > now and not rule.rolling) or not (window or slots)):
         return record
     if since:
         until = lock_end(record, rule)

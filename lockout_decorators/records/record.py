@@ -16,6 +16,7 @@ from typing import NamedTuple
 STAMP, OCCUPANCY, WHO, TAG = 16, 8, 5, 8  # hexadecimal digits
 NOBODY, UNTAGGED = "0" * WHO, "0" * TAG
 TIME = 11  # hexadecimal digits of a time: until the year 2527
+_TIMED = f"%0{TIME}x"
 FOREVER = 0xFFFFFFFFFFF  # the end of what ends only by a reset
 
 # Where the fields of a slot stand.
@@ -33,7 +34,7 @@ _SHAPE = re.compile(
 
 def spell_time(time: int) -> str:
     """Of fixed width, so that of two times the later one is the greater text."""
-    return f"{time:0{TIME}x}"
+    return _TIMED % time
 
 
 class Slot(str):
@@ -50,7 +51,7 @@ class Slot(str):
     __slots__ = ()
 
     def __new__(cls, failed: bool, when: int, occupancy: str, who: str = NOBODY, tag: str = UNTAGGED) -> "Slot":
-        return _slot(f"{'f' if failed else 'u'}{spell_time(when)}{occupancy}{who}{tag}")
+        return _slot(f"{'f' if failed else 'u'}{_TIMED % when}{occupancy}{who}{tag}")
 
     @property
     def failed(self) -> bool:
@@ -74,7 +75,7 @@ class Slot(str):
 
     def at(self, when: int, failed: bool = False) -> "Slot":
         """The same guess's slot at another time."""
-        return _slot(f"{'f' if failed else 'u'}{spell_time(when)}{self[WHEN.stop :]}")
+        return _slot(f"{'f' if failed else 'u'}{_TIMED % when}{self[WHEN.stop :]}")
 
     def tagged(self, tag: str) -> "Slot":
         """The same guess's slot, forgiven by another success."""
@@ -109,7 +110,7 @@ class Record(NamedTuple):
 
     @property
     def failures(self) -> int:
-        return [slot[0] for slot in self.slots].count("f")
+        return len(self.slots) - "".join(self.slots).count("u")  # which is no hexadecimal digit
 
     @property
     def tried(self) -> set[str]:
@@ -122,7 +123,10 @@ class Record(NamedTuple):
         return len({slot[_WHO] for slot in self.slots if slot[0] == "f"} - {NOBODY})
 
     def slot_of(self, occupancy: str) -> Slot | None:
-        return next((slot for slot in self.slots if slot[_OCCUPANCY] == occupancy), None)
+        for slot in self.slots:
+            if slot[_OCCUPANCY] == occupancy:
+                return slot
+        return None
 
 
 EMPTY = Record()

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from operator import attrgetter
 from threading import Lock
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from .store import ABSENT, Change, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale
 
-_lock = Lock()
+_lock, _token = Lock(), attrgetter("token")
 
 
 class LocMemStore(Store):
@@ -25,32 +26,35 @@ class LocMemStore(Store):
         return type(cache) is LocMemCache
 
     def _read(self, keys: Sequence[str]) -> Reading:
+        names = list(map(self.cache.make_key, keys))
         with self.cache._lock:
-            return Reading(list(map(self._find, keys)), host_clock)
+            entries = list(map(self._entry, names))
+        return Reading(list(map(_found, entries)), host_clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
+        names = [self.cache.make_key(change.key) for change in changes]
         with self.cache._lock:
-            found = [self._find(change.key) for change in changes]
+            entries = list(map(self._entry, names))
             stale = is_stale(now)
-            if stale or [here.token for here in found] != [change.token for change in changes]:
-                return Swapped(False, found, stale=stale)
-            return Swapped(True, [self._write(change) for change in changes])
+            if stale or entries != list(map(_token, changes)):
+                return Swapped(False, list(map(_found, entries)), stale=stale)
+            return Swapped(True, list(map(self._write, names, changes)))
 
-    def _find(self, key: str) -> Found:
-        name = self.cache.make_key(key)
-        entry = self.cache._cache.get(name)
-        if entry is None or self.cache._has_expired(name):
-            return ABSENT
-        return Found(pickle.loads(entry), entry)  # noqa: S301  # the process has put it there itself
+    def _entry(self, name: str) -> bytes | None:
+        entry: bytes | None = self.cache._cache.get(name)
+        return None if entry is None or self.cache._has_expired(name) else entry
 
-    def _write(self, change: Change) -> Found:
-        name = self.cache.make_key(change.key)
+    def _write(self, name: str, change: Change) -> Found:
         self.cache._delete(name)  # or a full cache would make room for what is there already
         if change.text is None:
             return ABSENT
         entry = pickle.dumps(change.text, self.cache.pickle_protocol)
         self.cache._set(name, entry, change.life)
         return Found(change.text, entry)
+
+
+def _found(entry: bytes | None) -> Found:
+    return ABSENT if entry is None else Found(pickle.loads(entry), entry)  # noqa: S301  # the process has put it there
 
 
 class LocMemSubclassStore(LockingStore):

@@ -1,6 +1,8 @@
 """What a policy's terms come to: the rule of each counter, and what its digest begins with. Worked out once."""
 
+from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import sha256
 from typing import NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
@@ -10,6 +12,7 @@ from ..records.rule import Rule
 
 Lengths = float | tuple[float, ...] | None
 
+NAME = 10  # hexadecimal digits that tell the kinds of a project apart
 SLOTS = 5000  # of one counter, at most
 WIDER = 10  # times the slots and the spread of an address: those of the network around it
 
@@ -18,14 +21,16 @@ class Kind(NamedTuple):
     """A counter of each client: of its key, or of its address alone (a ceiling).
 
     Attributes:
-        frame: Scope, key specification, kind, window and whether it rolls: what else the client is digested with.
+        frame: Scope, key specification, kind, window and whether it rolls: what is counted.
+        name: A short digest of that.
         wider: It is the ceiling of the network around an IPv6 address.
     """
 
     rule: Rule
     frame: str
     ceiling: bool
-    wider: bool = False
+    name: str
+    wider: bool
 
 
 @lru_cache(maxsize=512)
@@ -48,11 +53,16 @@ def kinds(
     address = rule._replace(max=(ceiling or 1) * most, spread=spread or 0)
     network = address._replace(max=min(WIDER * address.max, SLOTS), spread=WIDER * address.spread)
     counted = (scope, str(key), "rolling" if rolling else "fixed", str(rule.window))
-    around = Kind(network, frame("network", *counted), True, wider=True)
-    own = Kind(address if ceiling is None else rule, frame("key", *counted), False)
+    around = _kind(network, "network", counted, ceiling=True, wider=True)
+    own = _kind(address if ceiling is None else rule, "key", counted)
     if ceiling is not None:
-        return around, Kind(address, frame("ceiling", *counted), True), own
+        return around, _kind(address, "ceiling", counted, ceiling=True), own
     return (around, own) if key.is_address else (own,)
+
+
+def _kind(rule: Rule, what: str, counted: Sequence[str], ceiling: bool = False, wider: bool = False) -> Kind:
+    framed = frame(what, *counted)
+    return Kind(rule, framed, ceiling, sha256(framed.encode()).hexdigest()[:NAME], wider)
 
 
 def nonsense(

@@ -124,18 +124,25 @@ class Terms:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The counters of each client: the ceilings', where there are any, and the key's."""
+        return self.__dict__.get("_kinds") or self._worked_out()
+
+    @property
+    def frames(self) -> frozenset[str]:
+        """What is counted: policies with the same are one."""
+        return self.__dict__.get("_frames") or frozenset([kind.frame for kind in self.kinds])
+
+    def _worked_out(self) -> tuple[Kind, ...]:
+        """Kept where no setting can change it."""
         if self.scope == DERIVED:
             raise ImproperlyConfigured(
                 'The policy of a view under method_decorator(..., name="dispatch") has no scope that could be known '
                 'beforehand: write scope="..." to use it by hand.'
             )
         locks = self.rolling, self.max, self.window, self.lockout, self.forget
-        return kinds(self.scope, self.key, *locks, self.ceiling, self.spread)
-
-    @property
-    def frames(self) -> frozenset[str]:
-        """What is counted: policies with the same are one."""
-        return frozenset([kind.frame for kind in self.kinds])
+        found = kinds(self.scope, self.key, *locks, self.ceiling, self.spread)
+        if self.__dict__.keys() >= {"key", "max", "window", "lockout", "ceiling"}:
+            self.__dict__.update(_kinds=found, _frames=frozenset([kind.frame for kind in found]))
+        return found
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""

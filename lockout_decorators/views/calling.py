@@ -7,17 +7,19 @@ from inspect import isawaitable
 from typing import Any, NamedTuple
 
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 
 from ..answers import drf
-from ..answers.plain import aanswer, answer, bare, marked
+from ..answers.plain import aanswer, answer, bare, marked, wants_page
 from ..attempts.block import Block
 from ..clients.asgi import request_from
 from ..exceptions import LockedOut, refusal_in
 from ..terms.terms import Terms
 from .deferred import is_deferred, watch_on
 from .naming import verifies
+
+COMPLETE = {HttpResponse, HttpResponseRedirect}
 
 
 class Visit(NamedTuple):
@@ -48,9 +50,16 @@ class Visit(NamedTuple):
                 made = drf.answer(view, request, locked_out)
         return how(request, locked_out) if made is None else marked(made, locked_out)
 
+    def asks_nobody(self, made: Any) -> bool:
+        """Whether nothing of the project takes part in the answer."""
+        ours = made is None and self.block.answer is None and not wants_page(self.block.request)
+        return ours and self.find_view() is None
+
     def refuse(self, locked_out: LockedOut, made: Any = None) -> Any:
         """The answer to a refused guess, which is made under the same eyes as the view."""
         self.expect_answer(locked_out)
+        if self.asks_nobody(made):
+            return bare(self.block.request, locked_out)
         try:
             with self.block.resumed():
                 return self.finish(self.answer(answer, locked_out, made), bare)
@@ -60,6 +69,8 @@ class Visit(NamedTuple):
     async def arefuse(self, locked_out: LockedOut, made: Any = None) -> Any:
         """See refuse()."""
         self.expect_answer(locked_out)
+        if self.asks_nobody(made):
+            return bare(self.block.request, locked_out)
         try:
             async with self.block.aresumed():
                 answered = self.answer(aanswer, locked_out, made)
@@ -93,8 +104,8 @@ def call_view(
         request = args[0] if args and args[0] is not None else kwargs.get("request")
     if not hasattr(request, "META"):
         raise TypeError(f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs.")
-    visit = Visit(Block(policies, request), view, owner, args, kwargs, find_request is None)
-    return _arun(visit) if is_async else _run(visit)
+    run = _arun if is_async else _run
+    return run(Visit(Block(policies, request), view, owner, args, kwargs, find_request is None))
 
 
 def is_async(view: Any) -> bool:
@@ -113,7 +124,7 @@ def _run(visit: Visit) -> Any:
         if (found := refusal_in(group)) is None:
             raise
         return visit.refuse(found)
-    if type(response) is HttpResponse:  # nothing comes after that
+    if type(response) in COMPLETE:  # nothing comes after that
         return response
     _expect_response(response)
     if refused := visit.refused_inside(response):

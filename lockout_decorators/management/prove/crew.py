@@ -143,7 +143,7 @@ def set_up(alias: str) -> str:
 def marks(alias: str) -> str:
     """What is the same in all processes that count together."""
     cache = settings.CACHES[alias]
-    return digest(f"{cache['BACKEND']} {cache.get('LOCATION')}")
+    return digest(settings.SECRET_KEY, f"{cache['BACKEND']} {cache.get('LOCATION')}")
 
 
 def note(detail: signals.StoreDetail, **kwargs: Any) -> None:
