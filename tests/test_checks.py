@@ -74,6 +74,7 @@ def test_the_command_shows_what_is_wrong(cache, capsys):
         ("LOCKOUT_USE_USER_AGENT", None),
         ("LOCKOUT_CACHE_PREFIX", "with space"),
         ("LOCKOUT_IPV6_PREFIX", 129),
+        ("LOCKOUT_IPV6_WIDER_PREFIX", "48"),
         ("LOCKOUT_TRUSTED_PROXIES", "10.0.0.0/8"),
         ("LOCKOUT_TRUSTED_PROXIES", ["10.0.0.1/8"]),
         ("LOCKOUT_CLIENT_IP", "no.such.function"),
@@ -108,6 +109,20 @@ def test_a_setting_that_makes_no_sense_with_an_argument_is_an_error(settings):
     settings.LOCKOUT_MAX_ATTEMPTS = 5
     LockoutPolicy(scope="d")
     assert [("lockout_decorators.E001", True)] == [(one.id, "without rolling=True" in one.msg) for one in messages()]
+
+
+def test_a_spread_that_comes_to_nothing_by_a_setting_is_an_error(settings):
+    """As an argument that is known at import would stop that."""
+    LockoutPolicy(scope="a", key="ip", spread=4)
+    LockoutPolicy(scope="b", key="ip+ua", spread=10)
+    LockoutPolicy(scope="c", ceiling=None, spread=4)
+    assert ids() == []
+    settings.LOCKOUT_USE_USER_AGENT, settings.LOCKOUT_MAX_ATTEMPTS = True, 2
+    assert sorted(message.msg for message in messages() if message.id == "lockout_decorators.E001") == [
+        "Policy 'a': spread is 4; it must be less than the 2 failures that lock an address.",
+        "Policy 'b': spread is 10; it must be less than the 10 failures that lock an address.",
+        "Policy 'c': spread is 4; it counts the names that one address tries, so it needs a ceiling or key=\"ip\".",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +181,7 @@ COUNTED = {"scope": "a", "key": "ip", "max": 3, "window": 60, "lockout": 300}
         ({"lockout": (300, 600)}, "lockout"),
         ({"forget": 60}, "forget"),
         ({"ceiling": 2}, "ceiling"),
+        ({"spread": 2}, "spread"),
         ({"cache": "default", "max": 2}, "max"),
         ({"response": "other.html", "enforce": False, "patience": 0, "methods": ()}, ""),
         ({"window": 30, "max": 4}, ""),

@@ -253,6 +253,15 @@ def test_an_account_and_an_address_are_bounded(guide, post, verified):
     assert 429 == guide.bounded(post({"username": "eve", "password": "eves"})).status_code
 
 
+def test_a_sprayer_is_stopped(guide, post, verified):
+    """At ten accounts, or where one of them is tried again and again, at the ceiling."""
+    for number in range(40):
+        guide.office(post({"username": f"user{number}", "password": "Summer2026"}))
+    assert 10 == len(verified)
+    assert 429 == guide.office(post(RIGHT)).status_code
+    assert 200 == guide.office(post(RIGHT, address="192.0.2.2")).status_code
+
+
 # The tables
 
 

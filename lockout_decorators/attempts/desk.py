@@ -24,7 +24,8 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
     (book,) = _books(terms, client, username)
     book.read()
     now = book.clock()
-    refused = [found for seat in book.seats if (found := refusal_of(seat, now))]
+    who = client.who(fold(username))
+    refused = [found for seat in book.seats if (found := refusal_of(seat, now, who))]
     if refused:
         return refused_status(max(refused, key=lambda one: one.refusal.until))
     seat = book.seats[-1]

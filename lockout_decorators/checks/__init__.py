@@ -20,7 +20,7 @@ from .doors import about_doors
 from .values import about_settings
 from .views import about_views
 
-RULES = ("max", "lockout", "forget", "ceiling", "cache")  # what policies that count alike have to agree on
+RULES = ("max", "lockout", "forget", "ceiling", "spread", "cache")  # what policies that count alike have to agree on
 ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
 
 

@@ -97,6 +97,19 @@ def counted(address: Address) -> str:
     return str(ipaddress.IPv6Network((address, conf.ipv6_prefix), strict=False))
 
 
+def around(address: str) -> str | None:
+    """The network around an IPv6 client, by its counted address: of `LOCKOUT_IPV6_WIDER_PREFIX` bits. None for an IPv4
+    one, and where the client itself is as wide."""
+    prefix = conf.ipv6_wider_prefix if ":" in address else None
+    return _around(address, prefix) if prefix else None
+
+
+@lru_cache(maxsize=1024)
+def _around(address: str, prefix: int) -> str | None:
+    network = ipaddress.ip_network(address)
+    return str(network.supernet(new_prefix=prefix)) if network.prefixlen > prefix else None
+
+
 def _forwarded(request: HttpRequest) -> Address:
     """Walk X-Forwarded-For from the right, past trusted addresses; what can't be parsed stops the walk."""
     networks, unix = conf.trusted_proxies

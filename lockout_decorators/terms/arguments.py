@@ -34,6 +34,7 @@ class PolicyArguments(TypedDict, total=False):
     scope: str
     cache: str
     ceiling: int | None
+    spread: int | None
     username: Username | None
     account: Iterable[str] | None
     failure: Failure | None

@@ -148,6 +148,7 @@ def policy_attributes(policy: LockoutPolicy) -> None:
     assert_type(policy.scope, str)
     assert_type(policy.cache, str)
     assert_type(policy.ceiling, int | None)
+    assert_type(policy.spread, int | None)
     assert_type(policy.calls, int)
     assert_type(policy.methods, frozenset[str] | None)
     assert_type(policy.enforce, bool)
