@@ -125,7 +125,7 @@ class Block(Watched):
     def _begin(self) -> None:
         """Let through who is exempt, refuse who is locked out."""
         if any([terms.exempt for terms in self.policies]):
-            self.policies = [one for one in self.policies if not (one.exempt and one.exempt(self.request))]
+            self.policies = [one for one in self.policies if not one.exempts(self.request)]
             self._divide()
         if self._early:
             self._guesses.look(self._early)

@@ -115,6 +115,7 @@ shared = LockoutPolicy(scope="shared", key=identity, ceiling=None, response=answ
 also_shared = LockoutPolicy(scope="shared", response=aanswer, methods={"POST"}, failure=401, window=timedelta(hours=1))
 
 
+office = LockoutPolicy(scope="office", exempt=["192.0.2.0/24"])
 growing = LockoutPolicy(scope="growing", lockout=(60, timedelta(hours=1)), forget=timedelta(days=7), account=("id",))
 ending = LockoutPolicy(scope="ending", lockout=0, rolling=True, account=[])
 
@@ -135,6 +136,7 @@ def wrong_arguments() -> None:
     lockout_protect("ip")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     lockout_protect(shared, "ip")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     lockout_protect(rolling="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    lockout_protect(exempt="192.0.2.0/24")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     shared.max = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
