@@ -123,6 +123,11 @@ class Terms:
                 'The policy of a view under method_decorator(..., name="dispatch") has no scope that could be known '
                 'beforehand: write scope="..." to use it by hand.'
             )
+        return self.plan
+
+    @property
+    def plan(self) -> tuple[Kind, ...]:
+        """The same under a scope that is not known yet."""
         return kinds(self.scope, self.key, self.rolling, self.max, self.window, self.lockout, self.forget, self.ceiling)
 
     @property

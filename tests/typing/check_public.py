@@ -15,6 +15,7 @@ from lockout_decorators import (
     client_address,
     lockout_protect,
     policies_of,
+    presets,
     reset_attempts,
 )
 
@@ -154,6 +155,13 @@ def policy_attributes(policy: LockoutPolicy) -> None:
     assert_type(policy.methods, frozenset[str] | None)
     assert_type(policy.enforce, bool)
     assert_type(policy.patience, float)
+    assert_type(policy.bounds().per_second, float)
+    assert_type(policy.bounds().account[0].day, int | None)
+
+
+@lockout_protect(*presets.LOGIN)
+def preset(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
 
 
 def blocks(policy: LockoutPolicy, request: HttpRequest, secret: Any) -> None:
