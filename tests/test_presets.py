@@ -3,7 +3,6 @@
 import pytest
 import time_machine
 from django.core.checks import run_checks
-from django.http import HttpResponse
 
 from lockout_decorators import LockoutPolicy, lockout_protect, policies_of, presets
 from lockout_decorators.management.report.standards import verdicts
@@ -159,4 +158,4 @@ def test_presets_may_stand_beside_a_policy():
 
 
 def beside(request):
-    return HttpResponse()
+    """Only its name matters."""

@@ -6,7 +6,6 @@ from types import ModuleType
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.http import HttpResponse
 from django.urls import include, path
 from django.views import View
 from rest_framework.decorators import action
@@ -36,7 +35,7 @@ def serve(settings):
 
 
 def view(request):
-    return HttpResponse()
+    """What is decorated."""
 
 
 STRICT = {"key": "username", "max": 10, "window": 3600, "lockout": 3600, "rolling": True, "ceiling": None}
