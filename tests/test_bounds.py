@@ -198,7 +198,7 @@ def test_simulated_attacker_gets_what_the_figures_say(terms, trips, verified):
         ({"key": lambda request, identity: "x", "ceiling": 2}, [2, 2_000, 200_000], [2, 2_000, 200_000]),
         ({"key": "ip", "enforce": False}, None, None),
     ],
-    ids=lambda terms: str(terms.get("key")) if isinstance(terms, dict) else None,
+    ids=lambda terms: getattr(terms["key"], "__name__", terms["key"]) if isinstance(terms, dict) else None,
 )
 def test_addresses_and_accounts(terms, account, total):
     """How many times a client's share the addresses get: at one account, and at all."""

@@ -112,7 +112,6 @@ def test_the_tightest_policy_bounds_a_door(serve):
         ({"key": "session", "ceiling": None}, "at one account                  1               no bound"),
         ({"max": 1, "lockout": None}, "at one account                  1                      0                  1"),
     ],
-    ids=str,
 )
 def test_policies_are_told_in_words(serve, terms, told):
     """What stands in the text stands in the Markdown, but for the tables."""
