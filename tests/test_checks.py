@@ -9,11 +9,12 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
 from django.urls import URLPattern, URLResolver, clear_url_caches, include, path
+from django.views import View
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from lockout_decorators import LockoutPolicy, lockout_protect, policies_of
+from lockout_decorators import LockoutPolicy, lockout_protect, policies_of, presets
 from lockout_decorators.checks import check_lockout
 from tests import urls  # noqa: F401  # its policies are registered before a test begins
 from tests.broken import Lying
@@ -214,6 +215,33 @@ def test_a_changeable_key_without_a_ceiling_is_a_warning():
     LockoutPolicy(scope="a", key="ip+ua", ceiling=None)
     LockoutPolicy(scope="b", key="user", ceiling=None)
     assert ids() == ["W002"]
+
+
+def test_a_changeable_key_may_leave_its_address_to_another_policy():
+    """Of the same scope, which refuses: by the address alone, or by a ceiling of its own."""
+    LockoutPolicy(scope="a", key="ip+username", ceiling=None)
+    LockoutPolicy(scope="a", key="ip", max=50)
+    LockoutPolicy(scope="b", key="ip+username", ceiling=None)
+    LockoutPolicy(scope="b", key="ip+ua")
+    assert ids() == []
+    LockoutPolicy(scope="c", key="ip+username", ceiling=None)
+    LockoutPolicy(scope="c", key="ip", enforce=False)
+    LockoutPolicy(scope="c", key="ip+user")
+    assert ids() == ["W002"]
+
+
+def test_a_key_by_which_anybody_keeps_the_owner_out_is_a_warning():
+    """By name alone, and few guesses; not a pair with the address, many guesses, or a trial run."""
+    LockoutPolicy(scope="a", key="ip+username", max=5)
+    LockoutPolicy(scope="b", key="username", max=50)
+    LockoutPolicy(scope="c", key="username", max=5, enforce=False)
+    LockoutPolicy(scope="d", key="user", max=5)
+    for name in ("LOGIN", "CODES", "NIST", "ASVS", "PCI_DSS"):  # have considered it
+        lockout_protect(*getattr(presets, name))(type(name, (View,), {}))
+    assert ids() == []
+    LockoutPolicy(scope="e", key="username", max=49)
+    (message,) = messages()
+    assert (message.id, "by 49 wrong guesses" in message.msg) == ("lockout_decorators.W011", True)
 
 
 def make_view(**arguments):

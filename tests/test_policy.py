@@ -38,7 +38,7 @@ ACCEPTED = {
     "response": ["page.html", None, lambda request, locked_out: HttpResponse()],
     "methods": [None, (), ("POST",), ["post", "PUT"], {"POST"}, (method for method in ["POST"])],
     "enforce": [True, False],
-    "exempt": [None, bool],
+    "exempt": [None, bool, ["192.0.2.0/24"], ("192.0.2.9", "2001:db8::/48"), {"192.0.2.0/24"}, frozenset(), []],
     "patience": [0, 0.5, timedelta(seconds=2)],
 }
 
@@ -61,7 +61,19 @@ REFUSED = {
     "response": ["", 5, b"page.html"],
     "methods": ["POST", b"POST", 5, True, [None], [""], [5], ("POST", 5)],
     "enforce": [1, 0, None, "yes"],
-    "exempt": ["10.0.0.1", 5, True, ("10.0.0.1",)],
+    "exempt": [
+        "10.0.0.1",
+        b"10",
+        5,
+        True,
+        ["10.0.0.1/8"],
+        ["office"],
+        [""],
+        [5],
+        [None],
+        {"10.0.0.0/8": 1},
+        iter(["::1"]),
+    ],
     "patience": [-1, math.nan, math.inf, True, "5", None],
 }
 
@@ -97,7 +109,7 @@ ALLOWED = {
     "response": "a name or a callable, or None",
     "methods": 'a list of HTTP methods such as ("POST", "PUT"), or () for none',
     "enforce": "True or False",
-    "exempt": "a plain callable, or None",
+    "exempt": 'a list of networks such as ["192.0.2.0/24"], or a plain callable, or None',
     "patience": "seconds from 0 up to ten years, or a timedelta",
 }
 
@@ -130,6 +142,8 @@ def test_good_argument_is_kept(name, value):
         assert value.total_seconds() == kept
     elif name == "lockout" and isinstance(value, tuple | list):
         assert tuple(float(getattr(one, "total_seconds", lambda one=one: one)()) for one in value) == kept
+    elif name == "exempt" and value is not None and not callable(value):
+        assert frozenset(map(ip_network, value)) == kept
     elif name in ("failure", "methods") and value is not None and not (name == "failure" and callable(value)):
         assert isinstance(kept, frozenset)
     elif name == "key":

@@ -3,7 +3,7 @@
 import inspect
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from socket import AF_INET, inet_ntop, inet_pton
 
@@ -35,8 +35,28 @@ def client_address(request: HttpRequest) -> str:
     Raises ImproperlyConfigured if the peer has no address (a unix socket) and "unix" is not among the trusted proxies:
     all visitors would be one client.
     """
+    return counted(_address(request))
+
+
+def lies_in(request: HttpRequest, networks: Iterable[Network]) -> bool:
+    """Whether the client's address, whole and not cut to its network, is in one of them. Raises as client_address()."""
+    address = _address(request)
+    return any(address in network for network in networks)
+
+
+def network(text: str) -> Network:
+    """A network as addresses are read: IPv4 inside IPv6 is IPv4. Raises ValueError, for bits beyond the prefix too."""
+    found = ipaddress.ip_network(text)
+    for outer, shift in EMBEDDING.items():
+        if isinstance(found, ipaddress.IPv6Network) and found.subnet_of(outer):
+            bits = int(found.network_address) >> shift & 0xFFFFFFFF
+            return ipaddress.IPv4Network((bits, min(found.prefixlen + shift - 96, 32)))
+    return found
+
+
+def _address(request: HttpRequest) -> Address:
     custom = conf.client_ip
-    return counted((custom and _claimed(custom, request)) or _forwarded(request))
+    return (_claimed(custom, request) if custom else None) or _forwarded(request)
 
 
 def _claimed(custom: Callable[[HttpRequest], object], request: HttpRequest) -> Address | None:

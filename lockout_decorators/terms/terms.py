@@ -8,11 +8,12 @@ from typing import Any, Self
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
+from ..clients.addresses import lies_in
 from ..clients.credentials import presents
 from ..clients.keys import Key, KeyFunction
 from ..conf import conf
 from . import allowed
-from .arguments import UNSET, Argument, Duration, Failure, Lockout, Response, Username
+from .arguments import UNSET, Argument, Duration, Exempt, Failure, Lockout, Response, Username
 from .plan import SLOTS, Kind, Lengths, kinds, lost_spread
 from .registry import register
 
@@ -57,7 +58,7 @@ class Terms:
         response: The answer to a refused guess: a template, or a callable `(request, locked_out)`.
         methods: HTTP methods that are refused before the view runs. Default: those that are not safe.
         enforce: False counts, logs and signals, but refuses nobody.
-        exempt: A callable `(request) -> bool`: requests to let through uncounted.
+        exempt: Whom to let through uncounted: networks, as `["192.0.2.0/24"]`, or a callable `(request) -> bool`.
         patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
     """
 
@@ -87,7 +88,7 @@ class Terms:
     response: Argument[Response | None, Response | None] = Argument(allowed.optional(allowed.template_or_function))
     methods: Argument[Iterable[str] | None, frozenset[str] | None] = Argument(allowed.optional(allowed.methods))
     enforce: Argument[bool, bool] = Argument(allowed.flag, True)
-    exempt: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
+    exempt: Argument[Exempt | None, Any] = Argument(allowed.optional(allowed.networks_or_function))
     patience: Argument[Duration, float] = Argument(allowed.duration(0), 5)
 
     def __post_init__(self) -> None:
@@ -138,11 +139,16 @@ class Terms:
                 'The policy of a view under method_decorator(..., name="dispatch") has no scope that could be known '
                 'beforehand: write scope="..." to use it by hand.'
             )
-        locks = self.rolling, self.max, self.window, self.lockout, self.forget
-        found = kinds(self.scope, self.key, *locks, self.ceiling, self.spread)
+        found = self.plan
         if self.__dict__.keys() >= {"key", "max", "window", "lockout", "ceiling"}:
             self.__dict__.update(_kinds=found, _frames=frozenset([kind.frame for kind in found]))
         return found
+
+    @property
+    def plan(self) -> tuple[Kind, ...]:
+        """The same under a scope that is not known yet."""
+        locks = self.rolling, self.max, self.window, self.lockout, self.forget
+        return kinds(self.scope, self.key, *locks, self.ceiling, self.spread)
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""
@@ -153,6 +159,12 @@ class Terms:
         if self.methods is None:
             return self.failure is not None or request.method not in SAFE_METHODS
         return request.method in self.methods
+
+    def exempts(self, request: HttpRequest) -> bool:
+        """Whether `request` is let through uncounted. Raises as client_address() does, and what the callable raises."""
+        if isinstance(self.exempt, frozenset):
+            return lies_in(request, self.exempt)
+        return self.exempt is not None and bool(self.exempt(request))
 
     def is_failure(self, request: HttpRequest, response: Any) -> bool:
         """The verdict of a view that shows it in its response only."""
