@@ -1,4 +1,7 @@
-"""How many wrong guesses a policy lets be verified, from how many addresses, and whom it lets be kept out."""
+"""How many wrong guesses a policy lets be verified, from how many addresses, and whom it lets be kept out.
+
+An address is a client's: of IPv6 its network (/64). That a wider network is bounded too makes no figure larger.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +64,7 @@ def bounds_of(terms: Terms) -> Bounds:
     """The figures of one policy."""
     rule = terms.plan[-1].rule
     account, total = [tuple([guesses([terms], many, one) for many in ADDRESSES]) for one in (True, False)]
-    keeps_out = tuple([_keeps_out(terms.key, kind) for kind in terms.plan]) if terms.enforce else ()
+    keeps_out = tuple([_keeps_out(terms.key, kind) for kind in _kinds(terms)])
     return Bounds(bounds.per_second(rule), bounds.within(rule, rule.window), account, total, keeps_out)
 
 
@@ -82,11 +85,16 @@ def _reach(policies: Sequence[Terms], addresses: int, one_account: bool) -> list
     """The rules that hold, and how many clients the addresses can be under each."""
     found = []
     for terms in policies:
-        for kind in terms.plan if terms.enforce else ():
+        for kind in _kinds(terms):
             clients = addresses if kind.ceiling else _clients(terms.key, addresses, one_account)
             if clients is not None:
                 found.append((kind.rule, clients))
     return found
+
+
+def _kinds(terms: Terms) -> list[Kind]:
+    """Those that refuse."""
+    return [kind for kind in terms.plan if not kind.wider] if terms.enforce else []
 
 
 def _clients(key: Key, addresses: int, one_account: bool) -> int | None:
@@ -102,4 +110,5 @@ def _keeps_out(key: Key, kind: Kind) -> str:
     shared = [TOGETHER.get(part, f"with the same {part}") for part in parts if part not in ACCOUNT]
     by = " ".join(["whoever is signed in" if "user" in parts else "anybody", *shared])
     whom = "that account's user" if "user" in parts else "the owner of the account" if "username" in parts else "all"
-    return f"{by}, by {kind.rule.max} wrong guesses: {whom} {'there' if shared else 'anywhere'}"
+    most = min(kind.rule.max, kind.rule.spread or kind.rule.max)
+    return f"{by}, by {most} wrong guesses: {whom} {'there' if shared else 'anywhere'}"
