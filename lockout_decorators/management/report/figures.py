@@ -25,7 +25,7 @@ def figures(door: Door) -> dict[str, Any]:
 
 
 def _policy(policy: LockoutPolicy) -> dict[str, Any]:
-    names = ("scope", "max", "window", "lockout", "rolling", "ceiling", "enforce")
+    names = ("scope", "max", "window", "lockout", "rolling", "ceiling", "spread", "enforce")
     exempt = policy.exempt
     return {
         "key": str(policy.key),

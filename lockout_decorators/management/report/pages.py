@@ -38,6 +38,8 @@ def _policy(policy: Mapping[str, Any]) -> str:
     told += f"; a client gets up to {policy['interval']} in the worst {policy['window']:g} s"
     if policy["ceiling"] is not None:
         told += f"; an address {policy['ceiling']} times as many"
+    if policy["spread"] is not None:
+        told += f"; an address fails at {policy['spread']} names at most"
     if policy["exempt"]:
         told += (
             f"; not counted: {policy['exempt'] if isinstance(policy['exempt'], str) else ', '.join(policy['exempt'])}"
