@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections, transaction
 
 from lockout_decorators.exceptions import StoreError
-from lockout_decorators.stores import Change, database, dialects, host_clock, store_for
+from lockout_decorators.stores import Change, database, host_clock, store_for
 from lockout_decorators.stores.dialects import DjangoMySQLTable, OracleTable, table_of
 from lockout_decorators.stores.tables import Table
 from tests.engines import ENGINES
@@ -115,17 +115,15 @@ def test_what_is_said(engine, store, never_sweeps):
 
 @on_all
 def test_what_is_said_for_several(engine, store, never_sweeps):
-    """PostgreSQL takes all in one statement, MySQL those of a kind; else each has its own, in one transaction."""
+    """Each change has its own statement, all in one transaction."""
     names = keys(2)
     kinds = {"INSERT": "a", "UPDATE": "b", "DELETE": None}
     for kind, value in kinds.items():
-        expected = ["WITH"] if "postgresql" in engine else [kind] if connection().vendor == "mysql" else [kind] * 2
         words = said(lambda value=value: put(store, *[(key, value) for key in names]))
-        assert expected == [word for word in words if word in ("WITH", *kinds)]
+        assert [kind] * 2 == [word for word in words if word in kinds]
     assert put(store, (names[0], "a"))
     words = said(lambda: put(store, (names[0], "b"), (names[1], "b")))
-    expected = {"WITH"} if "postgresql" in engine else {"UPDATE", "INSERT"}
-    assert expected == {"WITH", *kinds}.intersection(words)
+    assert {"UPDATE", "INSERT"} == set(kinds).intersection(words)
     assert ["b", "b"] == standing(store, *names)
 
 
@@ -177,7 +175,7 @@ def test_rows_that_come_and_go(store):
 @on("postgresql", "mariadb")
 def test_rows_that_are_held_first(store, monkeypatch):
     """The same in Oracle's way, which these databases know as well."""
-    monkeypatch.setattr(dialects, "TABLES", dict.fromkeys(dialects.TABLES, OracleTable))
+    monkeypatch.setattr(database, "table_of", OracleTable)
     assert no_step_is_lost(store)
 
 
@@ -454,7 +452,7 @@ def test_oracle_holds_the_rows():
     """Long texts can't be compared there: the rows are locked, in order, and looked at, then written."""
     cursor, table = Cursor([(":1:a", Clob("old")), (":1:c", Clob("over"))]), oracle()
     changes = [Change("a", "old", "new", 60), Change("b", None, "first", None), Change("c", "over", None, 60)]
-    assert table.needs_transaction(changes[:1])
+    assert table.holds
     assert table.swap(cursor, changes, 100_000)
     select, update, insert, delete = cursor.notes
     where = "WHERE CACHE_KEY IN (%s, %s, %s) ORDER BY CACHE_KEY FOR UPDATE"
@@ -492,8 +490,8 @@ def test_rows_of_django_mysql():
     assert table.swap(cursor, [Change("d", None, "new", None)], 100_500)
     read, update, insert = cursor.notes
     assert [100_000, "a", "b", "c", "d"] == read[1]
-    words = "UPDATE ROWS SET VALUE = %s, EXPIRES = %s, value_type = 't' WHERE CACHE_KEY = %s AND VALUE = %s"
-    assert (words, [b"new", 160_500, "a", b"old"]) == update
-    assert "INSERT INTO ROWS (VALUE, EXPIRES, CACHE_KEY, value_type) VALUES (%s, %s, %s, 't')" == insert[0].strip()
-    assert [b"new", 2**63, "d"] == insert[1]
+    words = "UPDATE ROWS SET VALUE = %s, EXPIRES = %s, value_type = %s WHERE CACHE_KEY = %s AND VALUE = %s"
+    assert (words, [b"new", 160_500, "t", "a", b"old"]) == update
+    assert "INSERT INTO ROWS (VALUE, EXPIRES, value_type, CACHE_KEY) VALUES (%s, %s, %s, %s)" == insert[0].strip()
+    assert [b"new", 2**63, "t", "d"] == insert[1]
     assert b"new" == table.raw("new")

@@ -101,9 +101,10 @@ def alias(backend, options, *servers):
         try:
             yield store_for("default")
         finally:
-            for pool in connections._pools:
-                while pool._idle:
-                    pool._close(pool._idle.pop()[0])
+            for known in connections._shared.values():
+                for pool in vars(known).get("_pools", {None: known}).values():
+                    while isinstance(pool, Pool) and pool._idle:
+                        pool._close(pool._idle.pop()[0])
             caches["default"].close()
 
 
@@ -514,9 +515,7 @@ class Connection:
 
 @pytest.fixture
 def pool():
-    pool = Pool(Connection, Connection.close)
-    yield pool
-    connections._pools.remove(pool)
+    return Pool(Connection, Connection.close)
 
 
 def test_a_connection_is_used_again(pool):
@@ -553,11 +552,13 @@ def test_what_was_interrupted_is_not_used_again(pool):
     assert used != [pool.use(lambda connection: connection)]
 
 
-def test_a_child_leaves_to_its_parent_what_lies_idle(pool):
+def test_a_child_leaves_to_its_parent_what_lies_idle(pool, monkeypatch):
     old = pool.use(lambda connection: connection)
-    connections._abandon()
-    assert old is not pool.use(lambda connection: connection)
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        assert old is not pool.use(lambda connection: connection)
     assert not old.closed
+    assert old is pool.use(lambda connection: connection)
 
 
 def test_cache_objects_of_one_configuration_share_connections(server):

@@ -84,7 +84,7 @@ def read(table: Table, keys: Sequence[str]) -> list[Found]:
 
 def write(table: Table, changes: Sequence[Change], now: int) -> bool:
     """All or none; whether they were made."""
-    several = table.needs_transaction(changes)
+    several = table.holds or len(changes) > 1
     if is_stale(now):
         return False
     try:
