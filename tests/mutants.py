@@ -55,7 +55,7 @@ MOVES = Tests(("test_record", "test_moves", "test_moves_model"))
 DRIVER = Tests(("test_driver", "test_interleavings"))
 DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database")
 MEMCACHED = Tests(("test_stores", "test_stores_memcached"), "memcached or pylibmc")
-REDIS = Tests(("test_stores", "test_stores_redis"), "valkey or redis")
+REDIS = Tests(("test_stores", "test_stores_redis", "test_stores_redis_servers", "test_stores_redis_clusters"), "redis")
 TESTS = {
     "records/record": MOVES,
     "records/moves": MOVES,
@@ -69,6 +69,7 @@ TESTS = {
     "stores/database": DATABASE,
     "stores/tables": DATABASE,
     "stores/dialects": DATABASE,
+    "stores/connections": MEMCACHED,
     "stores/memcached": MEMCACHED,
     "stores/memcached_clients": MEMCACHED,
     "stores/redis": REDIS,

@@ -6,6 +6,7 @@ from secrets import token_hex
 import pytest
 from django.core.cache import cache
 
+from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import UNKNOWN, Change, store_for
 from tests import racers
 from tests.engines import ENGINES
@@ -13,7 +14,19 @@ from tests.processes import Processes
 from tests.racers import Race, text, values
 from tests.servers import use
 
-IN_PROCESS = {"locmem"}  # caches that live in one process
+IN_PROCESS = {"locmem", "locmem-own"}  # caches that live in one process
+
+# The kind of store by the beginning of an engine's name; of two the longer one.
+KINDS = {
+    "locmem": "LocMemStore",
+    "locmem-own": "LocMemSubclassStore",
+    "files": "FileStore",
+    **dict.fromkeys(["sqlite", "postgresql", "mariadb", "django-mysql"], "DatabaseStore"),
+    "memcached": "PyMemcacheStore",
+    "pylibmc": "PyLibMCStore",
+    **dict.fromkeys(["plain", "diskcache"], "NonAtomicStore"),
+    "": "RedisStore",
+}
 
 
 @pytest.fixture(params=list(ENGINES))
@@ -47,13 +60,21 @@ def standing(store, *names):
     return [found.text for found in store.read(names).found]
 
 
+def test_each_cache_has_its_kind(engine, store):
+    """Told by its class and its configuration."""
+    name = max([name for name in KINDS if engine[0].startswith(name)], key=len)
+    assert (KINDS[name], "default", cache) == (type(store).__name__, store.alias, store.cache)
+    assert store is store_for("default")
+
+
 def test_nothing_stands_there(store):
-    """A key that was never written, or has been removed, is absent; and can be written as that."""
+    """A key that was never written, or has been removed, is absent, and takes no room; and can be written as that."""
     (key,) = keys()
     assert [None] == standing(store, key)
     put(store, key, text(1))
     put(store, key, None)
     assert [None] == standing(store, key)
+    assert not cache.delete(key)
     put(store, key, last := text(2))
     assert [last] == standing(store, key)
 
@@ -111,6 +132,14 @@ def test_several_keys_at_once(store):
         assert store.swap(changes, reading.clock()).won
         assert [change.text for change in changes] == standing(store, *batch)
     assert sorted(names) == sorted(key for batch in store.batches(names) for key in batch)
+
+
+@pytest.mark.parametrize("life", [60, None])
+def test_what_is_not_kept(life, settings):
+    """Is an outage."""
+    settings.CACHES = {"default": {"BACKEND": "tests.broken.Deaf"}}
+    with pytest.raises(StoreError, match="not stored"):
+        put(store_for("default"), *keys(), text(1), life)
 
 
 def test_large_records(store):

@@ -237,6 +237,17 @@ def failing(error, times):
     return connection().execute_wrapper(execute)
 
 
+def noting(asked, seconds=0):
+    """Notes what the database is asked, which takes so long."""
+
+    def execute(execute, sql, params, many, context):
+        asked.append(sql)
+        time.sleep(seconds)
+        return execute(sql, params, many, context)
+
+    return connection().execute_wrapper(execute)
+
+
 def of_standard(name):
     error = Exception("of the driver")
     setattr(error, name, "40001" if name == "sqlstate" else "40P01")
@@ -278,11 +289,24 @@ def test_conflicts_are_tried_again(store, error):
 @on("sqlite")
 def test_conflicts_that_never_end(store, monkeypatch):
     """After a while that is an outage."""
-    monkeypatch.setattr(database, "REPEATING", 0.2)
-    began = time.monotonic()
-    with failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
+    monkeypatch.setattr(database, "REPEATING", 0.3)
+    began, asked = time.monotonic(), []
+    with noting(asked), failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
         store.read(keys(1))
-    assert 0.2 <= time.monotonic() - began < 2
+    assert 0.3 <= time.monotonic() - began < 2
+    assert 3 < len(asked) < 60
+
+
+@on("sqlite", "postgresql", "mariadb")
+def test_whoever_has_waited_does_not_wait_again(engine, store, monkeypatch):
+    """SQLite's driver has waited for its turn, as long as it was told to, when it says that it is busy."""
+    store.read(keys(1))
+    monkeypatch.setitem(connection().settings_dict["OPTIONS"], "timeout", 0.1)
+    monkeypatch.setattr(database, "REPEATING", 0.35)
+    asked = []
+    with noting(asked, 0.1), failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
+        store.read(keys(1))
+    assert (engine == "sqlite") == (len(asked) == 1)
 
 
 @on("sqlite")
@@ -372,13 +396,20 @@ def test_held_up_in_the_transaction(store, monkeypatch):
     assert (False, True, [None, None]) == (swapped.won, swapped.stale, [found.text for found in swapped.found])
 
 
-@on("sqlite")
-def test_a_line_that_does_not_move(store, monkeypatch):
-    """Threads stand in line for SQLite, but not for ever."""
-    monkeypatch.setattr(database, "TURN", 0.1)
+@on("sqlite", "postgresql", "mariadb")
+def test_a_line_that_does_not_move(engine, store, never_sweeps, monkeypatch):
+    """Threads stand in line for SQLite, but not for ever; nor within a transaction, where they have had their turn."""
+    monkeypatch.setattr(database, "TURN", 0.3)
     (key,) = keys(1)
+    store.read([key])
     with database._line:
+        began = time.monotonic()
         assert put(store, (key, "a"))
+        assert (engine == "sqlite") == (time.monotonic() - began > 0.5)
+        with transaction.atomic(DATABASE):
+            began = time.monotonic()
+            assert ["a"] == standing(store, key)
+            assert time.monotonic() - began < 0.3
     assert ["a"] == standing(store, key)
     assert not database._line.locked()
 
@@ -494,4 +525,4 @@ def test_rows_of_django_mysql():
     assert (words, [b"new", 160_500, "t", "a", b"old"]) == update
     assert "INSERT INTO ROWS (VALUE, EXPIRES, value_type, CACHE_KEY) VALUES (%s, %s, %s, %s)" == insert[0].strip()
     assert [b"new", 2**63, "t", "d"] == insert[1]
-    assert b"new" == table.raw("new")
+    assert (b"new", None) == (table.raw("new"), table.raw(None))

@@ -452,14 +452,6 @@ def test_a_client_that_knows_no_servers_yet():
         assert "discovers" in store.weakness()
 
 
-def test_weaknesses_of_clients(servers):
-    """Are told from class and configuration."""
-    with alias(f"{__name__}.Replicating", {}, *servers) as store:
-        assert "without asking most of them" in store.weakness()
-    with alias(f"{__name__}.Replicating", {}, servers[0]) as store:
-        assert "without asking" not in store.weakness()
-
-
 def test_names_that_memcached_would_misread(server):
     """A prefix with a space is refused, as Django does."""
     cache = {"BACKEND": f"{BACKENDS}.memcached.PyMemcacheCache", "LOCATION": server.address, "KEY_PREFIX": "a b"}

@@ -146,6 +146,7 @@ class ByKey(RedisCacheClient):
     """Chooses the server by the key, as Django says that a client of the project's own may."""
 
     def get_client(self, key=None, *, write=False):
+        assert write
         self.chosen = str(key)[-1:] == "b"
         return super().get_client(key, write=write)
 

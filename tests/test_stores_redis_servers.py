@@ -73,6 +73,19 @@ def test_a_connection_that_breaks(use, port, keys, setup):
     assert store.swap(changes(reading, keys), reading.clock()).won
 
 
+def test_only_idle_connections_are_closed(use, keys):
+    """When one has broken: those that other threads are busy with are theirs."""
+    (store,) = use(default=SCRIPTED)
+    swap(store, keys)
+    client = store._clients.of("")
+    with client.client() as other:
+        ids = [client.client_id(), other.client_id()]
+        store._clients.reconnect("")
+        assert [False, True] == [
+            one == two for one, two in zip(ids, [client.client_id(), other.client_id()], strict=True)
+        ]
+
+
 @BOTH
 def test_a_reply_that_is_lost(use, port, keys, setup):
     """The command is sent again, finds what it wanted to write, and has won; the guess holds one slot, not two."""

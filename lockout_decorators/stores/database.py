@@ -66,7 +66,7 @@ class DatabaseStore(Store):
         if not (table.connection.in_atomic_block or random.randrange(SWEEP)):  # noqa: S311
             repeated(table, partial(table.sweep, before=host_clock() - LATE, most=MOST))
         if write(table, changes, now):
-            return Swapped(True, [Found(change.text, change.text and table.raw(change.text)) for change in changes])
+            return Swapped(True, [Found(change.text, table.raw(change.text)) for change in changes])
         return Swapped(False, self._read([change.key for change in changes]).found, stale=is_stale(now))
 
     def _table(self) -> Table:

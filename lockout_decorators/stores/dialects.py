@@ -23,8 +23,8 @@ class DjangoMySQLTable(Table):
     def new(self, text: str, end: Any) -> dict[str, Any]:
         return {**super().new(text, end), "value_type": "t"}  # a letter that its own reading refuses
 
-    def raw(self, text: str) -> Any:
-        return text.encode()
+    def raw(self, text: str | None) -> Any:
+        return text and text.encode()
 
     def end(self, now: int, life: int | None) -> Any:
         return self.cache.FOREVER_TIMEOUT if life is None else now + life * 1000

@@ -91,7 +91,7 @@ class Table:
         value = self.connection.ops.process_clob(value)
         return Found(None if expired else value, value)
 
-    def raw(self, text: str) -> Any:
+    def raw(self, text: str | None) -> Any:
         """`text` as its column holds it, which is its token too."""
         return text
 
