@@ -55,15 +55,18 @@ MOVES = Tests(("test_record", "test_moves", "test_moves_model"))
 DRIVER = Tests(("test_driver", "test_interleavings"))
 DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database")
 MEMCACHED = Tests(("test_stores", "test_stores_memcached"), "memcached or pylibmc")
-REDIS = Tests(("test_stores", "test_stores_redis", "test_stores_redis_servers", "test_stores_redis_clusters"), "redis")
+REDIS = Tests(
+    ("test_stores", "test_stores_redis", "test_stores_redis_servers", "test_stores_redis_clusters"),
+    "valkey or redis or scriptless",
+)
 TESTS = {
     "records/record": MOVES,
     "records/moves": MOVES,
     "records/rule": MOVES,
     "attempts/driver": DRIVER,
     "attempts/seats": DRIVER,
-    "stores/store": Tests(("test_stores", "test_stores_files"), "locmem or files"),
-    "stores/locmem": Tests(("test_stores",), "locmem"),
+    "stores/store": Tests(("test_stores", "test_stores_files", "test_stores_guarded"), "locmem or files or guarded"),
+    "stores/locmem": Tests(("test_stores",), "locmem or not_kept"),
     "stores/files": Tests(("test_stores", "test_stores_files"), "files"),
     "stores/guarded": Tests(("test_stores", "test_stores_guarded"), "plain or stores_guarded"),
     "stores/database": DATABASE,

@@ -7,7 +7,8 @@ import pytest
 from django.core.cache import cache
 
 from lockout_decorators.exceptions import StoreError
-from lockout_decorators.stores import UNKNOWN, Change, store_for
+from lockout_decorators.stores import UNKNOWN, Change, Store, store_for
+from lockout_decorators.stores.store import LockingStore
 from tests import racers
 from tests.engines import ENGINES
 from tests.processes import Processes
@@ -67,6 +68,32 @@ def test_each_cache_has_its_kind(engine, store):
     assert store is store_for("default")
 
 
+def test_the_clock(store):
+    """Tells milliseconds since 1970, and goes on: whoever has read judges by it, however long that takes."""
+    began = time.time() * 1000
+    clock = store.read(keys()).clock
+    assert began - 2 < (first := clock()) < time.time() * 1000 + 2
+    time.sleep(0.1)
+    assert 98 < clock() - first
+
+
+def test_whatever_fails_is_an_outage(store, monkeypatch):
+    """By the one error that callers know, with its cause."""
+    (key,) = keys()
+    asked = {"_read": store.read, "_swap": lambda keys: store.swap([], 0), "_batches": store.batches}
+    for name, ask in asked.items():
+        monkeypatch.setattr(store, name, lambda *args: {}["nothing"])
+        with pytest.raises(StoreError) as caught:
+            ask([key])
+        assert ("default", KeyError) == (caught.value.alias, type(caught.value.error))
+
+
+def test_a_kind_that_lacks_something():
+    """Can't be made."""
+    assert {"serves", "_read", "_swap"} == Store.__abstractmethods__
+    assert {"serves", "hold"} == LockingStore.__abstractmethods__
+
+
 def test_nothing_stands_there(store):
     """A key that was never written, or has been removed, is absent, and takes no room; and can be written as that."""
     (key,) = keys()
@@ -119,14 +146,19 @@ def test_who_loses_can_go_on(store):
 
 
 def test_several_keys_at_once(store):
-    """All of a batch, or none."""
+    """All of a batch, or none, whichever of them has changed."""
     names = keys(3)
     for batch in store.batches(names):
-        reading = store.read(batch)
-        put(store, batch[-1], other := text(7))
-        changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
-        assert not store.swap(changes, reading.clock()).won
-        assert [*[None] * (len(batch) - 1), other] == standing(store, *batch)
+        for changed in batch:
+            reading = store.read(batch)
+            put(store, changed, other := text(7))
+            changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
+            lost = store.swap(changes, reading.clock())
+            expected = [
+                other if key == changed else found.text for key, found in zip(batch, reading.found, strict=True)
+            ]
+            assert (False, False, expected) == (lost.won, lost.stale, [found.text for found in lost.found])
+            assert expected == standing(store, *batch)
         reading = store.read(batch)
         changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
         assert store.swap(changes, reading.clock()).won

@@ -273,6 +273,7 @@ def test_who_finds_a_guard_waits_for_it(store, key):
     began = time.monotonic()
     assert swap(store, key, text(1), first).won
     assert 0.25 < time.monotonic() - began < 1
+    assert 10 < len(store.cache.calls) < 100
 
 
 def test_who_waits_is_told_of_a_change(store, key):
@@ -281,7 +282,7 @@ def test_who_waits_is_told_of_a_change(store, key):
     store.cache.add(key=key + BESIDE, value="somebody", timeout=9)
     began = time.monotonic()
     lost = swap(store, key, text(2))
-    assert (False, 1) == (lost.won, int(lost.found[0].text.split(".")[1]))
+    assert (False, False, 1) == (lost.won, lost.stale, int(lost.found[0].text.split(".")[1]))
     assert time.monotonic() - began < QUICK
 
 
