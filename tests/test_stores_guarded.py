@@ -266,10 +266,11 @@ def test_threads_lose_nothing(store, key):
     assert (40, 40) == race(store, key)
 
 
-def test_who_finds_a_guard_waits_for_it(store, key):
+@pytest.mark.parametrize("somebody", ["!", "~"])
+def test_who_finds_a_guard_waits_for_it(store, key, somebody):
     """Until it ends by itself, where its holder is gone; as long as nothing has changed."""
     store.cache.set(key=key, value=(first := text(1)), timeout=60)
-    store.cache.add(key=key + BESIDE, value="somebody", timeout=0.3)
+    store.cache.add(key=key + BESIDE, value=somebody, timeout=0.3)
     began = time.monotonic()
     assert swap(store, key, text(1), first).won
     assert 0.25 < time.monotonic() - began < 1
