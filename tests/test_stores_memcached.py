@@ -1,6 +1,7 @@
 """Memcached's stores: dead, frozen and restarted servers, threads that share a cache object, and clients that lie."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -158,8 +159,15 @@ def test_each_library_has_its_store(server):
         assert type(store) is PyMemcacheStore
     with alias("PyLibMCCache", {}, server) as store:
         assert type(store) is PyLibMCStore
-    with alias(f"{__name__}.Replicating", {}, server) as store:
-        assert type(store) is NonAtomicStore
+
+
+@pytest.mark.parametrize("module", ["abc", "pymemcache.fork", "zlib"])
+@pytest.mark.parametrize("name", ["Client", "HashClient", "ZClient"])
+def test_other_libraries(module, name):
+    """And other clients of this one are unknown."""
+    cache = Replicating([], {})
+    cache._class = type(name, (), {"__module__": module})
+    assert PyMemcacheStore.serves(cache) == ((module, name) == ("pymemcache.fork", "HashClient"))
 
 
 def test_a_server_that_dies_takes_its_own_clients_with_it(several, servers):
@@ -240,6 +248,24 @@ def test_who_names_no_timeout_waits_for_five_seconds_at_most(server, monkeypatch
         with pytest.raises(StoreError):
             store.read(keys())
         assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize(("timeout", "connect_timeout"), [(0.5, 0.25), (None, 0.25), (0.5, None)])
+def test_how_pymemcache_connects(server, timeout, connect_timeout, pooled):
+    """With the timeouts of the alias, and no delay of what is sent."""
+    options = {"timeout": timeout, "connect_timeout": connect_timeout, "use_pooling": pooled}
+    with alias("PyMemcacheCache", options, server) as store:
+        standing(store, *keys())
+        told = store._servers.of("key").use(
+            lambda client: (
+                client.timeout,
+                client.connect_timeout,
+                client.sock.gettimeout(),
+                bool(client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)),
+            )
+        )
+    assert (timeout or 5, connect_timeout or 5, timeout or 5, True) == told
 
 
 def test_a_restarted_server_costs_nobody_a_guess(store, server):
