@@ -22,7 +22,6 @@ from django.test import override_settings
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import Change, connections, host_clock, memcached_clients, store_for
 from lockout_decorators.stores.connections import Pool
-from lockout_decorators.stores.guarded import NonAtomicStore
 from lockout_decorators.stores.memcached import PyLibMCStore, PyMemcacheStore
 from tests.outages import Server
 from tests.racers import text
