@@ -433,9 +433,10 @@ def test_replicas_are_not_asked(store, settings):
     assert ["a"] == standing(store, key)
 
 
-def test_clocks_that_are_set_back(settings):
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "WET"])
+def test_clocks_that_are_set_back(settings, zone):
     """Where a database holds local time, no entry ends early because an hour comes twice."""
-    settings.USE_TZ, settings.TIME_ZONE = False, "Europe/Berlin"
+    settings.USE_TZ, settings.TIME_ZONE = False, zone
     table = Table(SimpleNamespace(_table="rows"), connections["default"])
     began = int(datetime.datetime(2026, 10, 25, 0, 50, tzinfo=datetime.UTC).timestamp())
     end = table.end(began * 1000, 1200)
