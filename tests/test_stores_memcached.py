@@ -321,7 +321,8 @@ def test_a_removal_is_a_swap(store):
 
 
 def test_what_is_written_stands_for_a_second_at_least(store):
-    """Memcached takes nothing for ever, and what is negative for over."""
+    """Memcached takes nothing for ever, and what is negative for over; and may be at the end of a second."""
+    assert [2, 2, 61, 0] == [store._expiry(life) for life in (0, -60, 60, None)]
     names, last = keys(2), text(1)
     for key, life in zip(names, (0, -60), strict=True):
         assert swap(store, key, last, life=life).won
@@ -452,20 +453,22 @@ def test_behaviors_by_which_pylibmc_would_not_wait(server):
         assert [0, 0, 0] == [told[name] for name in ("auto_eject", "buffer_requests", "num_replicas")]
 
 
-def test_pylibmc_is_given_names_that_stay(server, monkeypatch):
-    """In bytes: text it would encode, and let go of the result before it is sent. Other threads write over it."""
+@pytest.mark.parametrize(("answer", "times"), [((None, None), 2), (("text", 7), 1)])
+def test_pylibmc_is_given_names_that_stay(server, answer, times, monkeypatch):
+    """In bytes: text it would encode, and let go of the result before it is sent. Other threads write over it. It is
+    asked once more where it finds nothing."""
     asked = []
 
     class Client:
         def gets(self, name):
             asked.append(type(name))
-            return None, None
+            return answer
 
     with alias("PyLibMCCache", {}, server) as store:
         monkeypatch.setattr(store._pool, "_make", Client)
-        standing(store, *keys(2))
+        assert [answer[0]] * 2 == standing(store, *keys(2))
         store._pool._idle.clear()
-    assert [bytes] * 4 == asked
+    assert [bytes] * 2 * times == asked
 
 
 def test_a_client_that_knows_no_servers_yet():
