@@ -8,6 +8,7 @@ from django.core.cache import cache
 
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import UNKNOWN, Change, Store, store_for
+from lockout_decorators.stores.memcached import MemcachedStore
 from lockout_decorators.stores.store import LockingStore
 from tests import racers
 from tests.engines import ENGINES
@@ -92,6 +93,7 @@ def test_a_kind_that_lacks_something():
     """Can't be made."""
     assert {"serves", "_read", "_swap"} == Store.__abstractmethods__
     assert {"serves", "hold"} == LockingStore.__abstractmethods__
+    assert {"serves", "_found", "_send"} == MemcachedStore.__abstractmethods__
 
 
 def test_nothing_stands_there(store):

@@ -154,10 +154,12 @@ def add_one(store, key):
 
 
 def test_each_library_has_its_store(server):
-    with alias("PyMemcacheCache", {}, server) as store:
-        assert type(store) is PyMemcacheStore
-    with alias("PyLibMCCache", {}, server) as store:
-        assert type(store) is PyLibMCStore
+    """Which writes text as the library does."""
+    for backend, kind in (("PyMemcacheCache", PyMemcacheStore), ("PyLibMCCache", PyLibMCStore)):
+        with alias(backend, {}, server) as store:
+            assert type(store) is kind
+            put(store, "key", last := text(1))
+            assert last == caches["default"].get("key")
 
 
 @pytest.mark.parametrize("module", ["abc", "pymemcache.fork", "zlib"])
@@ -450,7 +452,7 @@ def test_behaviors_by_which_pylibmc_would_not_wait(server):
         assert not swap(store, key, text(4), token).won
         assert [last] == standing(store, key) != [first]
         told = store._pool.use(lambda client: dict(client.behaviors))
-        assert [0, 0, 0] == [told[name] for name in ("auto_eject", "buffer_requests", "num_replicas")]
+        assert [0, 0, 0, 1] == [told[name] for name in ("auto_eject", "buffer_requests", "num_replicas", "tcp_nodelay")]
 
 
 @pytest.mark.parametrize(("answer", "times"), [((None, None), 2), (("text", 7), 1)])
