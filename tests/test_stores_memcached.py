@@ -166,7 +166,7 @@ def test_each_library_has_its_store(server):
 @pytest.mark.parametrize("name", ["Client", "HashClient", "ZClient"])
 def test_other_libraries(module, name):
     """And other clients of this one are unknown."""
-    cache = Replicating([], {})
+    cache = TimelyCache([], {})
     cache._class = type(name, (), {"__module__": module})
     assert PyMemcacheStore.serves(cache) == ((module, name) == ("pymemcache.fork", "HashClient"))
 
@@ -404,24 +404,7 @@ class Discovering(TimelyCache):
     _cache = property(lambda self: self._class([]))
 
 
-class Unknown:
-    def __init__(self, servers: list[str]) -> None:
-        self.servers = servers
-
-    def disconnect_all(self) -> None:
-        """Nothing is connected."""
-
-
-class Replicating(TimelyCache):
-    """Its client is another library's."""
-
-    def __init__(self, server: Any, params: dict[str, Any]) -> None:
-        super().__init__(server, params)
-        self._class = Unknown
-
-
 Discovering.__module__ = "django_elasticache.memcached"
-Replicating.__module__ = "django_bmemcached.memcached"
 
 
 def test_a_client_that_does_not_wait_for_replies(server):

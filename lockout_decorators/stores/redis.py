@@ -51,7 +51,10 @@ class RedisStore(Store):
         return ASYNCHRONOUS if is_asynchronous(self.cache) else None
 
     def _read(self, keys: Sequence[str]) -> Reading:
-        readings = [(batch, _reading(*self._ask(batch))) for batch in self._batches(keys)]
+        batches = self._batches(keys)
+        if len(batches) == 1:
+            return _reading(*self._ask(keys))
+        readings = [(batch, _reading(*self._ask(batch))) for batch in batches]
         found = {key: one for batch, reading in readings for key, one in zip(batch, reading.found, strict=True)}
         return Reading([found[key] for key in keys], readings[-1][1].clock)
 
