@@ -154,7 +154,12 @@ class _Protection:
 
 def _attributes(view: Any) -> dict[str, Any]:
     """What `functools.wraps` copies to a decorator outside of ours, and `as_view()` from `dispatch` to the view."""
-    return {**getattr(view.__wrapped__, "__dict__", {}), "lockout_policies": view.lockout_policies}
+    own = {name: value for name, value in getattr(view.__wrapped__, "__dict__", {}).items() if name != "__wrapped__"}
+    return {**own, "lockout_policies": view.lockout_policies}
+
+
+def _repr(view: Any) -> str:
+    return repr(view.__wrapped__)
 
 
 class _ProtectedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
@@ -165,6 +170,7 @@ class _ProtectedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
         return self._self_parent._self_protection.policies_in(self._self_owner, self.__name__)  # type: ignore[no-any-return]
 
     __dict__ = property(_attributes)
+    __repr__ = _repr
 
 
 class _Protected(wrapt.FunctionWrapper):  # type: ignore[type-arg]
@@ -181,6 +187,7 @@ class _Protected(wrapt.FunctionWrapper):  # type: ignore[type-arg]
         return self._self_policies
 
     __dict__ = property(_attributes)
+    __repr__ = _repr
 
 
 class _ClassPolicies:

@@ -421,6 +421,16 @@ def test_decorated_view_looks_like_the_view(rf):
     assert (view.__name__, view.__doc__, view.__wrapped__.csrf_exempt) == ("view", "Sign in.", True)
 
 
+def test_protected_view_shows_itself_as_the_view():
+    """In a repr, as error pages and `resolve()` have it, and to whoever asks what `as_view()` wraps: nothing."""
+    bare, late = doors.Plain.dispatch, partial(check)
+    for view in (check, late, bare):
+        assert repr(lockout_protect(scope="repr")(view)) == repr(view)
+    protected = lockout_protect()(type("Shown", (doors.Plain,), {}))
+    assert repr(protected.dispatch) == repr(protected.dispatch.__wrapped__)
+    assert not hasattr(protected.as_view(), "__wrapped__")
+
+
 def test_decorated_class_keeps_its_arguments(rf, settings):
     """URL arguments reach `dispatch` of a decorated class, by position and by keyword."""
 
