@@ -13,13 +13,14 @@ import logging
 from functools import wraps
 from typing import Any, TypeVar
 
+from .attempts import desk
 from .clients.asgi import Requestlike
 from .exceptions import StoreError
 from .terms.registry import registered
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
-View = TypeVar("View", bound=type)
+View = TypeVar("View", bound=type[Any])
 
 
 def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> None:
@@ -30,7 +31,7 @@ def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> N
     """
     for policy in [one for known in registered.values() for one in known if "username" in one.key.parts]:
         try:
-            policy.forgive(request, user.get_username())
+            desk.forgive(policy, request, user.get_username(), owner=True)
         except StoreError as error:
             logger.error("cache %a failed, the owner stays locked out: scope=%a", error.alias, policy.scope)
 
@@ -40,7 +41,7 @@ def frees_owner(view: View) -> View:
     is made from it. Changes it in place, and gives it back. Raises TypeError for anything else.
     """
     form_valid = getattr(view, "form_valid", None)
-    if not isinstance(view, type) or form_valid is None:
+    if form_valid is None:
         raise TypeError(f"frees_owner: {view!r} is no PasswordResetConfirmView: it has no form_valid().")
 
     @wraps(form_valid)
