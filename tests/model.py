@@ -20,6 +20,7 @@ class Entry:
     who: str | None = None  # the account that it is at, if it names one
     late: bool = False
     failed: int | None = None  # when
+    lost: bool = False  # nobody will ever know
     gone: bool = False  # given back, forgiven, or taken away by a lock or a reset
     window: int = 0  # the end of the fixed window that it is in
 
@@ -70,7 +71,11 @@ class Model:
     def facts(self, now: int):
         """All that can be seen from outside."""
         slots = sorted(
-            (e.name, e.failed is not None, e.began if e.failed is None else e.failed, e.who) for e in self.standing(now)
+            [
+                ("" if e.lost else e.name, e.failed is not None, e.began if e.failed is None else e.failed, e.who)
+                for e in self.standing(now)
+            ],
+            key=str,
         )
         lock = self.lock(now)
         return slots, lock and (lock.began, lock.end, lock.reference), self.level(now)
@@ -108,7 +113,8 @@ class Model:
 
     def undecided(self, now: int) -> list[Entry]:
         """That may still be decided."""
-        return [entry for entry in self.standing(now) if entry.failed is None and now - entry.began < MINUTE]
+        undecided = [entry for entry in self.standing(now) if entry.failed is None and not entry.lost]
+        return [entry for entry in undecided if now - entry.began < MINUTE]
 
     # What happens
 
@@ -124,7 +130,7 @@ class Model:
         self.entries.append(entry)
 
     def fail(self, name: str, tag: str, now: int, reference: str, who=None) -> None:
-        own = next((entry for entry in self.standing(now) if entry.name == name), None)
+        own = next((entry for entry in self.standing(now) if entry.name == name and not entry.lost), None)
         if own is None:
             if self.lock(now):
                 return
@@ -141,11 +147,16 @@ class Model:
 
     def succeed(self, name: str, tag: str | None, now: int) -> None:
         for entry in self.standing(now):
-            entry.gone = entry.name == name or (entry.failed is not None and tag is not None and entry.tag == tag)
+            mine = entry.name == name and not entry.lost
+            entry.gone = mine or (entry.failed is not None and tag is not None and entry.tag == tag)
 
     def release(self, name: str, now: int) -> None:
         for entry in self.standing(now):
-            entry.gone = entry.name == name and entry.failed is None
+            entry.gone = entry.name == name and entry.failed is None and not entry.lost
+
+    def abandon(self, name: str, now: int) -> None:
+        for entry in self.standing(now):
+            entry.lost = entry.lost or (entry.name == name and entry.failed is None)
 
     def forgive(self, tag: str, now: int, lift: bool) -> None:
         for entry in self.standing(now):

@@ -10,7 +10,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lockout_decorators.records import moves
 from lockout_decorators.records.moves import Refusal
-from lockout_decorators.records.record import EMPTY, FOREVER, NOBODY, OCCUPANCY, UNTAGGED, Record, Slot, parse, spell
+from lockout_decorators.records.record import (
+    ABANDONED,
+    EMPTY,
+    FOREVER,
+    NOBODY,
+    OCCUPANCY,
+    UNTAGGED,
+    Record,
+    Slot,
+    parse,
+    spell,
+)
 from lockout_decorators.records.rule import Rule
 from tests.model import Model
 from tests.sizes import IN_FULL
@@ -62,6 +73,10 @@ class Both:
         self.model.release(name, self.now)
         self.make(lambda record: moves.release(record, self.rule, self.now, name))
 
+    def abandon(self, name: str) -> None:
+        self.model.abandon(name, self.now)
+        self.make(lambda record: moves.abandon(record, self.rule, self.now, name))
+
     def forgive(self, tag: str, lift: bool) -> None:
         self.model.forgive(tag, self.now, lift)
         self.make(lambda record: moves.forgive(record, self.rule, self.now, [tag], lift))
@@ -90,7 +105,13 @@ class Both:
 
     def check(self) -> None:
         record, now = moves.prune(self.record, self.rule, self.now), self.now
-        slots = sorted((slot.occupancy, slot.failed, slot.when, named(slot.who)) for slot in record.slots)
+        slots = sorted(
+            [
+                ("" if slot.occupancy == ABANDONED else slot.occupancy, slot.failed, slot.when, named(slot.who))
+                for slot in record.slots
+            ],
+            key=str,
+        )
         lock = None
         if record.locked:
             lock = record.since, None if record.until == FOREVER else record.until, record.reference
@@ -153,10 +174,10 @@ def steps(both: Both, begun: int, open: tuple[tuple[int, str], ...]):
         yield after, begun + 1, (*open, (begun, who)) if admitted else open
     for guess, who in open:
         left = tuple(other for other in open if other != (guess, who))
-        for verdict in ("fail", "succeed", "release"):
+        for verdict in ("fail", "succeed", "release", "abandon"):
             after = both.copy()
             tag = TAGS[guess % 2]
-            arguments = {"fail": (tag, who), "succeed": (tag,), "release": ()}[verdict]
+            arguments = {"fail": (tag, who), "succeed": (tag,), "release": (), "abandon": ()}[verdict]
             getattr(after, verdict)(name(guess), *arguments)
             yield after, begun, left
     for ticks in (1, 3):
@@ -234,11 +255,11 @@ class Machine(RuleBasedStateMachine):
             self.open.append(guess)
 
     @precondition(lambda self: self.open)
-    @rule(data=st.data(), verdict=st.sampled_from(["fail", "fail", "fail", "succeed", "release", "crash"]))
+    @rule(data=st.data(), verdict=st.sampled_from(["fail", "fail", "fail", "succeed", "release", "abandon", "crash"]))
     def decide(self, data, verdict):
         guess = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
         if verdict != "crash":
-            getattr(self.both, verdict)(*guess[: {"fail": 3, "succeed": 2, "release": 1}[verdict]])
+            getattr(self.both, verdict)(*guess[: {"fail": 3, "succeed": 2, "release": 1, "abandon": 1}[verdict]])
 
     @rule(tag=st.sampled_from(TAGS), who=st.sampled_from(WHO))
     def fail_unasked(self, tag, who):

@@ -239,8 +239,8 @@ def test_permission_denied_is_a_failure(policy, request_, settings, verified):
 
 
 def test_an_exception_out_of_a_backend_is_no_verdict(policy, request_, settings, verified):
-    """It comes out as it is. The slot stays taken, so that nobody guesses for free; but a directory that is down locks
-    nobody out."""
+    """It comes out as it is. The slot stays taken, so that nobody guesses for free, and nobody waits for it; but a
+    directory that is down locks nobody out."""
     settings.AUTHENTICATION_BACKENDS = [backend(BrokenBackend)]
     with policy.observe(request_), pytest.raises(ConnectionError):
         authenticate(request_, username="bob", password="right")
@@ -250,7 +250,7 @@ def test_an_exception_out_of_a_backend_is_no_verdict(policy, request_, settings,
     with pytest.raises(LockedOut) as caught:
         guess(policy, request_, "right")
     status = caught.value.status
-    assert (3, 0, False, 1) == (len(verified), status.failures, status.locked, status.retry_after)
+    assert (3, 0, False, 300) == (len(verified), status.failures, status.locked, status.retry_after)
 
 
 def test_an_exception_after_the_failure_takes_nothing_back(policy, request_):

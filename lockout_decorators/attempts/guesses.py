@@ -103,10 +103,11 @@ class Guesses:
         """Free or mark the slots of a guess, once. A store that fails now takes nothing back from a good guess."""
         with _lock:
             settled, guess.settled = guess.settled, True
-        if settled or (guess.unknown and guess.verdict is None):
+        if settled:
             return
-        written = self._settle(guess, Seat.succeed if guess.verdict else Seat.fail)
-        if not guess.verdict:
+        unknown = guess.unknown and guess.verdict is None
+        written = self._settle(guess, Seat.abandon if unknown else Seat.succeed if guess.verdict else Seat.fail)
+        if not (guess.verdict or unknown):
             self._tell(guess, written)
 
     @property

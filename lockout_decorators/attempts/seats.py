@@ -69,6 +69,9 @@ class Seat:
     def release(self, now: int) -> Record:
         return moves.release(self.record, self.counter.rule, now, self.slot.occupancy)
 
+    def abandon(self, now: int) -> Record:
+        return moves.abandon(self.record, self.counter.rule, now, self.slot.occupancy)
+
     def succeed(self, now: int) -> Record:
         return moves.succeed(self.record, self.counter.rule, now, self.slot.occupancy, self.slot.tag)
 

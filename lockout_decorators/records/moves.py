@@ -7,7 +7,7 @@ changes nothing: a guess is known by its occupancy, so a command that was sent t
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
-from .record import EMPTY, FOREVER, NOBODY, UNTAGGED, WHEN, Record, Slot, spell_time
+from .record import ABANDONED, EMPTY, FOREVER, NOBODY, UNTAGGED, WHEN, Record, Slot, spell_time
 from .rule import Rule
 
 STALE = 60_000  # an undecided guess older than this has lost its worker: nobody waits for it
@@ -56,28 +56,28 @@ def refusal(record: Record, rule: Rule, now: int, own: Set[str] = frozenset(), w
         return Refusal(record.until)
     full = None
     if len(record.slots) >= rule.max:
-        full = _crowded(record, rule, now, own, [(slot.occupancy, slot) for slot in record.slots], rule.max)
+        full = _crowded(record, rule, now, own, [*enumerate(record.slots)], rule.max)
     if not 0 < rule.spread <= len(record.slots) or who == NOBODY:
         return full
     if len(tried := record.tried) < rule.spread or who in tried:
         return full
-    named = [(slot.who, slot) for slot in record.slots if slot.who != NOBODY]
+    named: list[tuple[int | str, Slot]] = [(slot.who, slot) for slot in record.slots if slot.who != NOBODY]
     wide = _crowded(record, rule, now, own, named, rule.spread)
     return wide if full is None else max(full, wide, key=lambda one: (one.until, not one.waits))
 
 
 def _crowded(
-    record: Record, rule: Rule, now: int, own: Set[str], places: Sequence[tuple[str, Slot]], most: int
+    record: Record, rule: Rule, now: int, own: Set[str], places: Sequence[tuple[int | str, Slot]], most: int
 ) -> Refusal:
     """When there is room again where `most` places are held, each by the slots that come with it."""
     failed = {place for place, slot in places if slot.failed}
     undecided = [slot for place, slot in places if place not in failed]
-    alive = {slot.occupancy for slot in undecided if slot.when + STALE > now}
+    alive = {slot.occupancy for slot in undecided if slot.when + STALE > now} - {ABANDONED}
     if alive and len(failed) < most:
         return Refusal(now + 1000, waits=not alive <= own)
     if not rule.rolling:
         return Refusal(record.window)
-    last: dict[str, int] = {}
+    last: dict[int | str, int] = {}
     for place, slot in places:
         last[place] = max(last.get(place, 0), slot.when)
     return Refusal(sorted(last.values())[len(last) - most] + rule.window)  # enough of them have left by then
@@ -127,6 +127,15 @@ def release(record: Record, rule: Rule, now: int, occupancy: str) -> Record:
     """Give back the slot of a guess that was never made."""
     record = prune(record, rule, now)
     return _keep(record, [slot for slot in record.slots if slot.failed or slot.occupancy != occupancy])
+
+
+def abandon(record: Record, rule: Rule, now: int, occupancy: str) -> Record:
+    """Nobody will ever know of the guess: its slot stays taken as long as an undecided one, and nobody waits for it."""
+    record = prune(record, rule, now)
+    own = record.slot_of(occupancy)
+    if own is None or own.failed:
+        return record
+    return _keep(record, [slot.abandoned() if slot is own else slot for slot in record.slots])
 
 
 def forgive(record: Record, rule: Rule, now: int, tags: Iterable[str], lift: bool) -> Record:

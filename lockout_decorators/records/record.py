@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 STAMP, OCCUPANCY, WHO, TAG = 16, 8, 5, 8  # hexadecimal digits
 NOBODY, UNTAGGED = "0" * WHO, "0" * TAG
+ABANDONED = "f" * OCCUPANCY  # of a guess that nobody will ever know the outcome of
 TIME = 11  # hexadecimal digits of a time: until the year 2527
 _TIMED = f"%0{TIME}x"
 FOREVER = 0xFFFFFFFFFFF  # the end of what ends only by a reset
@@ -76,6 +77,10 @@ class Slot(str):
     def at(self, when: int, failed: bool = False) -> "Slot":
         """The same guess's slot at another time."""
         return _slot(f"{'f' if failed else 'u'}{_TIMED % when}{self[WHEN.stop :]}")
+
+    def abandoned(self) -> "Slot":
+        """The same guess's slot, of which nobody will say anything more."""
+        return _slot(self[: _OCCUPANCY.start] + ABANDONED + self[_OCCUPANCY.stop :])
 
     def tagged(self, tag: str) -> "Slot":
         """The same guess's slot, forgiven by another success."""
