@@ -86,6 +86,10 @@ class LockoutSettings:
         return _read("LOCKOUT_CACHE", "default")
 
     @property
+    def site(self) -> Any:
+        return _read("LOCKOUT_SITE", {})
+
+    @property
     def trusted_proxies(self) -> tuple[frozenset[Network], bool]:
         """The networks, and whether a unix socket's peer is trusted as well."""
         value = _read("LOCKOUT_TRUSTED_PROXIES", ())

@@ -17,6 +17,7 @@ from .claiming import Claiming
 from .guess import Party
 from .verdicts import is_unmade, response_to
 from .waiting import aclaim, hop, run
+from .watch import Call
 from .watched import Watched
 
 _exempt, _failure = attrgetter("exempt"), attrgetter("failure")
@@ -35,6 +36,7 @@ class Block(Watched):
     """
 
     open: bool = False
+    site: bool = False
     told: bool = False
     response: Any = None
     given: Sequence[Terms] = ()
@@ -111,6 +113,7 @@ class Block(Watched):
         if self.open:
             raise RuntimeError("a block is entered once at a time: make another one by observe() or attempt()")
         self._peers = watch.blocks_of(self.request)
+        self._hide_post()
         if not (conf.enabled and self.policies):
             return False
         exempting = any(map(_exempt, self.policies))
@@ -153,7 +156,7 @@ class Block(Watched):
     def _uncounted(self) -> Sequence[Terms]:
         if len(self.given) == 1 and not self._peers:
             return self.given
-        return watch.uncounted(self.given, [peer for peer in self._peers if peer is not self])
+        return watch.uncounted(self.given, [peer for peer in self._peers if peer is not self and not peer.site])
 
     def _watch(self) -> None:
         self.open = True
@@ -204,3 +207,23 @@ class Block(Watched):
         if self._peers and self.failed:  # itself has left
             for peer in watch.peers(self, self._peers):
                 peer.told = True
+
+    def _hide_post(self) -> None:
+        watch.hide_post(self.request)
+
+
+class SiteBlock(Block):
+    """Around a whole request: it never looks early, and is silent while another block of the request is open."""
+
+    site = True
+
+    def _divide(self) -> None:
+        self.given = self.policies
+
+    def _hide_post(self) -> None:
+        """Not before there is a guess."""
+
+    def asking(self, call: Call, policies: Sequence[Terms]) -> Claiming:
+        """See Watched.asking()."""
+        watch.hide_post(self.request)
+        return super().asking(call, policies)
