@@ -1,24 +1,19 @@
 """The whole site: every guess of every request counts, whichever view, middleware or template makes it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
 from .answers.plain import answer, bare
-from .attempts.block import SiteBlock
-from .attempts.verdicts import is_unmade
+from .attempts.site import SiteBlock
+from .attempts.waiting import hop
 from .attempts.watch import site_block
-from .conf import conf, refuse
 from .exceptions import LockedOut, refusal_in
-from .policy import LockoutPolicy
-from .terms.terms import DERIVED
+from .policy import LockoutPolicy, site_policies
 from .views.calling import Visit
-
-SCOPE = "site"
-ALLOWED = 'the arguments of a policy, as {"key": "ip+username"}, or the dotted path of a policy or of several'
+from .views.deferred import rendered
 
 
 class LockoutMiddleware:
@@ -40,22 +35,37 @@ class LockoutMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
-        visit = Visit(SiteBlock(self.policies, request), self.get_response, None, (request,), {}, True)
-        return self._acall(visit) if self.is_async else self._call(visit)
+        block = SiteBlock(self.policies, request)
+        return (self._acall if self.is_async else self._call)(block, request)
 
-    def _call(self, visit: Visit) -> Any:
-        with visit.block:
-            response = self.get_response(visit.block.request)
-        if (refused := visit.block.refused) and response.status_code == 500:  # which an inner middleware made of it
-            return visit.refuse(refused)
-        return visit.finish(response)
+    def _call(self, block: SiteBlock, request: HttpRequest) -> Any:
+        visit = Visit(block, self.get_response, None, (request,), {}, True)
+        try:
+            with block:
+                response = self.get_response(request)
+        except Exception:  # handler500 has failed as well
+            if (refused := block.refused) is None:
+                block.linger()
+                raise
+        else:
+            if response.status_code != 500 or (refused := block.refused) is None:
+                return visit.finish(response)
+        return rendered(visit.refuse(refused))
 
-    async def _acall(self, visit: Visit) -> Any:
-        async with visit.block:
-            response = await self.get_response(visit.block.request)
-        if (refused := visit.block.refused) and response.status_code == 500:
-            return await visit.arefuse(refused)
-        return visit.finish(response)
+    async def _acall(self, block: SiteBlock, request: HttpRequest) -> Any:
+        """See _call()."""
+        visit = Visit(block, self.get_response, None, (request,), {}, True)
+        try:
+            async with block:
+                response = await self.get_response(request)
+        except Exception:  # handler500 has failed as well
+            if (refused := block.refused) is None:
+                block.linger()
+                raise
+        else:
+            if response.status_code != 500 or (refused := block.refused) is None:
+                return visit.finish(response)
+        return await hop(rendered, await visit.arefuse(refused))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> Any:
         """The answer to a guess that was refused in the view or in its rendering; None for any other error."""
@@ -65,21 +75,6 @@ class LockoutMiddleware:
             return None
         view, args, kwargs = request.resolver_match or (None, (), {})
         try:
-            made = Visit(block, view, None, (request, *args), kwargs, True).answer(answer, refused)
-            return made.render() if is_unmade(made) else made
+            return rendered(Visit(block, view, None, (request, *args), kwargs, True).answer(answer, refused))
         except LockedOut:
             return bare(request, refused)
-
-
-def site_policies() -> tuple[LockoutPolicy, ...]:
-    """What `LOCKOUT_SITE` says; without it one policy under the other settings. Raises ImproperlyConfigured."""
-    value = conf.site
-    try:
-        made = LockoutPolicy(**{"scope": SCOPE, **value}) if isinstance(value, Mapping) else import_string(value)
-        several = made if isinstance(made, tuple | list) else (made,)
-        policies = tuple([one.scoped(SCOPE) if one.scope == DERIVED else one for one in several])
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise refuse("LOCKOUT_SITE", value, f"{ALLOWED} ({error})") from error
-    if not policies or any(one.failure is not None for one in policies):
-        raise refuse("LOCKOUT_SITE", value, f"{ALLOWED}; failure= is for views")
-    return policies

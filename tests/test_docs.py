@@ -3,12 +3,13 @@
 import ast
 import re
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, User
 from django.test import RequestFactory
+from django.urls import path
 from rest_framework.authtoken.models import Token
 
 from lockout_decorators import LockedOut, LockoutStatus, policies_of, signals
@@ -224,6 +225,16 @@ def test_own_answers(guide, post, verified):
         responses = [view(post()) for _ in range(4)]
         assert [401, 401, 401, 429] == [response.status_code for response in responses]
         assert text == responses[3].text
+
+
+@pytest.mark.parametrize("view", ["verify", "averify"])
+def test_whole_site(view, guide, settings, client, verified):
+    """The middleware and its setting, around a view that nobody has decorated."""
+    urls = ModuleType("urls")
+    urls.urlpatterns = [path("", getattr(guide, view))]
+    settings.ROOT_URLCONF, settings.MIDDLEWARE, settings.LOCKOUT_SITE = urls, guide.MIDDLEWARE, guide.LOCKOUT_SITE
+    assert [401] * 5 + [429] == [client.post("/", FORM).status_code for _ in range(6)]
+    assert (429, 5) == (client.post("/", RIGHT).status_code, len(verified))
 
 
 async def test_status_and_reset(guide, post):
