@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 
-from .answers.plain import answer, bare
+from .answers.plain import answer
 from .attempts.site import SiteBlock
 from .attempts.waiting import hop
 from .attempts.watch import site_block
@@ -44,13 +44,13 @@ class LockoutMiddleware:
             with block:
                 response = self.get_response(request)
         except Exception:  # handler500 has failed as well
-            if (refused := block.refused) is None:
+            if block.refused is None:
                 block.linger()
                 raise
-        else:
-            if response.status_code != 500 or (refused := block.refused) is None:
-                return visit.finish(response)
-        return rendered(visit.refuse(refused))
+            response = None
+        if unanswered := _unanswered(block, response):
+            return rendered(visit.refuse(*unanswered))
+        return visit.finish(response)
 
     async def _acall(self, block: SiteBlock, request: HttpRequest) -> Any:
         """See _call()."""
@@ -58,14 +58,14 @@ class LockoutMiddleware:
         try:
             async with block:
                 response = await self.get_response(request)
-        except Exception:  # handler500 has failed as well
-            if (refused := block.refused) is None:
+        except Exception:
+            if block.refused is None:
                 block.linger()
                 raise
-        else:
-            if response.status_code != 500 or (refused := block.refused) is None:
-                return visit.finish(response)
-        return await hop(rendered, await visit.arefuse(refused))
+            response = None
+        if unanswered := _unanswered(block, response):
+            return await hop(rendered, await visit.arefuse(*unanswered))
+        return visit.finish(response)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> Any:
         """The answer to a guess that was refused in the view or in its rendering; None for any other error."""
@@ -74,7 +74,15 @@ class LockoutMiddleware:
         if not isinstance(refused, LockedOut) or block is None:
             return None
         view, args, kwargs = request.resolver_match or (None, (), {})
-        try:
-            return rendered(Visit(block, view, None, (request, *args), kwargs, True).answer(answer, refused))
-        except LockedOut:
-            return bare(request, refused)
+        return rendered(Visit(block, view, None, (request, *args), kwargs, True).answer(answer, refused))
+
+
+def _unanswered(block: SiteBlock, response: Any) -> tuple[LockedOut, Any] | None:
+    """The refusal that the site has not answered in its own way, and what DRF's exception handler has made of it."""
+    refused = block.refused
+    if refused is None:
+        return None
+    if response is None or response.status_code == 500:
+        return refused, None
+    drf = getattr(response, "exception", False) and response.status_code == refused.status_code
+    return (refused, response) if drf else None

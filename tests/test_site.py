@@ -11,7 +11,7 @@ from io import StringIO
 
 import pytest
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.contrib import admin
+from django.contrib.admin import AdminSite
 from django.contrib.auth import aauthenticate, authenticate
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.signals import user_login_failed
@@ -24,6 +24,7 @@ from django.template.response import TemplateResponse
 from django.test import AsyncClient, Client
 from django.urls import path
 from rest_framework.authentication import BasicAuthentication
+from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -104,7 +105,7 @@ def caught(request):
     try:
         return plain(request)
     except LockedOut as locked_out:
-        return HttpResponse(f"come back in {locked_out.status.retry_after}", status=503)
+        return HttpResponse(f"come back in {locked_out.status.retry_after}", status=429)
 
 
 def listed(request):
@@ -144,6 +145,16 @@ def broken(request):
     raise ZeroDivisionError
 
 
+class Hiding(APIView):
+    authentication_classes = []
+
+    def post(self, request):
+        try:
+            verify(request)
+        finally:
+            raise NotFound("Nobody.")
+
+
 class Api(APIView):
     authentication_classes = [BasicAuthentication]
 
@@ -157,12 +168,13 @@ VIEWS = {
     **{one.__name__: one for one in (listed, told, by_hand, slow, broken)},
     "form": LoginView.as_view(template_name="two_forms.html"),
     "api": Api.as_view(),
+    "hiding": Hiding.as_view(),
     "own": lockout_protect(OWN)(plain),
     "decorated": lockout_protect(OWN)(helped),
     "quiet": lockout_protect(QUIET)(plain),
     "free": lockout_protect(scope="free", exempt=lambda request: True)(plain),
 }
-urlpatterns = [path("admin/", admin.site.urls), *[path(f"{name}/", view) for name, view in VIEWS.items()]]
+urlpatterns = [path("admin/", AdminSite(name="ours").urls), *[path(f"{name}/", view) for name, view in VIEWS.items()]]
 
 
 def handler404(request, exception):
@@ -278,13 +290,13 @@ def guess(request):
         basic = base64.b64encode(f"bob:{password}".encode()).decode()
         sent = {"data": {"username": "bob", "password": password}}
         sent["headers"] = {"Authorization": f"Basic {basic}", "X-Password": password, **headers}
-        if request.param == "wsgi":
-            response = Client(raise_request_exception=False).post(f"/{door}/", **sent)
-            return response.status_code, b"".join(response)
-        return asyncio.run(asend(f"/{door}/", sent))
+        if request.param == "asgi":
+            return asyncio.run(asend(f"/{door}/", sent))
+        send.response = Client(raise_request_exception=False).post(f"/{door}/", **sent)
+        return send.response.status_code, b"".join(send.response)
 
     async def asend(url, sent):
-        response = await AsyncClient(raise_request_exception=False).post(url, **sent)
+        send.response = response = await AsyncClient(raise_request_exception=False).post(url, **sent)
         found = [chunk async for chunk in response] if response.streaming else [response.content]
         return response.status_code, b"".join(found)
 
@@ -302,13 +314,15 @@ def test_every_guess_of_the_site_counts(place, guess, verified, settings, caplog
     """Wherever it is made three are verified, then not even the right one; the client gets the refusal."""
     middlewares, url = PLACES[place]
     within(settings, *middlewares)
+    more = {"X-Handled": "yes"} if place == "handler500" else {}
     for _ in range(3):
-        guess(url, **{"X-Handled": "yes"})
+        guess(url, **more)
     assert (3, {("bob", "wrong")}) == (len(verified), {*verified})
     caplog.clear()
-    status, page = guess(url, "right", Accept="text/plain, application/json", **{"X-Handled": "yes"})
+    status, page = guess(url, "right", Accept="text/plain, application/json", **more)
     assert (429, 3) == (status, len(verified))
     assert b"Too many failed attempts" in page and b"welcome" not in page
+    assert ("600", "no-store") == (guess.response["Retry-After"], guess.response["Cache-Control"])
     if place in QUIETLY:
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
@@ -334,7 +348,7 @@ def test_cache_is_down(place, guess, verified, settings):
     assert (200, b"to see here") == guess("nothing")
 
 
-def test_error_handler_that_fails(guess, settings, verified, monkeypatch):
+def test_error_handler_that_fails(guess, settings, rf, verified, monkeypatch):
     """Django asks it once more, outside of any middleware: that is watched too."""
     monkeypatch.setattr(sys.modules[__name__], "handler500", failing_handler)
     settings.MIDDLEWARE, settings.LOCKOUT_SITE = [OURS], {**settings.LOCKOUT_SITE, "calls": 1}
@@ -342,6 +356,7 @@ def test_error_handler_that_fails(guess, settings, verified, monkeypatch):
         with suppress(ZeroDivisionError, LockedOut):
             guess("broken")
     assert (3, 429) == (len(verified), guess("plain", "right")[0])
+    assert site_policies()[0].status(rf.get("/")).locked
 
 
 def test_exceptions_may_be_propagated(guess, verified, settings):
@@ -429,18 +444,26 @@ def test_exempt_from_the_policy_of_a_view(guess, verified):
 
 
 def test_view_may_have_the_policy_of_the_site(rf, verified):
-    """The same one, by name: a guess in it counts, once."""
-    (policy,) = site_policies()
-    guard = LockoutMiddleware(lockout_protect(policy)(plain))
-    answers = [guard(rf.post("/", {"password": "wrong"})).status_code for _ in range(4)]
-    assert ([200, 200, 200, 429], 3) == (answers, len(verified))
+    """The same one, by name: a guess in it counts, once, and who is locked out is refused before it runs."""
+    (policy,), entered = site_policies(), []
+
+    @lockout_protect(policy)
+    def view(request):
+        entered.append(request)
+        return plain(request)
+
+    answers = [LockoutMiddleware(view)(rf.post("/", {"password": "wrong"})).status_code for _ in range(4)]
+    assert ([200, 200, 200, 429], 3, 3) == (answers, len(verified), len(entered))
 
 
-def test_view_may_answer_by_itself(guess, verified):
+@pytest.mark.parametrize(("name", "answer"), [("caught", (429, b"come back in 600")), ("hiding", (404, b'"Nobody."'))])
+def test_view_may_answer_by_itself(name, answer, guess, settings, verified):
     """Whoever catches the refusal has the last word, unless it is that of an error."""
+    settings.LOCKOUT_SITE = {**settings.LOCKOUT_SITE, "response": awaited}
     for _ in range(3):
-        guess("caught")
-    assert guess("caught", "right") == (503, b"come back in 600")
+        guess(name)
+    status, page = guess(name, "right")
+    assert (answer[0], True, 3) == (status, answer[1] in page, len(verified))
 
 
 def unmade(request, locked_out):
@@ -455,7 +478,7 @@ def guessing(request, locked_out):
     return said(verify(request), 420)
 
 
-@pytest.mark.parametrize("place", ["plain", "apart", "process_view"])
+@pytest.mark.parametrize("place", ["plain", "apart", "rendered", "api", "process_view"])
 @pytest.mark.parametrize(("answer", "expected"), [(unmade, 420), (awaited, 420), (guessing, 429)])
 def test_answer_of_the_project(place, answer, expected, guess, settings, verified):
     """A callable, whatever it makes; one that guesses itself is not asked again."""
@@ -468,8 +491,9 @@ def test_answer_of_the_project(place, answer, expected, guess, settings, verifie
     assert (expected, True, 3) == (status, b"come back" in page or answer is guessing, len(verified))
 
 
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
 def test_who_is_exempt_is_asked_at_the_first_guess(guess, settings):
-    """Once, when the user of the request is known; not where nobody guesses."""
+    """Once, when the user of the request is known, for its rendering too; not where nobody guesses."""
     asked = []
 
     def exempt(request):
@@ -483,6 +507,8 @@ def test_who_is_exempt_is_asked_at_the_first_guess(guess, settings):
         guess("told", **{"X-Free": "yes"})
     assert [b"0", b"297"] == [guess("listed", **more)[1] for more in ({"X-Free": "yes"}, {})]
     assert [True] * 6 == asked
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.door"]
+    assert [True] * 5 == [b"wrong" in guess("streamed", **{"X-Free": "yes"})[1] for _ in range(5)]
 
 
 def test_who_exempts_is_watched(guess, settings, verified):
@@ -507,6 +533,8 @@ def test_it_can_be_switched_off(name, rf, settings, verified):
     settings.LOCKOUT_ENABLED = False
     made = LockoutMiddleware(VIEWS[name])(rf.post("/", {"username": "bob", "password": "wrong"}))
     assert "render" not in vars(made) and Resumed.__name__ not in repr(getattr(made, "_iterator", ""))
+    with pytest.raises(ZeroDivisionError):
+        LockoutMiddleware(broken)(rf.post("/"))
     guard = LockoutMiddleware(plain)
     assert [200] * 5 == [guard(rf.post("/", {"password": "wrong"})).status_code for _ in range(5)]
 
@@ -564,7 +592,7 @@ def test_several_policies_of_the_site(guess, settings, verified):
         {"max": 0},
         {"most": 5},
         {1: 2},
-        f"{__name__}.NONE",
+        f"{__name__}.NO",
     ],
 )
 def test_wrong_policies_stop_the_server(value, settings):

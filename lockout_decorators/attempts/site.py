@@ -20,8 +20,9 @@ class SiteBlock(Block):
 
     def linger(self) -> None:
         """After an error it goes on watching what carries the request: Django may ask handler500 once more."""
-        self.open = self._lingers = True
-        self._peers.append(self)
+        if self.given:
+            self.open = self._lingers = True
+            self._peers.append(self)
 
     def fail_at(self, guess: Guess | None, call: Call, policies: Sequence[Terms]) -> None:
         """See Watched.fail_at()."""

@@ -114,7 +114,7 @@ def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:
 
 def peers(block: Watching, blocks: Sequence[Any]) -> list[Any]:
     """Other open blocks of the request that count alike, as where a class and its URL were both decorated."""
-    others = [other for other in blocks if other.open and other is not block and not other.site]
+    others = [other for other in blocks if other.open and other is not block]
     return [other for other in others if _frames(block.given) & _frames(other.given)]
 
 
