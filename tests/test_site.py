@@ -553,6 +553,14 @@ def test_post_data_is_hidden_from_the_first_guess_on(rf):
     assert [False, True] == seen
 
 
+def test_wrong_switch_is_loud_and_tells_no_secret(rf, settings):
+    """An error report is sent for every request then, those with passwords too."""
+    settings.LOCKOUT_ENABLED, request = "no", rf.post("/", {"password": "right"})
+    with pytest.raises(ImproperlyConfigured, match="LOCKOUT_ENABLED"):
+        LockoutMiddleware(plain)(request)
+    assert "__ALL__" == request.sensitive_post_parameters
+
+
 LOOSE, TIGHT = LockoutPolicy(scope="loose", key="ip", max=9), LockoutPolicy(scope="tight", key="ip+username", max=2)
 BOTH, NO, TO_BE_NAMED = [LOOSE, TIGHT], [], (LockoutPolicy(scope=DERIVED, key="username", max=7),)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django.core.exceptions import ImproperlyConfigured
+
 from ..conf import conf
 from ..terms.terms import Terms
 from . import watch
@@ -32,7 +34,12 @@ class SiteBlock(Block):
             self.settle_failures()
 
     def _opens(self) -> bool:
-        if conf.enabled:
+        try:
+            enabled = conf.enabled
+        except ImproperlyConfigured:
+            watch.hide_post(self.request)  # its error report is the first of many
+            raise
+        if enabled:
             self.given = self.policies
             self._peers = watch.blocks_of(self.request)
             self._watch()
