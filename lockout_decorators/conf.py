@@ -91,8 +91,12 @@ class LockoutSettings:
         return _read("LOCKOUT_SITE", {})
 
     @property
+    def watches_site(self) -> bool:
+        return MIDDLEWARE in _read("MIDDLEWARE", ())
+
+    @property
     def guards_site(self) -> bool:
-        return self.site != {} or MIDDLEWARE in _read("MIDDLEWARE", ())
+        return self.site != {} or self.watches_site
 
     @property
     def trusted_proxies(self) -> tuple[frozenset[Network], bool]:
@@ -110,6 +114,13 @@ class LockoutSettings:
         value = _read("LOCKOUT_IPV6_PREFIX", 64)
         if type(value) is not int or not 1 <= value <= 128:
             raise refuse("LOCKOUT_IPV6_PREFIX", value, "a whole number from 1 to 128")
+        return value
+
+    @property
+    def ipv6_wider_prefix(self) -> int | None:
+        value = _read("LOCKOUT_IPV6_WIDER_PREFIX", 48)
+        if value is not None and (type(value) is not int or not 1 <= value <= 128):
+            raise refuse("LOCKOUT_IPV6_WIDER_PREFIX", value, "a whole number from 1 to 128, or None")
         return value
 
     @property

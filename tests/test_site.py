@@ -30,6 +30,8 @@ from rest_framework.views import APIView
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, reset_attempts
 from lockout_decorators.attempts.watch import here
+from lockout_decorators.doors.urlconf import find_doors
+from lockout_decorators.management.report.doors import doors
 from lockout_decorators.middleware import LockoutMiddleware
 from lockout_decorators.policy import site_policies
 from lockout_decorators.stores import Store
@@ -629,6 +631,26 @@ def test_reset_where_no_middleware_was_loaded(value, settings, rf):
         registered.clear()
         reset(request)
         assert 0 == stranger.status(request).failures
+
+
+@pytest.mark.parametrize(("middleware", "state"), [([], "open"), ([OURS], "guarded")])
+def test_doors_of_the_site_are_guarded(middleware, state, settings):
+    """Those whose secrets `authenticate()` verifies; a decorated one has its own policy."""
+    settings.MIDDLEWARE = middleware
+    found = {route: door for door in find_doors() for route in door.routes}
+    assert [state] * 4 == [found[route].state for route in ("form/", "plain/", "api/", "admin/login/")]
+    assert ["site (ip)"] * (state == "guarded") == found["form/"].guards
+    assert ["own (ip)"] == found["own/"].guards
+
+
+@pytest.mark.parametrize("value", [BOTH, {}])
+def test_report_has_the_site_as_one_door(value, settings):
+    """Its policies are met together."""
+    settings.LOCKOUT_SITE = value and f"{__name__}.BOTH"
+    assert [site_policies()] == [door.policies for door in doors() if {*door.policies} & {*site_policies()}]
+    settings.LOCKOUT_SITE, settings.MIDDLEWARE = {}, []
+    registered.clear()
+    assert "site" not in [door.name for door in doors()]
 
 
 def test_without_a_site_there_is_nothing_to_reset(settings, rf):

@@ -34,7 +34,7 @@ def about_site() -> Iterator[CheckMessage]:
 
 
 def _warning(message: str) -> CheckMessage:
-    return Warning(message, hint=f'Put "{MIDDLEWARE}" first in MIDDLEWARE.', id="lockout_decorators.W013")
+    return Warning(message, hint=f'Put "{MIDDLEWARE}" first in MIDDLEWARE.', id="lockout_decorators.W014")
 
 
 def _found(path: str) -> Any:

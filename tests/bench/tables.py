@@ -24,6 +24,7 @@ OWN_ROWS = (
     *[(rule, label) for rule in ("ip+username", "three") for label in USUAL],
     *[("ip-500", label) for label in ("first failure", "failure, 400 on record")],
     *[("ip-500", label) for label in ("success", "success, 400 on record")],
+    *[("spread", label) for label in ("success", "first failure", "failure, 400 on record")],
 )
 FREE = 30  # microseconds that the site's middleware may take of a request that guesses nothing
 PEER_ROWS = tuple([("ip", label) for label in ("GET", "refused", "success", "third failure")])
@@ -34,6 +35,7 @@ RULES = {
     "ip+username": 'key="ip+username", ceiling',
     "three": "three policies",
     "ip-500": 'key="ip", max=500',
+    "spread": 'key="ip", max=500, spread=100',
 }
 COLUMNS = ("LocMem", "Valkey", "Memcached")
 TIMES = {  # for each of COLUMNS, times the bare view
