@@ -28,7 +28,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, reset_attempts
+from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, presets, reset_attempts
 from lockout_decorators.attempts.watch import here
 from lockout_decorators.doors.urlconf import find_doors
 from lockout_decorators.management.report.doors import doors
@@ -513,6 +513,12 @@ def test_who_is_exempt_is_asked_at_the_first_guess(guess, settings):
     assert [True] * 5 == [b"wrong" in guess("streamed", **{"X-Free": "yes"})[1] for _ in range(5)]
 
 
+@pytest.mark.parametrize(("networks", "expected"), [(["127.0.0.0/8"], b"0"), (["192.0.2.0/24"], b"297")])
+def test_networks_may_be_exempt(networks, expected, guess, settings):
+    settings.LOCKOUT_SITE = {**settings.LOCKOUT_SITE, "exempt": networks}
+    assert expected == guess("listed")[1]
+
+
 def test_who_exempts_is_watched(guess, settings, verified):
     """What it guesses itself to find out counts."""
     settings.LOCKOUT_SITE = {**settings.LOCKOUT_SITE, "exempt": lambda request: bool(verify(request)), "calls": 1}
@@ -575,6 +581,7 @@ BOTH, NO, TO_BE_NAMED = [LOOSE, TIGHT], [], (LockoutPolicy(scope=DERIVED, key="u
         (f"{__name__}.LOOSE", ["loose"]),
         (f"{__name__}.BOTH", ["loose", "tight"]),
         (f"{__name__}.TO_BE_NAMED", ["site"]),
+        ("lockout_decorators.presets.LOGIN", ["site"] * len(presets.LOGIN)),
     ],
 )
 def test_policies_of_the_site(value, scopes, settings):

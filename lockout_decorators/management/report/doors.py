@@ -29,7 +29,8 @@ class Door(NamedTuple):
 
 
 def doors() -> list[Door]:
-    """Those of the URLconf, and the whole site; then each policy that is left, by itself: what else is met with it nobody can see."""
+    """Those of the URLconf, and the whole site; then each policy that is left, by itself: what else is met with it
+    nobody can see."""
     found: dict[Policies, list[str]] = {}
     for route, view in _views(get_resolver().url_patterns):
         for policies in _policies(view):
