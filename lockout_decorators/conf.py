@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+MIDDLEWARE = "lockout_decorators.middleware.LockoutMiddleware"
 UNIX = "unix"  # stands for a peer without an address among the trusted proxies
 FOLDS = ("unicode", "unicode_ci", "general_ci")  # families of user stores
 _inside = object.__getattribute__
@@ -84,6 +85,18 @@ class LockoutSettings:
     @property
     def cache(self) -> object:
         return _read("LOCKOUT_CACHE", "default")
+
+    @property
+    def site(self) -> Any:
+        return _read("LOCKOUT_SITE", {})
+
+    @property
+    def watches_site(self) -> bool:
+        return MIDDLEWARE in _read("MIDDLEWARE", ())
+
+    @property
+    def guards_site(self) -> bool:
+        return self.site != {} or self.watches_site
 
     @property
     def trusted_proxies(self) -> tuple[frozenset[Network], bool]:

@@ -1,15 +1,22 @@
 """LockoutPolicy: the terms, and the doors that lead from them."""
 
+from collections.abc import Mapping
 from typing import Any
+
+from django.utils.module_loading import import_string
 
 from .attempts import desk, hook  # noqa: F401  # the hook is in place before the first block opens
 from .attempts.block import Block
 from .attempts.waiting import hop
 from .clients.asgi import Requestlike
+from .conf import conf, refuse
 from .exceptions import LockoutStatus
 from .terms.bounds import Bounds, bounds_of
 from .terms.registry import registered
-from .terms.terms import Terms
+from .terms.terms import DERIVED, Terms
+
+SITE = "site"  # the scope of the site's policies that name none
+ALLOWED = 'the arguments of a policy, as {"key": "ip+username"}, or the dotted path of a policy or of several'
 
 
 class LockoutPolicy(Terms):
@@ -65,6 +72,27 @@ class LockoutPolicy(Terms):
         await hop(desk.forgive, self, request, username)
 
 
+def site_policies() -> tuple[LockoutPolicy, ...]:
+    """What `LOCKOUT_SITE` says; without it one policy under the other settings. Raises ImproperlyConfigured."""
+    value = conf.site
+    try:
+        made = LockoutPolicy(**{"scope": SITE, **value}) if isinstance(value, Mapping) else import_string(value)
+        several = made if isinstance(made, tuple | list) else (made,)
+        policies = tuple([one.scoped(SITE) if one.scope == DERIVED else one for one in several])
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise refuse("LOCKOUT_SITE", value, f"{ALLOWED} ({error})") from error
+    if not policies or any(one.failure is not None for one in policies):
+        raise refuse("LOCKOUT_SITE", value, f"{ALLOWED}; failure= is for views")
+    return policies
+
+
+def known_policies() -> dict[str, list[LockoutPolicy]]:
+    """All that were made so far, by scope, and the site's. Raises ImproperlyConfigured for what `LOCKOUT_SITE` says."""
+    if conf.guards_site:  # a process that serves no requests has not loaded the middleware
+        site_policies()
+    return registered
+
+
 def reset_attempts(request: Requestlike, scope: str | None = None) -> None:
     """Forget the failures of the client that sent `request`, and lift its locks.
 
@@ -82,8 +110,9 @@ async def areset_attempts(request: Requestlike, scope: str | None = None) -> Non
 
 
 def _resettable(scope: str | None) -> list[LockoutPolicy]:
+    known = known_policies()
     if scope is None:
-        return [policy for known in registered.values() for policy in known if not policy.key.needs_identity]
-    if scope not in registered:
-        raise LookupError(f"no policy has the scope {scope!r}; there are: {', '.join(sorted(registered)) or 'none'}")
-    return registered[scope]
+        return [policy for several in known.values() for policy in several if not policy.key.needs_identity]
+    if scope not in known:
+        raise LookupError(f"no policy has the scope {scope!r}; there are: {', '.join(sorted(known)) or 'none'}")
+    return known[scope]

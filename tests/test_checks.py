@@ -3,6 +3,8 @@
 from unittest import mock
 
 import pytest
+from django.contrib import auth
+from django.contrib.auth import authenticate
 from django.core.cache import caches
 from django.core.checks import INFO, run_checks
 from django.core.management import call_command
@@ -16,6 +18,8 @@ from rest_framework.viewsets import ViewSet
 
 from lockout_decorators import LockoutPolicy, lockout_protect, policies_of, presets
 from lockout_decorators.checks import check_lockout
+from lockout_decorators.middleware import LockoutMiddleware
+from lockout_decorators.terms.registry import registered
 from tests import urls  # noqa: F401  # its policies are registered before a test begins
 from tests.broken import Lying
 
@@ -362,6 +366,69 @@ def test_room_is_needed_for_every_policy(cache):
     assert '"MAX_ENTRIES": 5300' in message.hint
     cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 5300})
     assert ids() == []
+
+
+SITE = "lockout_decorators.middleware.LockoutMiddleware"
+DJANGO = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.auth.middleware.RemoteUserMiddleware",  # it believes the web server
+]
+
+
+class Ours(LockoutMiddleware):
+    """A project may make its own."""
+
+
+class Older:
+    def process_request(self, request):
+        request.user = auth.authenticate(request, token=request.GET["token"])
+
+
+class Newer(Older):
+    """Inherits it."""
+
+
+def tokens(get_response):
+    def middleware(request):
+        request.user = authenticate(request, token=request.GET["token"])
+        return get_response(request)
+
+    return middleware
+
+
+@pytest.mark.parametrize("value", [None, [], "", "no.where", {"max": 0}, {"failure": 401}])
+def test_a_wrong_policy_of_the_site_is_an_error(settings, value):
+    """With or without its middleware."""
+    settings.LOCKOUT_SITE = value
+    (message,) = messages()
+    assert ("lockout_decorators.E001", True) == (message.id, message.msg.startswith(f"LOCKOUT_SITE is {value!r}; it "))
+
+
+def test_policies_of_the_site_take_part(settings):
+    """Set, or those of the other settings."""
+    settings.MIDDLEWARE = [SITE]
+    settings.LOCKOUT_SITE = {"window": 600, "lockout": 60}
+    assert ["W001"] == ids()
+    registered.clear()
+    settings.LOCKOUT_SITE, settings.LOCKOUT_TIME = {}, 60
+    assert ["W001"] == ids()
+
+
+@pytest.mark.parametrize(
+    ("middleware", "expected"),
+    [
+        ([], ["not in MIDDLEWARE"]),
+        ([f"{__name__}.tokens", "no.where"], ["not in MIDDLEWARE"]),
+        ([*DJANGO, "no.where", f"{__name__}.Ours", f"{__name__}.tokens"], []),
+        ([*DJANGO, f"{__name__}.Newer", f"{__name__}.tokens", SITE], ["Newer comes before", "tokens comes before"]),
+    ],
+)
+def test_a_middleware_that_misses_guesses_is_a_warning(settings, middleware, expected):
+    """Where it is not loaded, or another verifies before it; what comes before and verifies nothing is fine."""
+    settings.LOCKOUT_SITE, settings.MIDDLEWARE = {"key": "ip"}, middleware
+    found = messages()
+    assert ["lockout_decorators.W014"] * len(expected) == [message.id for message in found]
+    assert all(text in message.msg for text, message in zip(expected, found, strict=True))
 
 
 def test_a_urlconf_that_does_not_import_is_left_to_django():

@@ -237,6 +237,16 @@ def test_own_answers(guide, post, verified):
         assert text == responses[3].text
 
 
+@pytest.mark.parametrize("view", ["verify", "averify"])
+def test_whole_site(view, guide, settings, client, verified):
+    """The middleware and its setting, around a view that nobody has decorated."""
+    urls = ModuleType("urls")
+    urls.urlpatterns = [path("", getattr(guide, view))]
+    settings.ROOT_URLCONF, settings.MIDDLEWARE, settings.LOCKOUT_SITE = urls, guide.MIDDLEWARE, guide.LOCKOUT_SITE
+    assert [401] * 5 + [429] == [client.post("/", FORM).status_code for _ in range(6)]
+    assert (429, 5) == (client.post("/", RIGHT).status_code, len(verified))
+
+
 async def test_status_and_reset(guide, post):
     """What support sees, and does; the user's own request and the twins."""
     request = post()

@@ -78,3 +78,15 @@ def test_mixed_burst(door):
     assert Counter({"-": MAX, "+": right}) == verified
     assert Counter({token.right: right, token.wrong: MAX, 429: crowd - MAX - right}) == statuses
     assert token.locked("10.2.0.1")
+
+
+@pytest.mark.parametrize("kind", WORKERS)
+def test_burst_at_the_whole_site(kind, set_up, tmp_path):
+    """Without a decorator: exactly five of all that is sent at once to three doors, from four processes."""
+    own = set_up("valkey")._replace(cache={**set_up("valkey").cache, "KEY_PREFIX": f"site {kind}"})
+    with serve(kind, own, tmp_path, 4, verification=0.05, seconds=600, decorated=False) as server:
+        doors = [Door(kind, server, name) for name in ANSWERS]
+        crowd = [guess for door in doors for guess in door.guess("10.3.0.1", *["wrong"] * (LATER[kind] // 3))]
+        verified, statuses = doors[0].send([*crowd, *doors[0].guess("10.3.0.2", "right")])
+        assert ({"-": MAX, "+": 1}, len(crowd) - MAX) == (verified, statuses[429])
+        assert all(door.locked("10.3.0.1") for door in doors)

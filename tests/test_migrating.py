@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.sites import AdminSite
 from django.contrib.auth import authenticate
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AnonymousUser
@@ -12,6 +13,7 @@ from django.http import HttpResponse
 
 from lockout_decorators import LockedOut, lockout_protect, reset_attempts
 from lockout_decorators.conf import LockoutSettings
+from lockout_decorators.middleware import LockoutMiddleware
 from lockout_decorators.terms.arguments import PolicyArguments
 from tests.doors import FORM, RIGHT, check
 
@@ -99,11 +101,16 @@ def test_what_the_ancestors_had_is_on_their_pages():
     ],
     indirect=["example"],
 )
-def test_example(example, limit, status, send, verified):
+def test_example(example, limit, status, send, settings, verified):
     """So many wrong passwords are verified, then not even the right one; the admin is the same door."""
+    views = [example.get("sign_in", check), *([admin.site.login] if "admin" in example else [])]
+    if "MIDDLEWARE" in example:
+        assert f"{LockoutMiddleware.__module__}.{LockoutMiddleware.__name__}" == example["MIDDLEWARE"][0]
+        for name in [name for name in example if name.startswith("LOCKOUT_")]:
+            setattr(settings, name, example[name])
+        views = [LockoutMiddleware(view) for view in (*views, AdminSite().login)]
     for _ in range(limit):
-        assert send(example["sign_in"]).status_code in (200, 401)
-    views = [example["sign_in"], *([admin.site.login] if "admin" in example else [])]
+        assert send(views[0]).status_code in (200, 401)
     assert [status] * len(views) == [send(view, RIGHT).status_code for view in views]
     assert limit == len(verified)
 
@@ -123,7 +130,8 @@ def test_either_the_account_or_the_address(vary, send, verified):
 
 def test_what_django_lockout_did(send, rf, settings, verified, time_machine):
     """Its settings, its window, its lock, its exception in the view, its reset."""
-    vars(settings).update({name: value for name, value in LOCKOUT.items() if name != "LOCKOUT_CACHE_PREFIX"})
+    for name in LOCKOUT.keys() - {"LOCKOUT_CACHE_PREFIX"}:
+        setattr(settings, name, LOCKOUT[name])
     refused = []
 
     @lockout_protect(methods=(), scope="django-lockout")

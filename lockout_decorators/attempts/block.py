@@ -1,8 +1,7 @@
 """The context manager that everything rests on: it opens, decides and settles. Sync and async doors side by side."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Sequence
 from operator import attrgetter
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +34,7 @@ class Block(Watched):
     """
 
     open: bool = False
+    site: bool = False
     told: bool = False
     response: Any = None
     given: Sequence[Terms] = ()
@@ -85,32 +85,19 @@ class Block(Watched):
     ) -> None:
         if self.open:
             try:
-                if self._has_verdicts(error):
+                if kind is asyncio.CancelledError:  # what the view has left in Django's thread may guess until it ends
+                    await asyncio.shield(hop(self._finish, error))
+                elif self._has_verdicts(error):
                     await asyncio.shield(hop(self._settle))  # who hangs up just now has guessed all the same
             finally:
                 self._close()
-
-    @contextmanager
-    def resumed(self) -> Iterator[None]:
-        """Watch on, while what the view has left to be made later is made."""
-        self._watch_again()
-        with ExitStack() as stack:
-            stack.push(self.__exit__)
-            yield
-
-    @asynccontextmanager
-    async def aresumed(self) -> AsyncIterator[None]:
-        """See resumed()."""
-        self._watch_again()
-        async with AsyncExitStack() as stack:
-            stack.push_async_exit(self.__aexit__)
-            yield
 
     def _opens(self) -> bool:
         """Begin to watch; whether there is more to do first: to ask the project or the cache, or to claim a slot."""
         if self.open:
             raise RuntimeError("a block is entered once at a time: make another one by observe() or attempt()")
         self._peers = watch.blocks_of(self.request)
+        watch.hide_post(self.request)
         if not (conf.enabled and self.policies):
             return False
         exempting = any(map(_exempt, self.policies))
@@ -153,14 +140,14 @@ class Block(Watched):
     def _uncounted(self) -> Sequence[Terms]:
         if len(self.given) == 1 and not self._peers:
             return self.given
-        return watch.uncounted(self.given, [peer for peer in self._peers if peer is not self])
+        return watch.uncounted(self.given, [peer for peer in self._peers if peer is not self and not peer.site])
 
     def _watch(self) -> None:
         self.open = True
         watch.enter(self, self._peers)
 
-    def _watch_again(self) -> None:
-        """What another block counted then may be this one's by now."""
+    def watch_again(self) -> None:
+        """Enter it once more: what another block counted then may be this one's by now."""
         self.policies = self._uncounted()
         self._watch()
 
@@ -188,6 +175,10 @@ class Block(Watched):
             return ()
         unmade = is_unmade(self.response)
         return watch.uncounted([one for one in self._judging if not (unmade and callable(one.failure))], ())
+
+    def _finish(self, error: BaseException | None) -> None:
+        if self._has_verdicts(error):
+            self._settle()
 
     def _settle(self) -> None:
         guesses = self._guesses

@@ -28,6 +28,7 @@ class Watching(Protocol):
     policies: Sequence[Terms]
     given: Sequence[Terms]
     open: bool
+    site: bool
 
 
 Asked = Sequence[tuple[Any, Any]]  # blocks, and the guess that a call is in each
@@ -49,12 +50,19 @@ def home(request: Any) -> dict[str, Any]:
 
 
 def blocks_of(request: Any) -> list[Any]:
-    """The blocks of a request, which is marked: its POST data is hidden in error reports, as Django's
-    `sensitive_post_parameters()` does; a view inside may narrow that."""
-    found = home(request)
-    found.setdefault("sensitive_post_parameters", "__ALL__")
-    blocks: list[Any] = found.setdefault(BLOCKS, [])
+    blocks: list[Any] = home(request).setdefault(BLOCKS, [])
     return blocks
+
+
+def hide_post(request: Any) -> None:
+    """The POST data of a request is hidden in error reports, as Django's `sensitive_post_parameters()` does; a view
+    inside may narrow that."""
+    home(request).setdefault("sensitive_post_parameters", "__ALL__")
+
+
+def site_block(request: Any) -> Any:
+    """The open block of the whole site, if there is one."""
+    return next((block for block in blocks_of(request) if block.site and block.open), None)
 
 
 def enter(block: Watching, blocks: list[Any]) -> None:
@@ -79,14 +87,16 @@ def here() -> tuple[Any, ...]:
 
 
 def watching(request: Any) -> Sequence[Any]:
-    """The open blocks that a call with `request` belongs to: those of other threads or tasks, then its own.
+    """The open blocks that a call with `request` belongs to: those of other threads or tasks, then its own; that of the
+    whole site only where there is no other.
 
     The innermost is the last.
     """
     own, known = _open.get(), home(request).get(BLOCKS, [])
     if len(own) == 1 and (not known or known == [*own]) and own[0].open:
         return own  # as almost always
-    return [block for block in (*[block for block in known if block not in own], *own) if block.open]
+    found = [block for block in (*[block for block in known if block not in own], *own) if block.open]
+    return [block for block in found if not block.site] or found
 
 
 def apart(blocks: Sequence[Any]) -> Sequence[tuple[Any, Sequence[Terms]]]:

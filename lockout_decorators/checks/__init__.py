@@ -9,9 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 from django.core.checks import ERROR, CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
 
 from ..doors.door import IN_VAIN, OPEN
-from ..policy import LockoutPolicy
+from ..policy import LockoutPolicy, known_policies
 from ..stores.facts import facts
 from ..terms.registry import registered
 from ..terms.terms import IP
@@ -19,6 +20,7 @@ from ..views.naming import derived
 from .caches import about_cache, probed
 from .doors import about_doors
 from .owners import keeps_owner_out
+from .site import about_site
 from .values import about_settings
 from .views import about_views
 
@@ -33,7 +35,15 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     messages = list(about_settings(policies))
     if _wrong(messages):  # what follows from it would confuse
         return messages
-    return [*messages, *_policies(policies), *_caches(policies), *_scopes(), *about_views(), *about_doors(IN_VAIN)]
+    return [
+        *messages,
+        *_policies(policies),
+        *_caches(policies),
+        *_scopes(),
+        *about_views(),
+        *about_doors(IN_VAIN),
+        *about_site(),
+    ]
 
 
 @checks.register(checks.Tags.security, deploy=True)
@@ -57,6 +67,8 @@ def _wrong(messages: Iterable[CheckMessage]) -> bool:
 def _known() -> list[LockoutPolicy]:
     with suppress(Exception):  # Django's own check of the URLconf tells what is wrong with it
         import_module(settings.ROOT_URLCONF)
+    with suppress(ImproperlyConfigured):  # E001 tells what is wrong with the site's
+        known_policies()
     return [policy for known in registered.values() for policy in known]
 
 

@@ -1,14 +1,15 @@
 """The settings: values that are not allowed, and proxies that would be trusted by mistake."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import LockoutSettings, Network, conf
-from ..policy import LockoutPolicy
+from ..policy import LockoutPolicy, known_policies
 from ..terms.terms import DERIVED
 
 DEFAULTS = LockoutPolicy(scope=DERIVED)
@@ -18,20 +19,20 @@ IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 
 def about_settings(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
     """Beside these policies' own arguments."""
-    asked: list[tuple[object, str]] = [
-        (conf, name) for name, one in vars(LockoutSettings).items() if type(one) is property
+    asked: list[Callable[[], object]] = [
+        partial(getattr, conf, name) for name, one in vars(LockoutSettings).items() if type(one) is property
     ]
-    asked += [(DEFAULTS, name) for name in ("max", "window", "lockout", "cache")]  # which are checked as arguments
-    asked += [(policy, "kinds") for policy in policies]  # what a setting comes to beside a policy's own arguments
-    for message in dict.fromkeys(filter(None, [_wrong(owner, name) for owner, name in asked])):
+    asked += [partial(getattr, DEFAULTS, name) for name in ("max", "window", "lockout", "cache")]  # as arguments
+    asked += [partial(getattr, policy, "kinds") for policy in policies]  # what a setting comes to beside its arguments
+    for message in dict.fromkeys(filter(None, map(_wrong, [*asked, known_policies]))):
         yield Error(message, hint="Correct or remove the setting.", id="lockout_decorators.E001")
     with suppress(ImproperlyConfigured):
         yield from _proxies(conf.trusted_proxies[0])
 
 
-def _wrong(owner: object, name: str) -> str:
+def _wrong(ask: Callable[[], object]) -> str:
     try:
-        getattr(owner, name)
+        ask()
     except ImproperlyConfigured as error:
         return str(error)
     return ""

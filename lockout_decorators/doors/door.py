@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ..policy import LockoutPolicy
+from ..conf import conf
+from ..policy import LockoutPolicy, site_policies
 from ..terms.terms import DERIVED
 from .kinds import CALL, CHECK, Kind
 from .source import Reading
@@ -98,7 +99,8 @@ class Part(NamedTuple):
         them."""
         known = kind in self.kinds
         if kind.seen:
-            return [*self.outer, *(self.reading.watched if known else ())]
+            guards = [*self.outer, *(self.reading.watched if known else ())]
+            return guards or (list(site_policies()) if conf.watches_site else [])
         outer = [one for one in self.outer if one.failure is not None or kind.trusts]
         return [*outer, *(self.reading.attempted if known else ())]
 

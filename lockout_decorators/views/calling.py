@@ -16,7 +16,7 @@ from ..attempts.block import Block
 from ..clients.asgi import request_from
 from ..exceptions import LockedOut, refusal_in
 from ..terms.terms import Terms
-from .deferred import is_deferred, watch_on
+from .deferred import Resumed, is_deferred, watch_on
 from .naming import verifies
 
 COMPLETE = {HttpResponse, HttpResponseRedirect}
@@ -61,7 +61,7 @@ class Visit(NamedTuple):
         if self.asks_nobody(made):
             return bare(self.block.request, locked_out)
         try:
-            with self.block.resumed():
+            with Resumed(self.block):
                 return self.finish(self.answer(answer, locked_out, made), bare)
         except LockedOut:
             return bare(self.block.request, locked_out)
@@ -72,7 +72,7 @@ class Visit(NamedTuple):
         if self.asks_nobody(made):
             return bare(self.block.request, locked_out)
         try:
-            async with self.block.aresumed():
+            async with Resumed(self.block):
                 answered = self.answer(aanswer, locked_out, made)
                 return self.finish(await answered if isawaitable(answered) else answered, bare)
         except LockedOut:

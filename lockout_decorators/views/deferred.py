@@ -17,6 +17,27 @@ logger: logging.Logger = logging.getLogger("lockout_decorators")
 Refuse = Callable[[LockedOut], Any]
 
 
+class Resumed:
+    """Watches on while what the view has left is made, for `with` and `async with`. A stream has one for each chunk."""
+
+    __slots__ = ("block",)
+
+    def __init__(self, block: Block) -> None:
+        self.block: Block = block
+
+    def __enter__(self) -> None:
+        self.block.watch_again()
+
+    def __exit__(self, *error: Any) -> None:
+        self.block.__exit__(*error)
+
+    async def __aenter__(self) -> None:
+        self.block.watch_again()
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self.block.__aexit__(*error)
+
+
 def is_deferred(made: Any) -> bool:
     """Whether there is something left to be made. A file is none: servers send it in ways of their own."""
     if not isinstance(made, HttpResponseBase):
@@ -51,25 +72,26 @@ def _watch_rendering(block: Block, response: Any, refuse: Refuse) -> None:
         vars(response).pop("render", None)
         before = block.refused
         try:
-            with block.resumed():
+            with Resumed(block):
                 made = block.response = render()
         except LockedOut as locked_out:
-            return _rendered(refuse(locked_out))
+            return rendered(refuse(locked_out))
         if block.refused is before or block.refused is None:
             return made
-        return _rendered(refuse(block.refused))  # the renderer has passed over it
+        return rendered(refuse(block.refused))  # the renderer has passed over it
 
     response.render = watched
 
 
-def _rendered(response: Any) -> Any:
+def rendered(response: Any) -> Any:
+    """Whoever answers in place of Django renders, too."""
     return response.render() if is_unmade(response) else response
 
 
 def _steps(block: Block, source: Iterator[Any]) -> Iterator[Any]:
     try:
         while True:
-            with block.resumed():
+            with Resumed(block):
                 try:
                     chunk = next(source)
                 except StopIteration:
@@ -77,14 +99,14 @@ def _steps(block: Block, source: Iterator[Any]) -> Iterator[Any]:
             yield chunk
     finally:
         if close := getattr(source, "close", None):
-            with block.resumed():
+            with Resumed(block):
                 close()
 
 
 async def _asteps(block: Block, source: AsyncIterator[Any]) -> AsyncGenerator[Any]:
     try:
         while True:
-            async with block.aresumed():
+            async with Resumed(block):
                 try:
                     chunk = await anext(source)
                 except StopAsyncIteration:
@@ -92,7 +114,7 @@ async def _asteps(block: Block, source: AsyncIterator[Any]) -> AsyncGenerator[An
             yield chunk
     finally:
         if close := getattr(source, "aclose", None):
-            async with block.aresumed():
+            async with Resumed(block):
                 await close()
 
 

@@ -29,7 +29,7 @@ import pytest
 
 from tests import servers
 from tests.bench import load, measuring, profiles, sizes, tables
-from tests.bench.guards import GUARDS, OURS
+from tests.bench.guards import GUARDS, OURS, SITE
 from tests.bench.measuring import Plan, Row
 
 STORES = {"LocMem": servers.locmem, "Valkey": servers.valkey, "Memcached": servers.memcached}
@@ -113,10 +113,10 @@ def measured(
     tables.show_machine(samples)
     for store, cache in found.items():
         plan = Plan(OURS, store, cache, tables.OWN_ROWS, samples)
-        plans = [plan] if "ours" in parts else []
+        plans = [plan, plan._replace(guard=SITE, rows=tables.PEER_ROWS)] if "ours" in parts else []
         plans += [plan._replace(rows=tables.FORM_ROWS, form=True)] if "form" in parts else []
         if "peers" in parts:
-            others = [name for name in guards(store) if name != OURS]
+            others = [name for name in guards(store) if name not in (OURS, SITE)]
             plans += [plan._replace(guard=name, rows=tables.PEER_ROWS) for name in others]
         tables.show_trip(store, cache)
         for rows in carried_out(plans, failed):

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 OURS = "lockout_decorators"
+SITE = f"{OURS}, the whole site"
 SERVER = object()  # stands for the address of the cache's server
 Rules = Mapping[str, Any]
 
@@ -92,6 +93,13 @@ def adapted(view: Any) -> Rules:
 
 GUARDS = {
     OURS: Guard(OURS, ours, apps=[OURS]),
+    SITE: Guard(
+        OURS,
+        lambda view: {"ip": view},
+        apps=[OURS],
+        middleware=["lockout_decorators.middleware.LockoutMiddleware"],
+        settings={"LOCKOUT_SITE": {"key": "ip", **HOUR}},
+    ),
     "django-axes": Guard(
         "axes",
         lambda view: {"ip": view},

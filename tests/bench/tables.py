@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import django
 
-from tests.bench.guards import OURS
+from tests.bench.guards import OURS, SITE
 from tests.bench.load import Load
 from tests.bench.measuring import Row
 
@@ -26,6 +26,7 @@ OWN_ROWS = (
     *[("ip-500", label) for label in ("success", "success, 400 on record")],
     *[("spread", label) for label in ("success", "first failure", "failure, 400 on record")],
 )
+FREE = 30  # microseconds that the site's middleware may take of a request that guesses nothing
 PEER_ROWS = tuple([("ip", label) for label in ("GET", "refused", "success", "third failure")])
 FORM_ROWS = tuple([("ip", label) for label in USUAL])
 RULES = {
@@ -76,12 +77,18 @@ def show(rows: Sequence[Row], earlier: Earlier) -> Iterator[Row]:
     for row in rows:
         title = f"{row.store}, {row.guard}, {'LoginView' if row.form else RULES[row.rule]}"
         print("" if title == titled else f"{chr(10) if titled else ''}{title}\n", end="")
-        titled, at_most = title, budget(row)
-        judged = "" if at_most is None else f"{'ok' if row.ratio <= at_most else 'over'} {at_most:g}"
+        titled, judged = title, judgement(row)
         times = f"{row.bare:7.0f}{row.guarded:7.0f}{row.ratio:7.2f} {judged:10}"
         print(f"    {row.label:24}{times}{len(row.trips):3}  {earlier.beside(row)}".rstrip(), flush=True)
         yield row
     print()
+
+
+def judgement(row: Row) -> str:
+    if row.guard == SITE and row.label == "GET":
+        return f"{'ok' if row.guarded - row.bare <= FREE else 'over'} +{FREE} us"
+    at_most = budget(row)
+    return "" if at_most is None else f"{'ok' if row.ratio <= at_most else 'over'} {at_most:g}"
 
 
 def budget(row: Row) -> float | None:
@@ -97,7 +104,8 @@ def budget(row: Row) -> float | None:
 
 def verdict(rows: Iterable[Row], failed: Sequence[str]) -> int:
     """The exit status: whether a row takes more round trips than it may, or could not be measured."""
-    over = [row for row in rows if row.guard == OURS and (most := trips(row)) is not None and len(row.trips) > most]
+    own = [row for row in rows if row.guard in (OURS, SITE)]
+    over = [row for row in own if (most := trips(row)) is not None and len(row.trips) > most]
     wrong = [
         f"{row.store}, {row.rule}, {row.label}: {len(row.trips)} round trips, at most {trips(row)}" for row in over
     ]

@@ -82,14 +82,18 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def serve(kind: str, setup: Setup, folder: Path, workers: int, verification: float, seconds: int) -> Iterator[Server]:
-    """Run `workers` processes; `verification` is what the hasher takes, `seconds` how long windows and locks last."""
+def serve(
+    kind: str, setup: Setup, folder: Path, workers: int, verification: float, seconds: int, decorated: bool = True
+) -> Iterator[Server]:
+    """Run `workers` processes; `verification` is what the hasher takes, `seconds` how long windows and locks last.
+    Without decorators the middleware guards the doors."""
     if find_spec(kind) is None:  # pragma: no cover
         missing(f"{kind} is not installed")
     hasher, port = folder / "hasher", free_port()
     hasher.touch()
     site = {"setup": setup, "hasher": str(hasher), "verification": verification, "seconds": seconds}
-    environment = {"DJANGO_SETTINGS_MODULE": "tests.web.settings", "LOCKOUT_SITE": json.dumps(site)}
+    site["decorated"] = decorated
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.web.settings", "WEB_SITE": json.dumps(site)}
     command = [part.format(host=HOST, port=port, workers=workers) for part in COMMANDS[kind].split()]
     with subprocess.Popen([sys.executable, "-m", *command], env=os.environ | environment) as process:
         try:

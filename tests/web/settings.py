@@ -5,7 +5,7 @@ import os
 
 from tests.servers import DATABASE, Setup
 
-SITE = json.loads(os.environ["LOCKOUT_SITE"])
+SITE = json.loads(os.environ["WEB_SITE"])
 SETUP = Setup(*SITE["setup"])
 
 SECRET_KEY = "tests"
@@ -22,6 +22,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
+if not SITE["decorated"]:
+    MIDDLEWARE.insert(0, "lockout_decorators.middleware.LockoutMiddleware")
+    LOCKOUT_SITE = {"key": "ip", "window": SITE["seconds"], "lockout": SITE["seconds"], "patience": 30}
 LOGIN_FORM = "<form method=post>{% csrf_token %}{{ form.as_p }}</form>"
 TEMPLATES = [
     {

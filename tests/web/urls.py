@@ -35,27 +35,29 @@ class Hasher(BaseBackend):
         return User(pk=1, username=username) if right else None
 
 
-def policy(key: str, scope: str) -> LockoutPolicy:
+def protect(key: str, scope: str) -> Any:
     """With so much patience that a slow machine is not taken for a fault."""
-    return LockoutPolicy(key=key, max=5, window=SITE["seconds"], lockout=SITE["seconds"], scope=scope, patience=30)
+    seconds = SITE["seconds"]
+    policy = LockoutPolicy(key=key, max=5, window=seconds, lockout=seconds, scope=scope, patience=30)
+    return lockout_protect(policy) if SITE["decorated"] else lambda view: view
 
 
 @csrf_exempt
-@lockout_protect(policy("ip+ua", "json"))
+@protect("ip+ua", "json")
 async def json_login(request: HttpRequest) -> HttpResponse:
     user = await aauthenticate(request, **json.loads(request.body))
     return JsonResponse({}, status=200 if user else 401)
 
 
 @api_view(["POST"])
-@lockout_protect(policy("ip", "token"))
+@protect("ip", "token")
 def token(request: Any) -> Response:
     user = authenticate(request, username=request.data["username"], password=request.data["password"])
     return Response({}, status=200 if user else 401)
 
 
 urlpatterns = [
-    path("form/", lockout_protect(policy("ip", "form"))(LoginView.as_view(template_name="login.html"))),
+    path("form/", protect("ip", "form")(LoginView.as_view(template_name="login.html"))),
     path("json/", json_login),
     path("token/", token),
 ]

@@ -8,8 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.http import HttpRequest
 
 from lockout_decorators.exceptions import StoreError
-from lockout_decorators.policy import LockoutPolicy
-from lockout_decorators.terms.registry import registered
+from lockout_decorators.policy import LockoutPolicy, known_policies
 
 NOWHERE = "0.0.0.0"  # noqa: S104  # stands for an address that no policy at hand asks about
 
@@ -46,6 +45,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{policy.scope}: reset ({status.failures} of {status.maximum} failures{locked})")
 
     def _of(self, scope: str | None) -> list[LockoutPolicy]:
-        if scope is not None and scope not in registered:
-            raise CommandError(f"No policy has the scope {scope!r}; there are: {', '.join(sorted(registered))}")
-        return [policy for name, known in registered.items() if scope in (None, name) for policy in known]
+        known = known_policies()
+        if scope is not None and scope not in known:
+            raise CommandError(f"No policy has the scope {scope!r}; there are: {', '.join(sorted(known))}")
+        return [policy for name, several in known.items() if scope in (None, name) for policy in several]

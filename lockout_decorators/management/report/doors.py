@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from django.urls import get_resolver
 
+from lockout_decorators.conf import conf
 from lockout_decorators.decorators import policies_of
-from lockout_decorators.policy import LockoutPolicy
+from lockout_decorators.policy import LockoutPolicy, site_policies
 from lockout_decorators.terms.registry import registered
 
 Policies = tuple[LockoutPolicy, ...]
@@ -28,11 +29,14 @@ class Door(NamedTuple):
 
 
 def doors() -> list[Door]:
-    """Those of the URLconf; then each policy that is left, by itself: what else is met with it nobody can see."""
+    """Those of the URLconf, and the whole site; then each policy that is left, by itself: what else is met with it
+    nobody can see."""
     found: dict[Policies, list[str]] = {}
     for route, view in _views(get_resolver().url_patterns):
         for policies in _policies(view):
             found.setdefault(policies, []).append(route)
+    if conf.guards_site:
+        found.setdefault(site_policies(), [])
     seen = [policy for policies in found for policy in policies]
     for policy in [one for known in registered.values() for one in known if one not in seen]:
         found[policy,] = []

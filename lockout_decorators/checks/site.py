@@ -1,0 +1,56 @@
+"""The whole site: whether its middleware is there, and sees what happens before any view."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from contextlib import suppress
+from textwrap import dedent
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Warning
+from django.utils.module_loading import import_string
+
+from ..conf import MIDDLEWARE, conf
+from ..middleware import LockoutMiddleware
+
+VERIFIES = {f"{module}{a}authenticate" for module in ("", "auth.", "django.contrib.auth.") for a in ("", "a")}
+
+
+def about_site() -> Iterator[CheckMessage]:
+    before = []
+    for path in settings.MIDDLEWARE:
+        found = _found(path)
+        if isinstance(found, type) and issubclass(found, LockoutMiddleware):
+            break
+        before.append((path, found))
+    else:
+        if conf.guards_site:
+            yield _warning("LOCKOUT_SITE is set, but LockoutMiddleware is not in MIDDLEWARE: it guards nothing.")
+        return
+    for path, found in before:
+        if _verifies(found):
+            yield _warning(f"{path} comes before LockoutMiddleware and calls authenticate(): its guesses do not count.")
+
+
+def _warning(message: str) -> CheckMessage:
+    return Warning(message, hint=f'Put "{MIDDLEWARE}" first in MIDDLEWARE.', id="lockout_decorators.W014")
+
+
+def _found(path: str) -> Any:
+    with suppress(ImportError):  # Django stops at it when the server starts
+        return import_string(path)
+    return None
+
+
+def _verifies(middleware: Any) -> bool:
+    """Whether its own code, or that of a class it inherits from, calls `authenticate()`. Django's own does only for
+    users whom the web server has verified."""
+    for one in getattr(middleware, "__mro__", (middleware,)):
+        if getattr(one, "__module__", "").startswith("django."):
+            continue
+        with suppress(OSError, TypeError, SyntaxError):  # no source
+            nodes = ast.walk(ast.parse(dedent(inspect.getsource(one))))
+            if any(isinstance(node, ast.Call) and ast.unparse(node.func) in VERIFIES for node in nodes):
+                return True
+    return False
