@@ -223,6 +223,11 @@ class World:
             self.counted |= {(key, window, number)}
             outstanding = sum(1 for k, w, _ in self.counted if (k, w) == (key, window))
             assert rule.rolling or outstanding <= rule.max, "more than max wrong or undecided guesses in a window"
+            unsolved = [n for k, w, n in self.counted if (k, w) == (key, window) and not self.solved(n)]
+            assert not rule.unsolved or len(unsolved) <= rule.unsolved, "more than the first slots without a solution"
+
+    def solved(self, number: int) -> bool:
+        return number < SEEDS and self.scenario.plans[number].solves
 
     def free(self, key: str, number: int) -> None:
         self.counted = frozenset(one for one in self.counted if (one[0], one[2]) != (key, number))

@@ -84,10 +84,19 @@ class Model:
         ends = [entry.end(self.rule) for entry in standing]
         return next(then for then in sorted(ends) if sum(end > then for end in ends) < self.rule.max), False
 
+    def unsolved(self, now: int, own=frozenset()):
+        """The same for a guess without a solved challenge, and whether that is why."""
+        refused = self.refusal(now, own)
+        if refused and not refused[1]:
+            return (*refused, False)
+        with_fewer = Model(self.rule._replace(max=self.rule.unsolved or self.rule.max), self.entries, self.locks)
+        refused = with_fewer.refusal(now, own)
+        return refused and (*refused, self.rule.unsolved > 0)
+
     # What happens
 
-    def admit(self, name: str, tag: str, now: int, own=frozenset()):
-        if refused := self.refusal(now, own):
+    def admit(self, name: str, tag: str, now: int, own=frozenset(), solved: bool = True):
+        if refused := self.refusal(now, own) if solved else self.unsolved(now, own):
             return refused
         self.enter(Entry(name, tag, now), now)
         return False

@@ -33,12 +33,12 @@ class Both:
         both.__dict__.update(self.__dict__, model=self.model.copy(), seen=set(self.seen))
         return both
 
-    def admit(self, name: str, tag: str, own=frozenset()) -> bool:
+    def admit(self, name: str, tag: str, own=frozenset(), solved=True) -> bool:
         guess = Slot(False, 0, name, tag=tag)
-        before, refused = self.record, self.model.admit(name, tag, self.now, own)
-        came = moves.admit(before, self.rule, self.now, guess, own)
+        before, refused = self.record, self.model.admit(name, tag, self.now, own, solved)
+        came = moves.admit(before, self.rule, self.now, guess, own, solved)
         if isinstance(came, Refusal):
-            assert refused == (None if came.until == FOREVER else came.until, came.waits)
+            assert refused == (None if came.until == FOREVER else came.until, *came[1 : 2 if solved else 3])
             return False
         assert not refused
         self.write(came, lambda record: moves.admit(record, self.rule, self.now, guess))
@@ -98,10 +98,12 @@ class Both:
         assert (record == EMPTY) == (facts == ([], None, 0)), "an entry for nothing"
         why, refused = moves.refusal(record, self.rule, now), self.model.refusal(now)
         assert refused == (why is not None and (None if why.until == FOREVER else why.until, why.waits))
+        first, refused = moves.refusal(record, self.rule, now, solved=False), self.model.unsolved(now)
+        assert refused == (first is not None and (None if first.until == FOREVER else first.until, *first[1:]))
 
 
 RULES = {
-    f"{name}, max {max}": rule._replace(max=max)
+    f"{name}, max {max}": rule._replace(max=max, unsolved=max - 1)
     for max in (1, 2, 3)
     for name, rule in {
         "fixed": Rule(0, 4, (6,)),
@@ -192,16 +194,17 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(max=st.integers(1, 6), rolling=st.booleans(), lengths=st.sampled_from([*LENGTHS, ()]))
     def begin(self, max, rolling, lengths):
-        self.both = Both(Rule(max, 300_000, lengths if lengths or rolling else LENGTHS[0], rolling))
+        self.both = Both(Rule(max, 300_000, lengths if lengths or rolling else LENGTHS[0], rolling, unsolved=max // 2))
         self.open: list[tuple[str, str]] = []
         self.begun = 0
         self.wiped = False
 
-    @rule(tag=st.sampled_from(TAGS), same_request=st.booleans())
-    def admit(self, tag, same_request):
+    @rule(tag=st.sampled_from(TAGS), same_request=st.booleans(), solved=st.booleans())
+    def admit(self, tag, same_request, solved):
         self.begun += 1
         guess = name(self.begun), tag
-        if self.both.admit(*guess, own=frozenset(other for other, _ in self.open) if same_request else frozenset()):
+        own = frozenset(other for other, _ in self.open) if same_request else frozenset()
+        if self.both.admit(*guess, own=own, solved=solved):
             self.open.append(guess)
 
     @precondition(lambda self: self.open)
@@ -241,7 +244,7 @@ class Machine(RuleBasedStateMachine):
     @rule(max=st.integers(1, 6), lengths=st.sampled_from(LATER))
     def deploy(self, max, lengths):
         self.wiped = True
-        self.both.deploy(self.both.rule._replace(max=max, lengths=lengths))
+        self.both.deploy(self.both.rule._replace(max=max, lengths=lengths, unsolved=max // 2))
 
     @invariant()
     def agree(self):

@@ -39,6 +39,8 @@ ACCEPTED = {
     "enforce": [True, False],
     "exempt": [None, bool],
     "patience": [0, 0.5, timedelta(seconds=2)],
+    "challenge": [None],
+    "challenge_after": [None],
 }
 
 REFUSED = {
@@ -61,6 +63,8 @@ REFUSED = {
     "enforce": [1, 0, None, "yes"],
     "exempt": ["10.0.0.1", 5, True, ("10.0.0.1",)],
     "patience": [-1, math.nan, math.inf, True, "5", None],
+    "challenge": ["turnstile", 5, True],
+    "challenge_after": [0, -1, 1000, True, "3", 2.5],
 }
 
 
@@ -73,7 +77,7 @@ class AsyncCallable:
         """The same in a class."""
 
 
-for name in ("key", "username", "failure", "credentials", "exempt"):
+for name in ("key", "username", "failure", "credentials", "exempt", "challenge"):
     REFUSED[name] += [coroutine_function, AsyncCallable()]
 
 ALLOWED = {
@@ -96,6 +100,8 @@ ALLOWED = {
     "enforce": "True or False",
     "exempt": "a plain callable, or None",
     "patience": "seconds from 0 up to ten years, or a timedelta",
+    "challenge": "a plain callable, or None",
+    "challenge_after": "a whole number from 1 to 999, or None",
 }
 
 
@@ -198,7 +204,8 @@ def test_other_defaults():
     """What no setting changes."""
     policy = LockoutPolicy(scope="s")
     names = ("ceiling", "username", "account", "failure", "credentials", "response", "methods", "exempt")
-    assert [getattr(policy, name) for name in names] == 8 * [None]
+    names += ("challenge", "challenge_after")
+    assert [getattr(policy, name) for name in names] == 10 * [None]
     assert (policy.calls, policy.enforce, policy.patience) == (2, True, 5)
     assert (policy.rolling, policy.forget) == (False, 86_400)
     assert policy.key.parts == ("ip",)

@@ -11,7 +11,15 @@ from lockout_decorators import LockedOut, LockoutStatus
 from lockout_decorators.exceptions import flavoured
 
 NAMES = {
-    *("LockedOut", "LockoutPolicy", "LockoutStatus", "areset_attempts", "client_address", "lockout_protect"),
+    *(
+        "ChallengeRequired",
+        "LockedOut",
+        "LockoutPolicy",
+        "LockoutStatus",
+        "areset_attempts",
+        "client_address",
+        "lockout_protect",
+    ),
     *("policies_of", "reset_attempts"),
 }
 

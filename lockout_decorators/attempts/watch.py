@@ -126,7 +126,7 @@ def uncounted(policies: Sequence[Terms], blocks: Sequence[Any]) -> Sequence[Term
     known = [terms for block in blocks if block.open and block in _open.get() for terms in block.policies]
     loose, strict = _frames(known), _frames([terms for terms in known if terms.enforce])
     left: dict[int, Terms] = {}
-    for place, terms in sorted(enumerate(policies), key=lambda pair: not pair[1].enforce):
+    for place, terms in sorted(enumerate(policies), key=lambda pair: (not pair[1].enforce, pair[1].challenge is None)):
         if not terms.frames <= (strict if terms.enforce else loose):
             left[place] = terms
             loose, strict = loose | terms.frames, strict | (terms.frames if terms.enforce else set())

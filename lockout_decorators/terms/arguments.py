@@ -44,6 +44,8 @@ class PolicyArguments(TypedDict, total=False):
     enforce: bool
     exempt: Callable[[HttpRequest], bool] | None
     patience: Duration
+    challenge: Callable[[HttpRequest], bool] | None
+    challenge_after: int | None
 
 
 class _Unset:

@@ -31,19 +31,30 @@ class Kind(NamedTuple):
 
 @lru_cache(maxsize=512)
 def kinds(
-    scope: str, key: Key, rolling: bool, most: int, window: float, lockout: Lengths, forget: float, ceiling: int | None
+    scope: str,
+    key: Key,
+    rolling: bool,
+    most: int,
+    window: float,
+    lockout: Lengths,
+    forget: float,
+    ceiling: int | None,
+    unsolved: int = 0,
 ) -> tuple[Kind, ...]:
     """The ceiling's, if there is one, and the key's. Raises ImproperlyConfigured for a setting that makes no sense."""
     if lockout == 0 and not rolling:
         raise ImproperlyConfigured("LOCKOUT_TIME is 0; it must be more, or None for ever, without rolling=True.")
     if (ceiling or 1) * most > SLOTS:
         raise ImproperlyConfigured(f"LOCKOUT_MAX_ATTEMPTS is {most}; it must be less with ceiling={ceiling}.")
-    rule = Rule(most, _milliseconds(window), _lengths(lockout), rolling, _milliseconds(forget))
+    if unsolved >= most:
+        raise ImproperlyConfigured(f"LOCKOUT_MAX_ATTEMPTS is {most}; it must be more with challenge_after={unsolved}.")
+    rule = Rule(most, _milliseconds(window), _lengths(lockout), rolling, _milliseconds(forget), unsolved)
     counted = (scope, str(key), "rolling" if rolling else "fixed", str(rule.window))
     own = _kind(rule, frame("key", *counted), False)
     if ceiling is None:
         return (own,)
-    return _kind(rule._replace(max=ceiling * most), frame("ceiling", *counted), True), own
+    wide = rule._replace(max=ceiling * most, unsolved=ceiling * unsolved)
+    return _kind(wide, frame("ceiling", *counted), True), own
 
 
 def _kind(rule: Rule, framed: str, ceiling: bool) -> Kind:

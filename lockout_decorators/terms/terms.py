@@ -57,6 +57,10 @@ class Terms:
         enforce: False counts, logs and signals, but refuses nobody.
         exempt: A callable `(request) -> bool`: requests to let through uncounted.
         patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
+        challenge: A callable `(request) -> bool`: whether it brings a solved challenge, such as a CAPTCHA. Asked once a
+            request, and only if the slots that are open without one are taken.
+        challenge_after: Slots that guesses without a solved challenge may take, fewer than `max`; of the ceiling
+            `ceiling` times as many. A further one raises ChallengeRequired.
     """
 
     key: Argument[str | KeyFunction, Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
@@ -86,6 +90,8 @@ class Terms:
     enforce: Argument[bool, bool] = Argument(allowed.flag, True)
     exempt: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
     patience: Argument[Duration, float] = Argument(allowed.duration(0), 5)
+    challenge: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
+    challenge_after: Argument[int | None, int | None] = Argument(allowed.optional(allowed.whole(1, 999)))
 
     def __post_init__(self) -> None:
         if self.scope is UNSET:
@@ -106,6 +112,12 @@ class Terms:
             raise ValueError("lockout_protect: failure= with methods=() would refuse nobody; leave methods= out.")
         if (slots := (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1)) > SLOTS:
             raise ValueError(f"lockout_protect: ceiling * max is {slots}; it must be at most {SLOTS}.")
+        if (self.challenge is None) is not (self.challenge_after is None):
+            raise ValueError("lockout_protect: challenge= and challenge_after= go together; give both, or neither.")
+        if self.challenge is not None and self.failure is not None:
+            raise ValueError("lockout_protect: challenge= comes before a guess, failure= after it; leave one out.")
+        if (self.challenge_after or 0) >= self.__dict__.get("max", 1000):
+            raise ValueError(f"lockout_protect: challenge_after is {self.challenge_after}; it must be less than max.")
 
     def scoped(self, scope: str) -> Self:
         """These terms under a scope that was derived from a view."""
@@ -132,7 +144,15 @@ class Terms:
                 'beforehand: write scope="..." to use it by hand.'
             )
         found = kinds(
-            self.scope, self.key, self.rolling, self.max, self.window, self.lockout, self.forget, self.ceiling
+            self.scope,
+            self.key,
+            self.rolling,
+            self.max,
+            self.window,
+            self.lockout,
+            self.forget,
+            self.ceiling,
+            (self.enforce and self.challenge_after) or 0,
         )
         if self.__dict__.keys() >= {"key", "max", "window", "lockout", "ceiling"}:
             self.__dict__.update(_kinds=found, _frames=frozenset([kind.frame for kind in found]))

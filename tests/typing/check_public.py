@@ -117,6 +117,7 @@ also_shared = LockoutPolicy(scope="shared", response=aanswer, methods={"POST"}, 
 
 growing = LockoutPolicy(scope="growing", lockout=(60, timedelta(hours=1)), forget=timedelta(days=7), account=("id",))
 ending = LockoutPolicy(scope="ending", lockout=0, rolling=True, account=[])
+challenged = LockoutPolicy(scope="challenged", challenge=exempt, challenge_after=3)
 
 
 @lockout_protect(shared, growing, ending)
