@@ -36,8 +36,8 @@ def status_of(counter: Counter, record: Record, now: int, why: Refusal | None) -
         retry_after = max(1, left if length is None else min(left, math.ceil(length / 1000)))
         until = datetime.fromtimestamp(why.until / 1000, UTC) if locked else None
     failures, kind = _failures(counter, record), "ceiling" if counter.ceiling else "key"
-    reference, challenge = _shown(record.reference) if locked else "", why is not None and why.unsolved
-    scope = counter.terms.scope
+    reference, scope = _shown(record.reference) if locked else "", counter.terms.scope
+    challenge = why is not None and why.unsolved
     return LockoutStatus(scope, locked, failures, rule.max, retry_after, until, kind, reference, challenge)
 
 
@@ -70,8 +70,8 @@ class Report:
     def refused(self, refused: Refused) -> None:
         seat, why, now = refused
         level, shown = (logging.DEBUG, "attempt refused") if self.terms.enforce else (logging.INFO, "not enforced")
-        shown = "challenge required" if why.unsolved else shown
         if signals.attempt_refused.receivers or logger.isEnabledFor(level):  # under an attack there are many
+            shown = "challenge required" if why.unsolved else shown
             record = prune(seat.record, seat.counter.rule, now)
             self._tell(signals.attempt_refused, seat.counter, record, now, level, shown)
 
