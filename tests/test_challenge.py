@@ -12,7 +12,9 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.auth import authenticate
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.test import AsyncRequestFactory, Client, RequestFactory
+from django.http import HttpResponse
+from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
+from django.urls import path
 from rest_framework.exceptions import Throttled
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -276,11 +278,17 @@ def test_a_lock_wins(methods, policy, asked, verified):
 
 
 def test_policies_that_count_alike_ask(policy, verified):
-    """Two of one scope are one: the one that has a challenge."""
+    """Two of one scope are one: the one that has a challenge; at one door, or around each other."""
     plain = LockoutPolicy(key="ip", max=MAX, scope="challenged")
     for door in ([plain, policy()], [policy(), plain]):
-        plain.reset(post())
-        assert "ChallengeRequired" == [guess(door, post()) for _ in range(FREE + 1)][-1]
+        outer, inner = [lockout_protect(one, request=lambda it: it) for one in door]
+        around = outer(lambda request, inner=inner: inner(check)(request))
+        for view in (lockout_protect(*door, request=lambda it: it)(check), around):
+            plain.reset(post())
+            assert [401] * FREE == [view(post()).status_code for _ in range(FREE)]
+            with pytest.raises(ChallengeRequired):
+                view(post())
+            assert FREE == plain.status(post()).failures
 
 
 def test_not_enforced(policy, asked, verified):
@@ -385,6 +393,37 @@ def test_the_view_is_never_kept_from_showing_it(policy, verified):
     came = [view(post(solved=solved)) for solved in ["no"] * 5 + ["yes"] * 8]
     shown = [getattr(one, "data", one.status_code) for one in came]
     assert [401] * 3 + ["the challenge"] * 2 + [401] * 7 + [429] == shown
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_site(client, settings, verified):
+    """The middleware answers, and shows what a view makes of it."""
+
+    def caught(request):
+        try:
+            return check(request)
+        except ChallengeRequired:
+            return HttpResponse("the challenge")
+
+    def solved(request):
+        return request.POST.get("solved") == "yes"
+
+    settings.MIDDLEWARE = ["lockout_decorators.middleware.LockoutMiddleware"]
+    settings.LOCKOUT_SITE = {"key": "ip", "max": MAX, "challenge_after": FREE, "challenge": solved}
+    settings.ROOT_URLCONF = (path("caught/", caught), path("", check))
+    browser = client()
+
+    def send(url, **more):
+        sent = browser.post(url, RIGHT | {"password": "wrong"} | more)
+        return asyncio.run(sent) if client is AsyncClient else sent
+
+    assert [401] * FREE == [send("/").status_code for _ in range(FREE)]
+    answer = send("/")
+    assert (429, False) == (answer.status_code, "Retry-After" in answer)
+    assert "the challenge" == send("/caught/").text
+    assert 401 == send("/caught/", solved="yes").status_code
+    assert 200 == send("/", solved="yes", password="right").status_code
+    assert FREE + 2 == len(verified)
 
 
 def test_drf(policy, verified):

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views import View
 
 from lockout_decorators import (
+    ChallengeRequired,
     LockedOut,
     LockoutPolicy,
     LockoutStatus,
@@ -101,6 +102,11 @@ def answer(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
 
 async def aanswer(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
     return answer(request, locked_out)
+
+
+def needs_a_challenge(locked_out: LockedOut) -> bool:
+    assert_type(locked_out.status.challenge, bool)
+    return isinstance(locked_out, ChallengeRequired)
 
 
 def identity(request: HttpRequest, name: str | None) -> str:
