@@ -6,6 +6,7 @@ import pickle
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from copy import copy, deepcopy
 from functools import partial
 from types import SimpleNamespace
 
@@ -223,6 +224,14 @@ def test_asked_once_a_request(solved, most, policy, asked, verified):
         with pytest.raises(LockedOut):
             lockout_protect(*door, request=lambda it: it)(many)(request)
     assert (1, 2 * most) == (len(asked), len(verified))
+
+
+def test_request_is_still_copied(policy, asked):
+    """And pickled; a deep copy asks anew."""
+    request = post(solved="yes")
+    for sent in (request, request, copy(request), deepcopy(request), pickle.loads(pickle.dumps(request))):
+        guess([policy(challenge_after=1)], sent)
+    assert 3 == len(asked)
 
 
 def test_asked_before_any_slot(policy, verified):

@@ -23,11 +23,14 @@ def is_solved(terms: Terms, request: HttpRequest) -> bool:
 
 
 class Answers:
-    """What was answered; one challenge may serve several policies."""
+    """What was answered; one challenge may serve several policies. Stays with its request: a copy asks anew."""
 
     def __init__(self) -> None:
         self._lock = RLock()  # a guess in another thread waits for the answer; one that the challenge makes does not
         self._known: list[list[Any]] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Answers, ()
 
     def of(self, terms: Terms, request: HttpRequest) -> bool:
         with self._lock:
