@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 
-from ..clients.addresses import client_address
+from ..clients.addresses import around, client_address
 from ..clients.credentials import is_blank
 from ..clients.identities import COMPOUND, text_of
 from ..clients.keys import Key, Secret, digest
@@ -37,16 +37,21 @@ class Client:
         self.address: str = client_address(self.request)
         self._secret: Secret = conf.secret_key
         self._digest: str = digest(self._secret, self.address)
+        wider = around(self.address)
+        self._around: str = digest(self._secret, wider) if wider else ""
         self._spelling: set[int] = set()  # the threads that do
 
     def counters(self, terms: Terms, identity: str | None) -> list[Counter]:
-        """The counters of a guess at `identity`: of the ceiling first, if there is one, then of the key."""
+        """The counters of a guess at `identity`: of the ceilings first, if there are any, then of the key."""
         prefix, parts = conf.cache_prefix, terms.key.parts
         own = self._digest if parts == ("ip",) else digest(self._secret, *self._spell(terms.key, identity))
+        place = self._around or self._digest
         counters = []
         for kind in terms.kinds:
-            counted = self._digest if kind.ceiling else own
-            home = self._digest if "ip" in parts else counted  # one account is one counter from all addresses
+            if kind.wider and not self._around:
+                continue
+            counted = (place if kind.wider else self._digest) if kind.ceiling else own
+            home = place if kind.ceiling or "ip" in parts else own  # one account is one counter from all addresses
             key = f"{prefix}:{FORMAT}:{{{home[:HOME]}}}:{kind.name}{counted[:DIGEST]}"
             counters.append(Counter(key, kind.rule, kind.ceiling, terms))
         return counters

@@ -24,7 +24,8 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
     (book,) = _books(terms, client, username)
     book.read()
     now = book.clock()
-    if refused := longest([found for seat in book.seats if (found := refusal_of(seat, now, solved=False))]):
+    who = client.who(fold(username))
+    if refused := longest([found for seat in book.seats if (found := refusal_of(seat, now, who, solved=False))]):
         return refused_status(refused)
     seat = book.seats[-1]
     return status_of(seat.counter, moves.prune(seat.record, seat.counter.rule, now), now, None)
@@ -36,10 +37,11 @@ def reset(terms: Terms, request: Requestlike, username: Any) -> None:
     _move(terms, client, username, lambda seat, now: moves.reset())
 
 
-def forgive(terms: Terms, request: Requestlike, username: Any) -> None:
-    """Raises StoreError, and as _client() does."""
+def forgive(terms: Terms, request: Requestlike, username: Any, owner: bool = False) -> None:
+    """Of the `owner` also the lock of the account as seen from there. Raises StoreError, and as _client() does."""
     client, username = _client(terms, request, username)
-    tags, alone = [client.tag(username, (), field) for field in (None, *fields())], terms.key.parts == ("username",)
+    tags = [client.tag(username, (), field) for field in (None, *fields())]
+    alone = terms.key.parts == ("username",) or (owner and "username" in terms.key.parts)
 
     def move(seat: Seat, now: int) -> Record:
         lift = alone and not seat.counter.ceiling

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..exceptions import StoreError
 from ..records import moves
 from ..records.moves import Refusal
-from ..records.record import Record
+from ..records.record import NOBODY, Record
 from ..stores import UNKNOWN
 from ..terms.terms import Terms
 from .seats import Book, Seat
@@ -55,9 +55,9 @@ def look(books: Sequence[Book]) -> Refused | None:
     return longest(refused) if refused else None
 
 
-def refusal_of(seat: Seat, now: int, solved: bool = True) -> Refused | None:
+def refusal_of(seat: Seat, now: int, who: str = NOBODY, solved: bool = True) -> Refused | None:
     rule = seat.counter.rule
-    why = moves.refusal(moves.prune(seat.record, rule, now), rule, now, solved=solved)
+    why = moves.refusal(moves.prune(seat.record, rule, now), rule, now, who=who, solved=solved)
     return why and Refused(seat, why, now)
 
 
@@ -165,8 +165,8 @@ class Claim:
     def _wait(self, refused: Refused) -> Wait | None:
         """Whoever holds slots by failures has the less patience for the others."""
         terms, rule = refused.seat.counter.terms, refused.seat.counter.rule
-        failures = moves.prune(refused.seat.record, rule, refused.now).failures
-        patience = terms.patience * (1 - failures / (rule.unsolved if refused.refusal.unsolved else rule.max))
+        record = moves.prune(refused.seat.record, rule, refused.now)
+        patience = terms.patience * (1 - moves.share(record, rule, not refused.refusal.unsolved))
         left = self._began + patience - time.monotonic()
         if left <= 0 or not refused.refusal.waits:
             return None

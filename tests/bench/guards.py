@@ -46,6 +46,7 @@ def ours(view: Any) -> Rules:
         "ip": lockout_protect(key="ip", scope="one", **HOUR)(view),
         "ip+username": lockout_protect(key="ip+username", scope="two", **HOUR)(view),
         "ip-500": lockout_protect(key="ip", scope="large", **HOUR | {"max": 500})(view),
+        "spread": lockout_protect(key="ip", scope="spread", **HOUR | {"max": 500, "spread": 100})(view),
         "unenforced": lockout_protect(key="ip", scope="quiet", enforce=False, **HOUR)(view),
     }
     challenge = {"challenge_after": 2, "challenge": lambda request: request.method == "POST"}
