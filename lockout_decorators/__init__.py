@@ -3,10 +3,11 @@
 from . import presets
 from .clients.addresses import client_address
 from .decorators import lockout_protect, policies_of
-from .exceptions import LockedOut, LockoutStatus
+from .exceptions import ChallengeRequired, LockedOut, LockoutStatus
 from .policy import LockoutPolicy, areset_attempts, reset_attempts
 
 __all__ = [
+    "ChallengeRequired",
     "LockedOut",
     "LockoutPolicy",
     "LockoutStatus",

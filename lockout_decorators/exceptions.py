@@ -22,6 +22,7 @@ class LockoutStatus:
             the lock has no end.
         until: The end of the lock (aware, UTC); None if there is none.
         reference: The code of the lock, as "7F3K-92QD", for people to tell each other; empty without one.
+        challenge: Whether the next guess is admitted only with a solved challenge.
     """
 
     scope: str
@@ -32,6 +33,7 @@ class LockoutStatus:
     until: datetime | None = None
     counter: str = "key"
     reference: str = ""
+    challenge: bool = False
 
 
 class LockedOut(Exception):
@@ -44,10 +46,13 @@ class LockedOut(Exception):
     Attributes:
         status: The `LockoutStatus` that the guess met.
         status_code: The status of the HTTP answer.
+        message: What is told.
+        advice: What to do where no time would help.
     """
 
     status_code: ClassVar[int] = 429
     message: ClassVar[str] = "Too many failed attempts."
+    advice: ClassVar[str] = "Ask the site's administrators for help."
 
     def __init__(self, status: LockoutStatus) -> None:
         Exception.__init__(self, status)  # not super(): beside DRF's Throttled the next in line wants other arguments
@@ -67,6 +72,16 @@ def refusal_in(group: BaseExceptionGroup[BaseException]) -> LockedOut | None:
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
     return found  # type: ignore[no-any-return]
+
+
+class ChallengeRequired(LockedOut):
+    """A guess is refused because it brings no solved challenge, and the slots that are open without one are taken.
+
+    Nothing is locked, and there is no time to wait for: with the challenge solved the guess is admitted.
+    """
+
+    message = "A challenge has to be solved first."
+    advice = "Go back, solve the challenge and try again."
 
 
 class StoreUnavailable(LockedOut):

@@ -238,8 +238,13 @@ class World:
             self.counted |= {(key, window, number)}
             outstanding = [guess for k, w, guess in self.counted if (k, w) == (key, window)]
             assert rule.rolling or len(outstanding) <= rule.max, "more than max wrong or undecided guesses in a window"
+            unsolved = [guess for guess in outstanding if not self.solved(guess)]
+            assert not rule.unsolved or len(unsolved) <= rule.unsolved, "more than the first slots without a solution"
             names = {self.name(guess) for guess in outstanding}
             assert rule.rolling or not rule.spread or len(names) <= rule.spread, "at more names than the spread allows"
+
+    def solved(self, number: int) -> bool:
+        return number < SEEDS and self.scenario.plans[number].solves
 
     def name(self, number: int) -> str:
         return name_of(self.scenario.seeded[number - SEEDS] if number >= SEEDS else self.scenario.plans[number].tag)

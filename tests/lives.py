@@ -34,6 +34,7 @@ class Plan(NamedTuple):
     key: str = "K"  # of its counter, beside that of the ceiling, which is everybody's
     early: bool = False  # looks before it claims
     patience: float = 1e9
+    solves: bool = False  # the challenge, if there is one
 
 
 class Read(NamedTuple):
@@ -102,6 +103,7 @@ class Memory:
 class Scenario:
     plans: tuple[Plan, ...]
     max: int = 2
+    unsolved: int = 0  # slots that are open to who does not solve the challenge
     ceiling: int = 0
     spread: int = 0
     kind: str = "atomic"  # or single: each key by itself, and tokens only by reading; or guarded
@@ -119,7 +121,8 @@ class Scenario:
     def rules(self) -> dict[str, Rule]:
         """Of each key; that of the ceiling, if there is one, is C."""
         wide = self.rule._replace(max=self.ceiling or self.max, spread=self.spread)
-        keys = {plan.key: wide._replace(max=self.max, spread=0 if self.ceiling else self.spread) for plan in self.plans}
+        own = self.rule._replace(max=self.max, spread=0 if self.ceiling else self.spread, unsolved=self.unsolved)
+        keys = {plan.key: own for plan in self.plans}
         return {"C": wide, **keys} if self.ceiling else keys
 
     def keys(self, number: int) -> tuple[str, ...]:
@@ -211,7 +214,7 @@ class Life:
         except Asking as asking:
             memory.next = asking.operation
         wanted = "waits" if isinstance(memory.next, Wait) else memory.next
-        known = tuple((seat.found, seat.taken) for seat in self.seats)
+        known = tuple((seat.found, seat.taken, seat.solved) for seat in self.seats)
         books = tuple((book.store.alias, book._unchanged) for book in self.books)
         times = (memory.began, self.since, self.time) if self.scenario.ticks else ()
         memory.mind = self.number, wanted, self.phase, known, books, times
@@ -232,7 +235,7 @@ class Life:
                 return Done("refused")
             self.ask(Gap("body"))
         claim = Claim(self.books, frozenset())
-        while isinstance(came := self.without_outage(claim.step), Wait):
+        while isinstance(came := self.without_outage(lambda: self.step(claim)), Wait):
             self.enter("waited")
             self.ask(came)
         if came:
@@ -246,6 +249,14 @@ class Life:
         settled = settle(self.books, self.verdict)
         told = [one.seat.counter.key for one in settled if one.after.locked and one.after.reference == self.reference]
         return Done(self.plan.what, tuple(told))
+
+    def step(self, claim: Claim) -> Any:
+        """As attempts/claiming.py does it."""
+        came = claim.step()
+        while self.plan.solves and claim.refused and claim.refused.refusal.unsolved:
+            claim.solve(claim.refused.seat.counter.terms)
+            came = claim.step()
+        return came
 
     def without_outage(self, step: Callable[[], Any]) -> Any:
         """Either nobody asks that store again, or the slots in the others are given back. Raises StoreError."""

@@ -116,10 +116,18 @@ class Model:
         undecided = [entry for entry in self.standing(now) if entry.failed is None and not entry.lost]
         return [entry for entry in undecided if now - entry.began < MINUTE]
 
+    def unsolved(self, now: int, own=frozenset(), who=None):
+        """The same for a guess without a solved challenge: the first slots are open to it; and whether that is why."""
+        refused = self.refusal(now, own, who)
+        if not self.rule.unsolved or (refused and not refused[1]):
+            return refused and (*refused, False)
+        first = Model(self.rule._replace(max=self.rule.unsolved), self.entries, self.locks).full(now, own)
+        return (*first, True) if first else refused and (*refused, False)
+
     # What happens
 
-    def admit(self, name: str, tag: str, now: int, own=frozenset(), who=None):
-        if refused := self.refusal(now, own, who):
+    def admit(self, name: str, tag: str, now: int, own=frozenset(), who=None, solved: bool = True):
+        if refused := self.refusal(now, own, who) if solved else self.unsolved(now, own, who):
             return refused
         self.enter(Entry(name, tag, now, who), now)
         return False

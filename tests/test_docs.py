@@ -247,6 +247,17 @@ def test_whole_site(view, guide, settings, client, verified):
     assert (429, 5) == (client.post("/", RIGHT).status_code, len(verified))
 
 
+def test_challenge(guide, post, verified):
+    """Three guesses are free, the others need the answer; then the right password is refused."""
+    asked = [guide.challenging(post()) for _ in range(5)]
+    assert [401] * 3 + [429] * 2 == [response.status_code for response in asked]
+    assert "How much is seven times six?" == asked[-1].text
+    solved = [guide.challenging(post({**FORM, "seven_times_six": "42"})).status_code for _ in range(7)]
+    assert [401] * 7 == solved
+    assert 429 == guide.challenging(post({**RIGHT, "seven_times_six": "42"})).status_code
+    assert 10 == len(verified)
+
+
 async def test_status_and_reset(guide, post):
     """What support sees, and does; the user's own request and the twins."""
     request = post()

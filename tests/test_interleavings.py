@@ -15,6 +15,7 @@ THIRD, HASTY_THIRD = Plan("wrong", JOE), Plan("wrong", JOE, patience=0)
 EARLY, LATE = Plan("wrong", BOB, early=True), Plan("wrong", EVE, early=True)
 BESIDE = Plan("wrong", EVE, key="L")  # another client's, under the same ceiling
 HASTY = Plan("wrong", BOB, patience=0)
+SOLVED, RIGHT_SOLVED = Plan("wrong", EVE, solves=True), Plan("right", BOB, solves=True)
 RESET = Plan("reset")
 ROLLING = Rule(0, WINDOW, (LOCK,), rolling=True)
 LITTLE = Rule(0, WINDOW, (), rolling=True)  # the block ends little by little
@@ -63,6 +64,15 @@ SCENARIOS = {
     "a rolling window passes, no lock": Scenario((EARLY, OTHER), max=1, rule=LITTLE, ticks=(WINDOW, 1)),
     "a ceiling": Scenario((WRONG, WRONG, WRONG), max=1, ceiling=2),
     "a ceiling that falls first": Scenario((WRONG, OTHER, RIGHT), max=2, ceiling=1),
+    "a challenge": Scenario((WRONG, WRONG, OTHER), max=2, unsolved=1),
+    "a challenge, solved": Scenario((SOLVED, SOLVED, SOLVED), max=2, unsolved=1),
+    "a challenge, solved by one": Scenario((WRONG, WRONG, SOLVED), max=2, unsolved=1, losses=1),
+    "a challenge, solved by the right one": Scenario((WRONG, OTHER, RIGHT_SOLVED), max=3, unsolved=1, seeded=(BOB,)),
+    "a challenge, everything right": Scenario((RIGHT, RIGHT, RIGHT), max=3, unsolved=1),
+    "a challenge, a crash": Scenario((WRONG, SOLVED), max=2, unsolved=1, crashes=1, losses=1),
+    "a challenge, one by one": Scenario((WRONG, OTHER), max=2, unsolved=1, ceiling=2, kind="single", losses=1),
+    "a challenge, one by one, solved": Scenario((SOLVED, WRONG), max=2, unsolved=1, ceiling=2, kind="single"),
+    "a challenge, a window passes": Scenario((EARLY, SOLVED), max=2, unsolved=1, ticks=(WINDOW,)),
     "two clients under a ceiling": Scenario((WRONG, WRONG, BESIDE), max=2, ceiling=3, losses=1),
     "two clients under a ceiling that falls first": Scenario((OTHER, BESIDE, RIGHT), max=2, ceiling=2),
     "a ceiling, sent twice": Scenario((WRONG, OTHER), max=1, ceiling=2, losses=1),
@@ -186,8 +196,10 @@ def everybody_came_to_an_end(world: World) -> None:
 def exactly_max_are_verified(world: World) -> None:
     """Where all are wrong, and nothing else happens; of names, as many as the spread allows."""
     scenario = world.scenario
-    if all(plan[:3:2] == ("wrong", "K") and plan.patience for plan in scenario.plans) and not scenario.seeded:
-        most, names = min(rule.max for rule in scenario.rules.values()), {plan.tag for plan in scenario.plans}
+    alike = len({plan.solves for plan in scenario.plans}) == 1
+    if alike and all(plan[:3:2] == ("wrong", "K") and plan.patience for plan in scenario.plans) and not scenario.seeded:
+        unsolved, names = not scenario.plans[0].solves, {plan.tag for plan in scenario.plans}
+        most = min((unsolved and rule.unsolved) or rule.max for rule in scenario.rules.values())
         if scenario.spread in range(1, len(names)):
             tried = {world.name(number) for number, _ in world.verified}
             assert len(tried) == min(scenario.spread, most), "not exactly the names of the spread were tried"

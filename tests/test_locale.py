@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import translation
 
 import lockout_decorators
-from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect
+from lockout_decorators import ChallengeRequired, LockedOut, LockoutPolicy, LockoutStatus, lockout_protect
 from lockout_decorators.answers.plain import answer
 from lockout_decorators.exceptions import StoreUnavailable
 from tests.doors import FORM, check, mount
@@ -37,10 +37,10 @@ def said(node):
         texts = [part.value for part in node.args if isinstance(part, ast.Constant)]
         if texts:
             yield texts[0], texts[1] if len(texts) > 1 else None
-    if isinstance(node, ast.ClassDef) and node.name in ("LockedOut", "StoreUnavailable"):
+    if isinstance(node, ast.ClassDef) and node.name in ("LockedOut", "ChallengeRequired", "StoreUnavailable"):
         for statement in node.body:
             target = getattr(statement, "target", None) or next(iter(getattr(statement, "targets", ())), None)
-            if getattr(target, "id", None) == "message":
+            if getattr(target, "id", None) in ("message", "advice"):
                 yield statement.value.value, None
 
 
@@ -79,7 +79,7 @@ def test_source_has_messages():
     """The scan finds what there is to translate."""
     assert ("Too many failed attempts.", None) in MESSAGES
     assert ("Try again in %d minute.", "Try again in %d minutes.") in MESSAGES
-    assert {LockedOut.message, StoreUnavailable.message} <= {text for text, _ in MESSAGES}
+    assert {kind.message for kind in (LockedOut, ChallengeRequired, StoreUnavailable)} <= {text for text, _ in MESSAGES}
 
 
 def test_every_language_that_is_there_is_tested():

@@ -45,12 +45,12 @@ class Both:
         both.__dict__.update(self.__dict__, model=self.model.copy(), seen=set(self.seen))
         return both
 
-    def admit(self, name: str, tag: str, own=frozenset(), who: str = NOBODY) -> bool:
+    def admit(self, name: str, tag: str, own=frozenset(), who: str = NOBODY, solved=True) -> bool:
         guess = Slot(False, 0, name, who, tag)
-        before, refused = self.record, self.model.admit(name, tag, self.now, own, named(who))
-        came = moves.admit(before, self.rule, self.now, guess, own)
+        before, refused = self.record, self.model.admit(name, tag, self.now, own, named(who), solved)
+        came = moves.admit(before, self.rule, self.now, guess, own, solved)
         if isinstance(came, Refusal):
-            assert refused == (None if came.until == FOREVER else came.until, came.waits)
+            assert refused == (None if came.until == FOREVER else came.until, *came[1 : 2 if solved else 3])
             return False
         assert not refused
         self.write(came, lambda record: moves.admit(record, self.rule, self.now, guess))
@@ -65,15 +65,18 @@ class Both:
             assert reference not in self.seen
             self.seen.add(reference)
 
-    def succeed(self, name: str, tag: str) -> None:
+    def succeed(self, name: str, tag: str, who: str = NOBODY) -> None:
         self.model.succeed(name, None if tag == UNTAGGED else tag, self.now)
         self.make(lambda record: moves.succeed(record, self.rule, self.now, name, tag))
 
-    def release(self, name: str) -> None:
+    def crash(self, name: str, tag: str, who: str) -> None:
+        """Nobody will ever know."""
+
+    def release(self, name: str, tag: str = UNTAGGED, who: str = NOBODY) -> None:
         self.model.release(name, self.now)
         self.make(lambda record: moves.release(record, self.rule, self.now, name))
 
-    def abandon(self, name: str) -> None:
+    def abandon(self, name: str, *_: str) -> None:
         self.model.abandon(name, self.now)
         self.make(lambda record: moves.abandon(record, self.rule, self.now, name))
 
@@ -121,6 +124,9 @@ class Both:
         for who in WHO:
             why, refused = moves.refusal(record, self.rule, now, who=who), self.model.refusal(now, who=named(who))
             assert refused == (why is not None and (None if why.until == FOREVER else why.until, why.waits))
+            first = moves.refusal(record, self.rule, now, who=who, solved=False)
+            refused = self.model.unsolved(now, who=named(who))
+            assert refused == (first is not None and (None if first.until == FOREVER else first.until, *first[1:]))
         assert (record.failures, record.names) == (self.model.failures(now), len(self.model.names(now)))
 
 
@@ -129,7 +135,7 @@ def named(who: str) -> str | None:
 
 
 RULES = {
-    f"{name}, max {max}": rule._replace(max=max)
+    f"{name}, max {max}": rule._replace(max=max, unsolved=max - 1)
     for max in (1, 2, 3)
     for name, rule in {
         "fixed": Rule(0, 4, (6,)),
@@ -241,25 +247,25 @@ class Machine(RuleBasedStateMachine):
         max=st.integers(1, 6), rolling=st.booleans(), lengths=st.sampled_from([*LENGTHS, ()]), spread=st.integers(0, 3)
     )
     def begin(self, max, rolling, lengths, spread):
-        self.both = Both(Rule(max, 300_000, lengths if lengths or rolling else LENGTHS[0], rolling, spread=spread))
+        lengths = lengths if lengths or rolling else LENGTHS[0]
+        self.both = Both(Rule(max, 300_000, lengths, rolling, spread=spread, unsolved=max // 2))
         self.open: list[tuple[str, str, str]] = []
         self.begun = 0
         self.wiped = False
 
-    @rule(tag=st.sampled_from(TAGS), who=st.sampled_from(WHO), same_request=st.booleans())
-    def admit(self, tag, who, same_request):
+    @rule(tag=st.sampled_from(TAGS), who=st.sampled_from(WHO), same_request=st.booleans(), solved=st.booleans())
+    def admit(self, tag, who, same_request, solved):
         self.begun += 1
         guess = name(self.begun), tag, who
         own = frozenset(other for other, *_ in self.open) if same_request else frozenset()
-        if self.both.admit(name(self.begun), tag, own, who):
+        if self.both.admit(name(self.begun), tag, own, who, solved):
             self.open.append(guess)
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), verdict=st.sampled_from(["fail", "fail", "fail", "succeed", "release", "abandon", "crash"]))
     def decide(self, data, verdict):
         guess = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
-        if verdict != "crash":
-            getattr(self.both, verdict)(*guess[: {"fail": 3, "succeed": 2, "release": 1, "abandon": 1}[verdict]])
+        getattr(self.both, verdict)(*guess)
 
     @rule(tag=st.sampled_from(TAGS), who=st.sampled_from(WHO))
     def fail_unasked(self, tag, who):
@@ -290,7 +296,7 @@ class Machine(RuleBasedStateMachine):
     @rule(max=st.integers(1, 6), lengths=st.sampled_from(LATER), spread=st.integers(0, 3))
     def deploy(self, max, lengths, spread):
         self.wiped = True
-        self.both.deploy(self.both.rule._replace(max=max, lengths=lengths, spread=spread))
+        self.both.deploy(self.both.rule._replace(max=max, lengths=lengths, spread=spread, unsolved=max // 2))
 
     @invariant()
     def agree(self):

@@ -40,6 +40,8 @@ ACCEPTED = {
     "enforce": [True, False],
     "exempt": [None, bool, ["192.0.2.0/24"], ("192.0.2.9", "2001:db8::/48"), {"192.0.2.0/24"}, frozenset(), []],
     "patience": [0, 0.5, timedelta(seconds=2)],
+    "challenge": [None],
+    "challenge_after": [None],
 }
 
 REFUSED = {
@@ -75,6 +77,8 @@ REFUSED = {
         iter(["::1"]),
     ],
     "patience": [-1, math.nan, math.inf, True, "5", None],
+    "challenge": ["turnstile", 5, True],
+    "challenge_after": [0, -1, 1000, True, "3", 2.5],
 }
 
 
@@ -87,7 +91,7 @@ class AsyncCallable:
         """The same in a class."""
 
 
-for name in ("key", "username", "failure", "credentials", "exempt"):
+for name in ("key", "username", "failure", "credentials", "exempt", "challenge"):
     REFUSED[name] += [coroutine_function, AsyncCallable()]
 
 ALLOWED = {
@@ -111,6 +115,8 @@ ALLOWED = {
     "enforce": "True or False",
     "exempt": 'a list of networks such as ["192.0.2.0/24"], or a plain callable, or None',
     "patience": "seconds from 0 up to ten years, or a timedelta",
+    "challenge": "a plain callable, or None",
+    "challenge_after": "a whole number from 1 to 999, or None",
 }
 
 
@@ -222,7 +228,8 @@ def test_other_defaults():
     """What no setting changes."""
     policy = LockoutPolicy(scope="s")
     names = ("ceiling", "spread", "username", "account", "failure", "credentials", "response", "methods", "exempt")
-    assert [getattr(policy, name) for name in names] == 9 * [None]
+    names += ("challenge", "challenge_after")
+    assert [getattr(policy, name) for name in names] == 11 * [None]
     assert (policy.calls, policy.enforce, policy.patience) == (2, True, 5)
     assert (policy.rolling, policy.forget) == (False, 86_400)
     assert policy.key.parts == ("ip",)

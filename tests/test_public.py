@@ -11,8 +11,8 @@ from lockout_decorators import LockedOut, LockoutStatus, presets
 from lockout_decorators.exceptions import flavoured
 
 NAMES = {
-    *("LockedOut", "LockoutPolicy", "LockoutStatus", "areset_attempts", "client_address", "lockout_protect"),
-    *("policies_of", "presets", "reset_attempts"),
+    *("ChallengeRequired", "LockedOut", "LockoutPolicy", "LockoutStatus", "areset_attempts", "client_address"),
+    *("lockout_protect", "policies_of", "presets", "reset_attempts"),
 }
 
 

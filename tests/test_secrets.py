@@ -364,6 +364,18 @@ def test_broken_answer(methods, server, door, mails, records, settings):
     assert_told_without(records, mails, known)
 
 
+def test_broken_challenge(server, door, records, settings):
+    """Its exception is logged, and goes no further: the log shows no password."""
+    protect(settings, door, challenge=broken, challenge_after=1)
+    with LockoutPolicy(scope="s", max=2).attempt(RequestFactory().post("/", REMOTE_ADDR=HERE), "bob"):
+        pass
+    assert server(guess(door)).status == 429
+    (record,) = errors_in(records)
+    assert {"_ask", "broken"} == {frame.f_code.co_name for frame in frames_in(records)}
+    assert (set(), set()) == (seen_in(record), unguarded(record.exc_info[1]))
+    assert SECRET not in f"{record.getMessage()} {record.exc_text}"
+
+
 @pytest.mark.parametrize("methods", [["POST"], ()], ids=["early", "late"])
 @pytest.mark.parametrize("call", ["get_many", "set", "delete"])
 def test_broken_cache(call, methods, server, door, mails, records, settings, monkeypatch, receivers):

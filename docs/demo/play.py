@@ -137,6 +137,11 @@ class Client:
 # The doors: how a guess is made, and what says that it was wrong or right
 
 
+def send_json(client: Client, path: str, user: str, password: str, **headers: str) -> Answer:
+    headers |= {"Accept": "application/json", "Content-Type": "application/json"}
+    return client.ask("POST", path, json.dumps({"username": user, "password": password}), **headers)
+
+
 @dataclass(frozen=True)
 class Door:
     name: str
@@ -164,15 +169,19 @@ def doors() -> dict[str, Door]:
     def json_login(client: Client, user: str, password: str) -> Answer:
         return send_json(client, "/json/", user, password)
 
-    def send_json(client: Client, path: str, user: str, password: str) -> Answer:
-        body = json.dumps({"username": user, "password": password})
-        return client.ask("POST", path, body, Accept="application/json", **{"Content-Type": "application/json"})
+    def unsolved(client: Client, user: str, password: str) -> Answer:
+        return send_json(client, "/challenged/", user, password)
+
+    def solved(client: Client, user: str, password: str) -> Answer:
+        return send_json(client, "/challenged/", user, password, **{"X-Seven-Times-Six": "42"})
 
     policies = {door.path: door.policy for door in views.DOORS}
     return {
         "form": Door("form login", policies["/login/"], form, 200, 302),
         "token": Door("DRF token", policies["/token/"], token, 400, 200),
         "json": Door("async JSON", policies["/json/"], json_login, 401, 200),
+        "unsolved": Door("challenge", policies["/challenged/"], unsolved, 401, 200),
+        "solved": Door("challenge", policies["/challenged/"], solved, 401, 200),
         "code": Door("one-time code", policies["/code/"], code, 200, 302),
         "admin": Door("admin", policies["/admin/"], admin, 200, 302),
     }
@@ -229,11 +238,13 @@ def spell(statuses: dict[int, int]) -> str:
 
 
 def spell_wait(wait: range) -> str:
+    if not wait:
+        return "nothing to wait for"
     return f"{wait[0]} s" if len(wait) == 1 else f"{wait[0]} to {wait[-1]} s"
 
 
 def problem_of(answer: Answer, wait: range) -> str:
-    if answer.status == 429:
+    if answer.status == 429 and wait:
         return "" if answer.retry_after in wait else f"Retry-After {answer.retry_after}, not {spell_wait(wait)}"
     return "" if answer.retry_after is None else f"Retry-After with status {answer.status}"
 
@@ -258,6 +269,7 @@ class Play:
         self.guess(found["json"], Client(self.port, "192.0.2.8"), "ann", RIGHT, "another address")
         self.burst(found["json"])
         self.crowd(found["json"])
+        self.challenge(found["unsolved"], found["solved"])
         self.code_step(found)
         self.stop(found["admin"], "root", lambda n: Client(self.port, f"198.51.100.{n}"), ", a new address")
         self.guess(found["admin"], Client(self.port), "boss", RIGHT, "another user")
@@ -301,6 +313,21 @@ class Play:
         promised = {door.wrong: most, 429: BURST - most}
         self.table.row(door.name, f"{BURST} wrong at once", answers, promised, most, self.wait(door, began))
         self.guess(door, Client(self.port, "203.0.113.50"), "ann", RIGHT, "RIGHT, after them", locked=True)
+
+    def challenge(self, unsolved: Door, solved: Door) -> None:
+        """The first slots are for everybody; the others cost a solution each, until the lock falls."""
+        clients = [Client(self.port, "203.0.113.80", f"bot/{n}") for n in range(BURST)]
+        free, most = unsolved.policy.challenge_after, unsolved.policy.max
+        answers = self.at_once(unsolved, clients, WRONG)
+        promised = {unsolved.wrong: free, 429: BURST - free}
+        self.table.row(unsolved.name, f"{BURST} wrong at once, unsolved", answers, promised, free, range(0))
+        began = time.monotonic()
+        answers = self.at_once(solved, clients, WRONG)
+        self.fell[solved.name] = began, time.monotonic()
+        promised = {solved.wrong: most - free, 429: BURST - most + free}
+        wait = self.wait(solved, began)
+        self.table.row(solved.name, f"{BURST} wrong at once, solved", answers, promised, most - free, wait)
+        self.guess(solved, clients[0], "ann", RIGHT, "RIGHT, solved, locked out", locked=True)
 
     def crowd(self, door: Door) -> None:
         """Only failures lock: right passwords at once wait for each other, and all get in."""

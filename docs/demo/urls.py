@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import path
-from views import Token, code, index, json_login, login
+from views import Token, challenged_login, code, index, json_login, login
 
 urlpatterns = [
     path("", index, name="index"),
@@ -12,5 +12,6 @@ urlpatterns = [
     path("code/", code, name="code"),
     path("token/", Token.as_view()),
     path("json/", json_login),
+    path("challenged/", challenged_login),
     path("admin/", admin.site.urls),
 ]

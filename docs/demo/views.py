@@ -1,4 +1,4 @@
-"""Five doors, each with a policy of its own: one line protects each of them."""
+"""Six doors, each with a policy of its own: one line protects each of them."""
 
 import json
 from functools import cache
@@ -46,6 +46,17 @@ async def json_login(request):
         return JsonResponse({"error": "Wrong user name or password."}, status=401)
     await alogin(request, user)
     return JsonResponse({"user": user.username})
+
+
+def adds_up(request):
+    """Stands for a real challenge, as in the recipes."""
+    return request.headers.get("X-Seven-Times-Six") == "42"
+
+
+# The same view with a challenge before the lock: three guesses are free, three more cost a solution each.
+challenged_login = lockout_protect(
+    key="ip", max=6, window=300, lockout=60, scope="challenged login", challenge_after=3, challenge=adds_up
+)(json_login.__wrapped__)
 
 
 code_policy = LockoutPolicy(scope="one-time code", key="user", max=3, window=300, lockout=60)
@@ -96,6 +107,13 @@ DOORS = [
         policies_of(json_login)[0],
         "address",
         """-d '{"username": "ann", "password": "guess"}'""",
+    ),
+    Door(
+        "JSON login, challenge after three",
+        "/challenged/",
+        policies_of(challenged_login)[0],
+        "address",
+        """-H 'X-Seven-Times-Six: 42' -d '{"username": "ann", "password": "guess"}'""",
     ),
 ]
 

@@ -118,18 +118,16 @@ def _context(locked_out: LockedOut) -> dict[str, Any]:
 
 
 def _words(locked_out: LockedOut) -> tuple[str, str]:
-    return _translated(get_language(), locked_out.message, locked_out.status.retry_after)
+    return _translated(get_language(), locked_out.message, locked_out.advice, locked_out.status.retry_after)
 
 
 @lru_cache(maxsize=1024)  # under an attack the same few are asked for again and again
-def _translated(language: str | None, message: str, seconds: int | None) -> tuple[str, str]:
+def _translated(language: str | None, message: str, advice: str, seconds: int | None) -> tuple[str, str]:
     """Title and advice."""
-    return gettext(message), _advice(seconds)
+    return gettext(message), gettext(advice) if seconds is None else _advice(seconds)
 
 
-def _advice(seconds: int | None) -> str:
-    if seconds is None:
-        return gettext("Ask the site's administrators for help.")
+def _advice(seconds: int) -> str:
     if seconds < 120:
         return ngettext("Try again in %d second.", "Try again in %d seconds.", seconds) % seconds
     minutes = -(-seconds // 60)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .challenges import is_solved
 from .driver import Claim, Refused
 from .guess import Guess
 from .guesses import Guesses
@@ -29,7 +30,13 @@ class Claiming:
         if self._claim is None:
             self._guesses.begin(guess)
             self._claim = Claim(guess.books, self._guesses.own)
-        return self._claim.step()
+        came = self._claim.step()
+        while (refused := self._claim.refused) and refused.refusal.unsolved:
+            if not is_solved(terms := refused.seat.counter.terms, self._guesses.request):
+                break
+            self._claim.solve(terms)
+            came = self._claim.step()
+        return came
 
     def give_up(self) -> Guess | None:
         """Wait no longer. Raises LockedOut."""

@@ -10,7 +10,7 @@ from ..records import moves
 from ..records.record import Record
 from ..terms.terms import Terms
 from .counters import Client
-from .driver import Move, refusal_of, settle
+from .driver import Move, longest, refusal_of, settle
 from .reports import Report, refused_status, status_of
 from .seats import Book, Seat, books_of
 from .watch import watching
@@ -25,9 +25,8 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
     book.read()
     now = book.clock()
     who = client.who(fold(username))
-    refused = [found for seat in book.seats if (found := refusal_of(seat, now, who))]
-    if refused:
-        return refused_status(max(refused, key=lambda one: one.refusal.until))
+    if refused := longest([found for seat in book.seats if (found := refusal_of(seat, now, who, solved=False))]):
+        return refused_status(refused)
     seat = book.seats[-1]
     return status_of(seat.counter, moves.prune(seat.record, seat.counter.rule, now), now, None)
 

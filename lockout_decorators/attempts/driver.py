@@ -15,6 +15,7 @@ from ..records import moves
 from ..records.moves import Refusal
 from ..records.record import NOBODY, Record
 from ..stores import UNKNOWN
+from ..terms.terms import Terms
 from .seats import Book, Seat
 from .waiting import Wait
 
@@ -51,18 +52,22 @@ def look(books: Sequence[Book]) -> Refused | None:
         for seat in book.seats:
             if (one := refusal_of(seat, now)) and not one.refusal.waits and seat.counter.terms.enforce:
                 refused.append(one)
-    return _longest(refused) if refused else None
+    return longest(refused) if refused else None
 
 
-def refusal_of(seat: Seat, now: int, who: str = NOBODY) -> Refused | None:
+def refusal_of(seat: Seat, now: int, who: str = NOBODY, solved: bool = True) -> Refused | None:
     rule = seat.counter.rule
-    why = moves.refusal(moves.prune(seat.record, rule, now), rule, now, who=who)
+    why = moves.refusal(moves.prune(seat.record, rule, now), rule, now, who=who, solved=solved)
     return why and Refused(seat, why, now)
 
 
-def _longest(refused: Sequence[Refused]) -> Refused | None:
-    """Of two that last as long, the one that nobody may wait for."""
-    return max(refused, key=lambda one: (one.refusal.until - one.now, not one.refusal.waits), default=None)
+def longest(refused: Sequence[Refused]) -> Refused | None:
+    """One that no challenge lifts; of two that last as long, the one that nobody may wait for."""
+    return max(
+        refused,
+        key=lambda one: (not one.refusal.unsolved, one.refusal.until - one.now, not one.refusal.waits),
+        default=None,
+    )
 
 
 class Claim:
@@ -96,6 +101,14 @@ class Claim:
             self.release(self.books)
         return self.refused and (self._wait(self.refused) or self.refused)
 
+    def solve(self, terms: Terms) -> None:
+        """Their challenge is solved, so all slots are open. To ask took time: patience begins anew."""
+        for book in self.books:
+            for seat in book.seats:
+                if seat.counter.terms is terms:
+                    seat.solved = True
+        self._began = time.monotonic()
+
     def release(self, books: Sequence[Book]) -> None:
         """Give back what was taken there. Raises StoreError."""
         settle(books, Seat.release)
@@ -107,7 +120,7 @@ class Claim:
         """Decide and swap until that has come to something."""
         while True:
             if refused := self._decide():
-                return _longest(refused)
+                return longest(refused)
             if self._swap():
                 return None
             if time.monotonic() > self._began + LOSING and not self._may_lose_on():
@@ -152,7 +165,8 @@ class Claim:
     def _wait(self, refused: Refused) -> Wait | None:
         """Whoever holds slots by failures has the less patience for the others."""
         terms, rule = refused.seat.counter.terms, refused.seat.counter.rule
-        patience = terms.patience * (1 - moves.share(moves.prune(refused.seat.record, rule, refused.now), rule))
+        record = moves.prune(refused.seat.record, rule, refused.now)
+        patience = terms.patience * (1 - moves.share(record, rule, not refused.refusal.unsolved))
         left = self._began + patience - time.monotonic()
         if left <= 0 or not refused.refusal.waits:
             return None

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from ..clients.identities import fold
 from ..conf import conf
-from ..exceptions import LockedOut, LockoutStatus, StoreError, StoreUnavailable, flavoured
+from ..exceptions import ChallengeRequired, LockedOut, LockoutStatus, StoreError, StoreUnavailable, flavoured
 from ..terms.terms import Terms
 from .counters import Client
 from .driver import Move, Refused, Settled, look, settle
@@ -165,7 +165,8 @@ class Guesses:
 
     def _refuse(self, guess: Guess, refused: Refused) -> None:
         self.refuser = refused.seat.counter.terms
-        self.refused = locked_out = flavoured(LockedOut)(refused_status(refused))  # whoever is told may guess again
+        kind = ChallengeRequired if refused.refusal.unsolved else LockedOut
+        self.refused = locked_out = flavoured(kind)(refused_status(refused))  # whoever is told may guess again
         self._report(guess, self.refuser).refused(refused)
         raise locked_out
 

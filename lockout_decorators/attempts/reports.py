@@ -30,14 +30,15 @@ def status_of(counter: Counter, record: Record, now: int, why: Refusal | None) -
     """The facts of a pruned record as they are shown to users: the time left is rounded up and at least one second."""
     locked, rule = record.locked, counter.rule
     retry_after, until = None, None
-    if why and why.until < FOREVER:
+    if why and why.until < FOREVER and not why.unsolved:
         left = math.ceil((why.until - now) / 1000)
         length = rule.length(record.level) if locked else None
         retry_after = max(1, left if length is None else min(left, math.ceil(length / 1000)))
         until = datetime.fromtimestamp(why.until / 1000, UTC) if locked else None
     failures, kind = _failures(counter, record), "ceiling" if counter.ceiling else "key"
-    reference = _shown(record.reference) if locked else ""
-    return LockoutStatus(counter.terms.scope, locked, failures, rule.max, retry_after, until, kind, reference)
+    reference, scope = _shown(record.reference) if locked else "", counter.terms.scope
+    challenge = why is not None and why.unsolved
+    return LockoutStatus(scope, locked, failures, rule.max, retry_after, until, kind, reference, challenge)
 
 
 def refused_status(refused: Refused) -> LockoutStatus:
@@ -73,6 +74,7 @@ class Report:
         seat, why, now = refused
         level, shown = (logging.DEBUG, "attempt refused") if self.terms.enforce else (logging.INFO, "not enforced")
         if signals.attempt_refused.receivers or logger.isEnabledFor(level):  # under an attack there are many
+            shown = "challenge required" if why.unsolved else shown
             record = prune(seat.record, seat.counter.rule, now)
             self._tell(signals.attempt_refused, seat.counter, record, now, level, shown, why)
 
@@ -98,7 +100,7 @@ class Report:
             scope, address = self.terms.scope, self.address
             logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, scope, address, name, code)
         if signal.receivers and signal.has_listeners(self.terms):
-            status = status_of(counter, record, now, why or refusal(record, counter.rule, now))
+            status = status_of(counter, record, now, why or refusal(record, counter.rule, now, solved=False))
             detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.ceiling, spread)
             signal.send_robust(sender=self.terms, request=self.request, detail=detail)
 

@@ -28,6 +28,7 @@ class Seat:
     Attributes:
         slot: What the guess occupies, or will.
         taken: Whether it does.
+        solved: Whether the challenge of the policy is, if it has one.
         moved: What a move has made of the record, to be written; None: nothing.
         reference: The code of the lock, if the guess's failure writes one; empty before it failed.
     """
@@ -38,6 +39,7 @@ class Seat:
     moved: Record | None = None
     reference: str = ""
     taken: bool = False
+    solved: bool = False
 
     def __init__(self, counter: Counter) -> None:
         self.counter: Counter = counter
@@ -62,7 +64,7 @@ class Seat:
 
     def admit(self, now: int, own: Set[str]) -> Refusal | None:
         """Have the guess's slot written, unless it is refused; nobody waits for slots of its `own` request."""
-        came = moves.admit(self.record, self.counter.rule, now, self.slot, own)
+        came = moves.admit(self.record, self.counter.rule, now, self.slot, own, self.solved)
         self.moved, refused = (None, came) if isinstance(came, Refusal) else (came, None)
         return refused
 

@@ -124,13 +124,20 @@ def uncounted(policies: Sequence[Terms], blocks: Sequence[Any]) -> Sequence[Term
     if len(policies) < 2 and not (blocks and _open.get()):
         return policies
     known = [terms for block in blocks if block.open and block in _open.get() for terms in block.policies]
-    loose, strict = _frames(known), _frames([terms for terms in known if terms.enforce])
+    covered = [_frames([terms for terms in known if _strictness(terms) >= least]) for least in range(3)]
     left: dict[int, Terms] = {}
-    for place, terms in sorted(enumerate(policies), key=lambda pair: not pair[1].enforce):
-        if not terms.frames <= (strict if terms.enforce else loose):
+    for place, terms in sorted(enumerate(policies), key=lambda pair: -_strictness(pair[1])):
+        if not terms.frames <= covered[_strictness(terms)]:
             left[place] = terms
-            loose, strict = loose | terms.frames, strict | (terms.frames if terms.enforce else set())
+            covered = [
+                frames | terms.frames if least <= _strictness(terms) else frames for least, frames in enumerate(covered)
+            ]
     return [left[place] for place in sorted(left)]
+
+
+def _strictness(terms: Terms) -> int:
+    """Whether it refuses, and asks for a challenge before."""
+    return terms.enforce + (terms.enforce and terms.challenge is not None)
 
 
 def _frames(policies: Iterable[Terms]) -> frozenset[str]:

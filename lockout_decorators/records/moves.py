@@ -19,10 +19,12 @@ class Refusal(NamedTuple):
     Attributes:
         until: When the next guess would be admitted, as far as the record tells; `FOREVER`: not before a reset.
         waits: Whether it may be sooner: a guess that is still being verified may give its slot back.
+        unsolved: Whether that is all only because its challenge is not solved.
     """
 
     until: int
     waits: bool = False
+    unsolved: bool = False
 
 
 def prune(record: Record, rule: Rule, now: int) -> Record:
@@ -50,8 +52,13 @@ def lock_end(record: Record, rule: Rule) -> int:
     return record.until if length is None else min(record.until, record.since + length)
 
 
-def refusal(record: Record, rule: Rule, now: int, own: Set[str] = frozenset(), who: str = NOBODY) -> Refusal | None:
-    """Why a pruned record admits no guess at `who`; None if it does. Nobody waits for guesses of its `own` request."""
+def refusal(
+    record: Record, rule: Rule, now: int, own: Set[str] = frozenset(), who: str = NOBODY, solved: bool = True
+) -> Refusal | None:
+    """Why a pruned record admits no guess at `who`, or none whose challenge is not `solved`; None if it does. Nobody
+    waits for guesses of its `own` request."""
+    if rule.unsolved and not solved:
+        return _unsolved(record, rule, now, own, who)
     if record.locked:
         return Refusal(record.until)
     full = None
@@ -83,18 +90,20 @@ def _crowded(
     return Refusal(sorted(last.values())[len(last) - most] + rule.window)  # enough of them have left by then
 
 
-def share(record: Record, rule: Rule) -> float:
+def share(record: Record, rule: Rule, solved: bool = True) -> float:
     """How much of what a record has room for is held by failures: from nothing, 0, to all, 1."""
-    held = record.failures / rule.max
+    held = record.failures / (rule.max if solved else rule.unsolved)
     return max(held, record.names / rule.spread) if rule.spread else held
 
 
-def admit(record: Record, rule: Rule, now: int, guess: Slot, own: Set[str] = frozenset()) -> Record | Refusal:
-    """Take a slot for a guess that is about to be verified: `guess` is its slot, `own` see refusal()."""
+def admit(
+    record: Record, rule: Rule, now: int, guess: Slot, own: Set[str] = frozenset(), solved: bool = True
+) -> Record | Refusal:
+    """Take a slot for a guess that is about to be verified: `guess` is its slot, `own` and `solved` see refusal()."""
     record = prune(record, rule, now)
     if record.slot_of(guess.occupancy):
         return record
-    return refusal(record, rule, now, own, guess.who) or _with(record, rule, now, guess.at(now))
+    return refusal(record, rule, now, own, guess.who, solved) or _with(record, rule, now, guess.at(now))
 
 
 def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> Record:
@@ -162,6 +171,15 @@ def lasts_until(record: Record, rule: Rule) -> int:
     if rule.rolling and record.slots:
         ends.append(int(max([slot[WHEN] for slot in record.slots]), 16) + rule.window)
     return max(ends)
+
+
+def _unsolved(record: Record, rule: Rule, now: int, own: Set[str], who: str) -> Refusal | None:
+    """What refuses everybody for good does so; else only the first slots are open."""
+    why = refusal(record, rule, now, own, who)
+    if why and not why.waits:
+        return why
+    first = refusal(record, rule._replace(max=rule.unsolved, spread=0), now, own)
+    return first._replace(unsolved=True) if first else why
 
 
 def _unproven(slots: Sequence[Slot], tag: str) -> Sequence[Slot]:

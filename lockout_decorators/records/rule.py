@@ -15,6 +15,7 @@ class Rule(NamedTuple):
         rolling: Each failure ends `window` after it happened; else all of a window end with it.
         forget: How long after a lock ended the next one is the first again.
         spread: Names that failures may be at, the last of them locks too; 0: any number.
+        unsolved: Slots for guesses whose challenge is not solved; 0: all, there is none.
     """
 
     max: int
@@ -23,6 +24,7 @@ class Rule(NamedTuple):
     rolling: bool = False
     forget: int = DAY
     spread: int = 0
+    unsolved: int = 0
 
     @property
     def grows(self) -> bool:

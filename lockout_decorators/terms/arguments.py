@@ -46,6 +46,8 @@ class PolicyArguments(TypedDict, total=False):
     enforce: bool
     exempt: Exempt | None
     patience: Duration
+    challenge: Callable[[HttpRequest], bool] | None
+    challenge_after: int | None
 
 
 class _Unset:

@@ -44,14 +44,15 @@ def kinds(
     forget: float,
     ceiling: int | None,
     spread: int | None,
+    unsolved: int = 0,
 ) -> tuple[Kind, ...]:
     """Where an address is counted, that of the network around it comes first; then the ceiling's, if there is one; last
     the key's. Raises ImproperlyConfigured for a setting that makes no sense."""
-    if wrong := nonsense(scope, key, rolling, most, lockout, ceiling, spread):
+    if wrong := nonsense(scope, key, rolling, most, lockout, ceiling, spread, unsolved):
         raise ImproperlyConfigured(wrong)
-    rule = Rule(most, _milliseconds(window), _lengths(lockout), rolling, _milliseconds(forget))
-    address = rule._replace(max=(ceiling or 1) * most, spread=spread or 0)
-    network = address._replace(max=min(WIDER * address.max, SLOTS), spread=WIDER * address.spread)
+    rule = Rule(most, _milliseconds(window), _lengths(lockout), rolling, _milliseconds(forget), unsolved=unsolved)
+    address = _widened(rule, ceiling or 1)._replace(spread=spread or 0)
+    network = _widened(address, WIDER)
     counted = (scope, str(key), "rolling" if rolling else "fixed", str(rule.window))
     around = _kind(network, "network", counted, ceiling=True, wider=True)
     own = _kind(address if ceiling is None else rule, "key", counted)
@@ -60,19 +61,35 @@ def kinds(
     return (around, own) if key.is_address else (own,)
 
 
+def _widened(rule: Rule, times: int) -> Rule:
+    """For so many times as many clients."""
+    return rule._replace(
+        max=min(times * rule.max, SLOTS), spread=times * rule.spread, unsolved=min(times * rule.unsolved, SLOTS)
+    )
+
+
 def _kind(rule: Rule, what: str, counted: Sequence[str], ceiling: bool = False, wider: bool = False) -> Kind:
     framed = frame(what, *counted)
     return Kind(rule, framed, ceiling, sha256(framed.encode()).hexdigest()[:NAME], wider)
 
 
 def nonsense(
-    scope: str, key: Key, rolling: bool, most: int, lockout: Lengths, ceiling: int | None, spread: int | None
+    scope: str,
+    key: Key,
+    rolling: bool,
+    most: int,
+    lockout: Lengths,
+    ceiling: int | None,
+    spread: int | None,
+    unsolved: int,
 ) -> str:
     """What can't be beside each other, and comes from the settings in part; empty if nothing."""
     if lockout == 0 and not rolling:
         return "LOCKOUT_TIME is 0; it must be more, or None for ever, without rolling=True."
     if (ceiling or 1) * most > SLOTS:
         return f"LOCKOUT_MAX_ATTEMPTS is {most}; it must be less with ceiling={ceiling}."
+    if unsolved >= most:
+        return f"LOCKOUT_MAX_ATTEMPTS is {most}; it must be more with challenge_after={unsolved}."
     wrong = lost_spread(key, most, ceiling, spread)
     return wrong and f"Policy {scope!r}: {wrong}"
 

@@ -60,6 +60,10 @@ class Terms:
         enforce: False counts, logs and signals, but refuses nobody.
         exempt: Whom to let through uncounted: networks, as `["192.0.2.0/24"]`, or a callable `(request) -> bool`.
         patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
+        challenge: A callable `(request) -> bool`: whether it brings a solved challenge, such as a CAPTCHA. Asked once a
+            request, and only if the slots that are open without one are taken.
+        challenge_after: Slots that guesses without a solved challenge may take, fewer than `max`; of the ceiling
+            `ceiling` times as many. A further one raises ChallengeRequired.
     """
 
     key: Argument[str | KeyFunction, Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
@@ -90,6 +94,8 @@ class Terms:
     enforce: Argument[bool, bool] = Argument(allowed.flag, True)
     exempt: Argument[Exempt | None, Any] = Argument(allowed.optional(allowed.networks_or_function))
     patience: Argument[Duration, float] = Argument(allowed.duration(0), 5)
+    challenge: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
+    challenge_after: Argument[int | None, int | None] = Argument(allowed.optional(allowed.whole(1, 999)))
 
     def __post_init__(self) -> None:
         if self.scope is UNSET:
@@ -110,6 +116,12 @@ class Terms:
             raise ValueError("lockout_protect: failure= with methods=() would refuse nobody; leave methods= out.")
         if (slots := (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1)) > SLOTS:
             raise ValueError(f"lockout_protect: ceiling * max is {slots}; it must be at most {SLOTS}.")
+        if (self.challenge is None) is not (self.challenge_after is None):
+            raise ValueError("lockout_protect: challenge= and challenge_after= go together; give both, or neither.")
+        if self.challenge is not None and self.failure is not None:
+            raise ValueError("lockout_protect: challenge= comes before a guess, failure= after it; leave one out.")
+        if (self.challenge_after or 0) >= self.__dict__.get("max", 1000):
+            raise ValueError(f"lockout_protect: challenge_after is {self.challenge_after}; it must be less than max.")
         if "key" in self.__dict__ and (
             wrong := lost_spread(self.key, self.__dict__.get("max", SLOTS), self.ceiling, self.spread)
         ):
@@ -148,7 +160,8 @@ class Terms:
     def plan(self) -> tuple[Kind, ...]:
         """The same under a scope that is not known yet."""
         locks = self.rolling, self.max, self.window, self.lockout, self.forget
-        return kinds(self.scope, self.key, *locks, self.ceiling, self.spread)
+        unsolved = (self.enforce and self.challenge_after) or 0
+        return kinds(self.scope, self.key, *locks, self.ceiling, self.spread, unsolved)
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""

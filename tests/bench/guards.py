@@ -50,6 +50,8 @@ def ours(view: Any) -> Rules:
         "spread": lockout_protect(key="ip", scope="spread", **HOUR | {"max": 500, "spread": 100})(view),
         "unenforced": lockout_protect(key="ip", scope="quiet", enforce=False, **HOUR)(view),
     }
+    challenge = {"challenge_after": 2, "challenge": lambda request: request.method == "POST"}
+    rules["challenge"] = lockout_protect(key="ip", scope="challenged", **challenge, **HOUR)(view)
     three = [LockoutPolicy(key=key, ceiling=None, scope=key, **HOUR) for key in ("ip", "username", "ip+ua")]
     try:
         rules["three"] = lockout_protect(*three)(view)

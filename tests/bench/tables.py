@@ -22,6 +22,7 @@ OWN_ROWS = (
     *[("open", label) for label in ("GET", "success", "first failure")],
     *[("ip", label) for label in (*USUAL, "refused, HTML")],
     *[(rule, label) for rule in ("ip+username", "three") for label in USUAL],
+    *[("challenge", label) for label in ("refused", "success", "first failure", "third failure", "success after two")],
     *[("ip-500", label) for label in ("first failure", "failure, 400 on record")],
     *[("ip-500", label) for label in ("success", "success, 400 on record")],
     *[("spread", label) for label in ("success", "first failure", "failure, 400 on record")],
@@ -34,6 +35,7 @@ RULES = {
     "ip": 'key="ip"',
     "ip+username": 'key="ip+username", ceiling',
     "three": "three policies",
+    "challenge": 'key="ip", challenge_after=2',
     "ip-500": 'key="ip", max=500',
     "spread": 'key="ip", max=500, spread=100',
 }
@@ -94,7 +96,7 @@ def judgement(row: Row) -> str:
 def budget(row: Row) -> float | None:
     """The ratio that is asked for. A refusal that has to wait for the name is no early one."""
     several = row.rule in ("ip+username", "three")
-    if row.guard != OURS or row.form or row.label not in TIMES or not (several or row.rule == "ip"):
+    if row.guard != OURS or row.form or row.label not in TIMES or not (several or row.rule in ("ip", "challenge")):
         return None
     if several and row.label == "refused":
         return None
@@ -118,7 +120,7 @@ def trips(row: Row) -> int | None:
         return 0
     found = TRIPS.get(row.label, 3)
     if row.store.startswith("Memcached"):
-        if row.rule not in ("ip", "ip-500"):
+        if row.rule not in ("ip", "challenge", "ip-500"):
             return None  # it swaps one key at a time
         return found + (found > 1)
     return found

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views import View
 
 from lockout_decorators import (
+    ChallengeRequired,
     LockedOut,
     LockoutPolicy,
     LockoutStatus,
@@ -104,6 +105,11 @@ async def aanswer(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
     return answer(request, locked_out)
 
 
+def needs_a_challenge(locked_out: LockedOut) -> bool:
+    assert_type(locked_out.status.challenge, bool)
+    return isinstance(locked_out, ChallengeRequired)
+
+
 def identity(request: HttpRequest, name: str | None) -> str:
     return name or request.META["REMOTE_ADDR"]
 
@@ -119,6 +125,7 @@ also_shared = LockoutPolicy(scope="shared", response=aanswer, methods={"POST"}, 
 office = LockoutPolicy(scope="office", exempt=["192.0.2.0/24"])
 growing = LockoutPolicy(scope="growing", lockout=(60, timedelta(hours=1)), forget=timedelta(days=7), account=("id",))
 ending = LockoutPolicy(scope="ending", lockout=0, rolling=True, account=[])
+challenged = LockoutPolicy(scope="challenged", challenge=exempt, challenge_after=3)
 
 
 @lockout_protect(shared, growing, ending)
