@@ -13,7 +13,8 @@ class LockoutStatus:
 
     Attributes:
         scope: The name under which the policy counts.
-        counter: Which of its counters this is about: "key", or "ceiling" for the address alone.
+        counter: Which of its counters this is about: "key", "ceiling" for the address alone, or "browser" for a known
+            one.
         locked: Whether guesses are refused until the lock ends.
         failures: Failed guesses on record; all of `maximum` while locked.
         maximum: Failed guesses that lock.

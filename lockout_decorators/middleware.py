@@ -45,14 +45,14 @@ class LockoutMiddleware:
 
     def _call(self, visit: Visit) -> Any:
         with visit.block:
-            response = self.get_response(visit.block.request)
+            response = visit.block.response = self.get_response(visit.block.request)
         if (refused := visit.block.refused) and response.status_code == 500:  # which an inner middleware made of it
             return visit.refuse(refused)
         return visit.finish(response)
 
     async def _acall(self, visit: Visit) -> Any:
         async with visit.block:
-            response = await self.get_response(visit.block.request)
+            response = visit.block.response = await self.get_response(visit.block.request)
         if (refused := visit.block.refused) and response.status_code == 500:
             return await visit.arefuse(refused)
         return visit.finish(response)

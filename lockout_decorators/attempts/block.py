@@ -13,6 +13,7 @@ from ..clients.asgi import Requestlike, request_from
 from ..conf import conf
 from ..terms.terms import Terms
 from . import watch
+from .browsers import are_known
 from .claiming import Claiming
 from .guess import Party
 from .verdicts import is_unmade, response_to
@@ -31,14 +32,12 @@ class Block(Watched):
 
     Attributes:
         policies: Those that it counts under; what an open block of the request counts already is left to that.
-        response: What the view answered or raised, for policies with `failure`; None: no verdict.
         given: All its policies, those that another block counts too.
     """
 
     open: bool = False
     site: bool = False
     told: bool = False
-    response: Any = None
     given: Sequence[Terms] = ()
     _early: Sequence[Terms] = ()
     _judging: Sequence[Terms] = ()
@@ -141,17 +140,20 @@ class Block(Watched):
         if self.eager:
             return
         self.policies, self._judging = self._uncounted(), ()
-        early, late = [], False
+        early, late, asks = [], False, False
         for terms in given:
             if terms.failure is not None:
                 self._judging = (*self._judging, terms)
             elif terms not in self.policies:
                 continue
+            asks = asks or terms.known_browsers is not None
             if terms.looks_early(self.request):
                 early.append(terms)
             else:
                 late = True
         self._early = early if not late or any(map(_failure, early)) else ()
+        if asks and early and are_known(self.policies, self.request):  # at which account, the guess will tell
+            self._early = [terms for terms in early if terms.failure is not None]
 
     def _uncounted(self) -> Sequence[Terms]:
         if len(self.given) == 1 and not self._peers:
@@ -177,7 +179,9 @@ class Block(Watched):
         """Whether there is anything to settle."""
         if error is not None and (self.response is None or is_unmade(self.response)):
             self.response = response_to(error)
-        return bool(self._made and self._made.unsettled) or bool(self._judging and self._judges())
+        if (made := self._made) and (made.unsettled or made.remembers(self.response)):
+            return True
+        return bool(self._judging and self._judges())
 
     @property
     def failed(self) -> bool:
@@ -198,9 +202,11 @@ class Block(Watched):
             judges = self._judges()
             if failed := [Party(terms) for terms in judges if terms.is_failure(self.request, self.response)]:
                 guesses.unasked.append(failed)
-        self.response = None
+        response, self.response = self.response, None
         while guesses.unsettled:  # whoever is told of it may guess again
             guesses.settle_all()
+        if guesses.browsers is not None:
+            guesses.browsers.settle(response, self.failed)
 
     def _tell_peers(self) -> None:
         """A failure that was counted here is none of theirs."""

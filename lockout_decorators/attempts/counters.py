@@ -13,6 +13,7 @@ from ..clients.keys import Key, Secret, digest
 from ..conf import conf
 from ..records.record import NOBODY, TAG, UNTAGGED, WHO
 from ..records.rule import Rule
+from ..terms.plan import of_browsers
 from ..terms.terms import Terms
 
 HOME = 4  # hexadecimal digits that the counters of one client share: a cluster keeps together what has the same
@@ -27,6 +28,12 @@ class Counter(NamedTuple):
     rule: Rule
     ceiling: bool
     terms: Terms
+    browser: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Of which kind of a client's counters it is, for people."""
+        return "ceiling" if self.ceiling else "browser" if self.browser else "key"
 
 
 class Client:
@@ -39,9 +46,14 @@ class Client:
         self._digest: str = digest(self._secret, self.address)
         self._spelling: set[int] = set()  # the threads that do
 
-    def counters(self, terms: Terms, identity: str | None) -> list[Counter]:
-        """The counters of a guess at `identity`: of the ceiling first, if there is one, then of the key."""
+    def counters(self, terms: Terms, identity: str | None, browser: str = "") -> list[Counter]:
+        """The counters of a guess at `identity`: of the ceiling first, if there is one, then of the key. Of a known
+        `browser` its own, and no other."""
         prefix, parts = conf.cache_prefix, terms.key.parts
+        if browser:
+            kind, counted = of_browsers(terms.kinds[-1]), digest(self._secret, "browser", browser)
+            key = f"{prefix}:{FORMAT}:{{{counted[:HOME]}}}:{kind.name}{counted[:DIGEST]}"
+            return [Counter(key, kind.rule, False, terms, True)]
         own = self._digest if parts == ("ip",) else digest(self._secret, *self._spell(terms.key, identity))
         counters = []
         for kind in terms.kinds:
@@ -68,14 +80,18 @@ class Client:
         was sent, the address, and `further` credentials that name the account. Of no name, or if it is not known which
         those are (None): none.
         """
+        account = self.account(username, further, field)
+        return digest(self._secret, "tag", self.address, *account)[:TAG] if account else UNTAGGED
+
+    def account(self, username: Any, further: Sequence[Any] | None, field: str | None = None) -> tuple[str, ...]:
+        """What names an account exactly, from wherever; nothing where tag() has none."""
         if further is None or username is None or isinstance(username, COMPOUND) or not (name := text_of(username)):
-            return UNTAGGED
+            return ()
         meta = self.request.META
         host = meta.get("HTTP_HOST", "")
         if conf.use_forwarded_host:
             host += f" {meta.get('HTTP_X_FORWARDED_HOST', '')}"
-        named = (field or "", type(username).__name__, name, *map(text_of, further))
-        return digest(self._secret, "tag", host, self.address, *named)[:TAG]
+        return (host, field or "", type(username).__name__, name, *map(text_of, further))
 
     def who(self, identity: str | None) -> str:
         """A short digest of who is tried."""

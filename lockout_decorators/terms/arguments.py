@@ -44,6 +44,7 @@ class PolicyArguments(TypedDict, total=False):
     enforce: bool
     exempt: Callable[[HttpRequest], bool] | None
     patience: Duration
+    known_browsers: timedelta | None
 
 
 class _Unset:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from inspect import getattr_static
 from typing import Any, Self
 
@@ -57,6 +58,8 @@ class Terms:
         enforce: False counts, logs and signals, but refuses nobody.
         exempt: A callable `(request) -> bool`: requests to let through uncounted.
         patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
+        known_browsers: For how long a browser that has signed in is known by a cookie: its guesses at that account are
+            counted apart from those of all others, whatever locks those; a `timedelta`. Default None: not at all.
     """
 
     key: Argument[str | KeyFunction, Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
@@ -86,6 +89,7 @@ class Terms:
     enforce: Argument[bool, bool] = Argument(allowed.flag, True)
     exempt: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
     patience: Argument[Duration, float] = Argument(allowed.duration(0), 5)
+    known_browsers: Argument[timedelta | None, timedelta | None] = Argument(allowed.optional(allowed.lifetime))
 
     def __post_init__(self) -> None:
         if self.scope is UNSET:
@@ -104,6 +108,8 @@ class Terms:
             raise ValueError("lockout_protect: lockout is 0; that needs rolling=True, where failures end one by one.")
         if self.failure is not None and self.methods == frozenset():
             raise ValueError("lockout_protect: failure= with methods=() would refuse nobody; leave methods= out.")
+        if self.failure is not None and self.known_browsers is not None:
+            raise ValueError("lockout_protect: known_browsers= has to know who is tried, which failure= never does.")
         if (slots := (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1)) > SLOTS:
             raise ValueError(f"lockout_protect: ceiling * max is {slots}; it must be at most {SLOTS}.")
 
