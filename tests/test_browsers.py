@@ -146,7 +146,8 @@ def test_an_account_of_ones_own_opens_no_other(verified):
     view = door(ABOUT(key="ip"), view=lambda request: ran.append(request) or sign_in(request))
     eve = Browser(view)
     assert 200 == eve.guess("eves", "eve")
-    lock_strangers(view)
+    for _ in range(3):
+        Browser(view).guess()
     verified.clear(), ran.clear()
     assert [429, 429] == [eve.guess("right") for _ in range(2)]
     assert [429] == [Browser(view).guess("right")]
@@ -191,16 +192,13 @@ def test_account_is_the_exact_one(verified, monkeypatch, settings):
     view = door(ABOUT())
     namesake = Browser(view)
     assert 200 == namesake.guess("big", "BOB")
-    at_home = owner(view, HTTP_HOST="a.example")
+    settings.AUTHENTICATION_BACKENDS = ["tests.backends.CountingBackend", f"{__name__}.Mailboxes"]
+    by_mail = door(ABOUT(), view=lambda request: HttpResponse(authenticate(request, email="bob", password="right")))
+    at_home, mailbox = owner(view, HTTP_HOST="a.example"), owner(by_mail)
     lock_strangers(view)
     assert [429, 200] == [namesake.guess("right"), namesake.guess("big", "BOB")]
     assert [429, 200] == [at_home.copy(HTTP_HOST="b.example").guess("right"), at_home.guess("right")]
-
-    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Mailboxes"]
-    by_mail = door(
-        ABOUT(), view=lambda request: HttpResponse(str(authenticate(request, email="bob", password="right")))
-    )
-    assert 429 == at_home.copy(by_mail, HTTP_HOST="a.example").guess()
+    assert [429, 200] == [at_home.copy(by_mail, HTTP_HOST="a.example").guess("right"), mailbox.guess("right")]
 
 
 @pytest.mark.parametrize(("account", "statuses"), [(None, [429, 429]), (("tenant",), [200, 429]), ((), [200, 200])])
