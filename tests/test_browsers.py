@@ -321,11 +321,14 @@ def test_password_is_no_code(verified):
 
 def test_trial_opens_no_door(verified):
     """A policy that is not enforced sets the cookie, and leaves it to the others whom they refuse."""
-    view = door(ABOUT(enforce=False), BY_ADDRESS())
+    trial = ABOUT(enforce=False)
+    view = door(trial, BY_ADDRESS())
     at_home = owner(view)
     assert at_home.cookies
-    for _ in range(3):
+    for _ in range(2):
         Browser(view).guess()
+    assert 401 == at_home.guess()
+    assert 2 == trial.status(RequestFactory().post("/"), "bob").failures
     assert 429 == at_home.guess("right")
     opened = door(ABOUT(), BY_ADDRESS(), ABOUT(scope="trial", enforce=False))
     assert 200 == at_home.copy(opened, HOME).guess("right")

@@ -146,7 +146,8 @@ class Block(Watched):
                 self._judging = (*self._judging, terms)
             elif terms not in self.policies:
                 continue
-            asks = asks or terms.known_browsers is not None
+            if terms.known_browsers:
+                asks = True
             if terms.looks_early(self.request):
                 early.append(terms)
             else:
@@ -179,7 +180,7 @@ class Block(Watched):
         """Whether there is anything to settle."""
         if error is not None and (self.response is None or is_unmade(self.response)):
             self.response = response_to(error)
-        if (made := self._made) and (made.unsettled or made.remembers(self.response)):
+        if (made := self._made) and (made.unsettled or (made.browsers and made.browsers.due(self.response))):
             return True
         return bool(self._judging and self._judges())
 
@@ -205,7 +206,7 @@ class Block(Watched):
         response, self.response = self.response, None
         while guesses.unsettled:  # whoever is told of it may guess again
             guesses.settle_all()
-        if guesses.browsers is not None:
+        if guesses.browsers:
             guesses.browsers.settle(response, self.failed)
 
     def _tell_peers(self) -> None:

@@ -41,7 +41,7 @@ class Browsers:
         self._proven += [party for party in parties if party.account]
 
     def due(self, response: Any) -> bool:
-        """Whether there is something to settle."""
+        """Whether there are cookies to make out, or to set."""
         return bool(self._proven or (self._rows and response is not None))
 
     def settle(self, response: Any, failed: bool) -> None:
@@ -102,14 +102,6 @@ class Parties:
             return party
         vars(self).setdefault("browsers", Browsers(self.client.request))  # one, whatever threads ask at once
         return party._replace(account=self.client.account(username, further, field))
-
-    def recognised(self, parties: Sequence[Party]) -> Sequence[Party]:
-        """See Browsers.recognise()."""
-        return parties if self.browsers is None else self.browsers.recognise(parties)
-
-    def remembers(self, response: Any) -> bool:
-        """Whether there are cookies to make out, or to set."""
-        return self.browsers is not None and self.browsers.due(response)
 
 
 def are_known(policies: Sequence[Terms], request: HttpRequest) -> bool:

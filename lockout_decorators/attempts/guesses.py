@@ -125,7 +125,7 @@ class Guesses(Parties):
     def count(self, parties: Sequence[Party]) -> None:
         """A failure that nobody asked about beforehand: counted whether or not a slot is left."""
         self.counted = True
-        guess = Guess(self.recognised(parties))
+        guess = Guess(self.browsers.recognise(parties) if self.browsers else parties)
         try:
             self._find(guess)
             guess.sit(self.client)

@@ -69,14 +69,10 @@ class Watched:
 
     def _say(self, verdict: bool) -> None:
         if self._held:
-            if verdict and self._held.verdict is None:
-                self._prove(self._held.parties)
+            if verdict and self._held.verdict is None and self._guesses.browsers:
+                self._guesses.browsers.prove(self._held.parties)
             self._judge(self._held, verdict)
             self._held.said = True
-
-    def _prove(self, parties: Sequence[Party]) -> None:
-        if self._guesses.browsers is not None:
-            self._guesses.browsers.prove(parties)
 
     def remember(self, response: Response) -> Response:
         """Have `response` set the cookie that makes the browser known, if the policy has `known_browsers` and a guess
@@ -84,7 +80,7 @@ class Watched:
         """
         if self.open:
             self.response = response
-        elif self._made and self._made.browsers is not None:
+        elif self._made and self._made.browsers:
             self._made.browsers.mark(response)
         return response
 
@@ -105,9 +101,12 @@ class Watched:
         given back by a word only."""
         if self.open and not guess.settled and guess is not self._held:
             guess.verdict = True
-            guess.name(parties := self._guesses.named[call], proven=True)
-            self._guesses.settle(guess)
-            self._prove(parties)
+            guesses = self._guesses
+            parties = guesses.named[call]
+            guess.name(parties, proven=True)
+            guesses.settle(guess)
+            if guesses.browsers:
+                guesses.browsers.prove(parties)
 
     def fail_at(self, guess: Guess | None, call: Call, policies: Sequence[Terms]) -> None:
         """Take note. A failure of no known guess is counted on leaving, without a tag; so is one that is told of a
@@ -124,7 +123,8 @@ class Watched:
 
     def _new(self) -> Guess:
         guesses = self._guesses
-        return Guess(guesses.recognised([guesses.party(terms, self.username) for terms in self.policies]))
+        parties: Sequence[Party] = [guesses.party(terms, self.username) for terms in self.policies]
+        return Guess(guesses.browsers.recognise(parties) if guesses.browsers else parties)
 
     def _judge(self, guess: Guess | None, verdict: bool) -> None:
         """The first verdict on a guess stands."""
@@ -136,7 +136,9 @@ class Watched:
             return None
         field, parties = self._parties(call, policies)
         guesses = self._guesses
-        guesses.named[call] = parties = guesses.recognised(parties)
+        if guesses.browsers:
+            parties = guesses.browsers.recognise(parties)
+        guesses.named[call] = parties
         self._comparison = self._comparison or Comparison()
         secrets = (*map(id, policies), self._comparison.digest(call.credentials, field))
         limit = min([terms.calls for terms in policies])
