@@ -62,6 +62,13 @@ class Browser:
         self.cookies |= {name: morsel.value for name, morsel in response.cookies.items()}
         return response
 
+    @property
+    def request(self):
+        """One that guesses nothing yet."""
+        request = RequestFactory().post("/", REMOTE_ADDR=HOME)
+        request.COOKIES.update(self.cookies)
+        return request
+
     def guess(self, password="wrong", name="bob", **fields):
         return self.send(password, name, **fields).status_code
 
@@ -272,12 +279,15 @@ def test_cookie_expires(verified):
         assert [200, 200] == [busy.guess("right"), lazy.copy().guess("right")]
         clock.shift(1)
         assert [200, 429] == [busy.guess("right"), lazy.guess("right")]
+        assert 200 == lazy.guess("eves", "eve")
+        assert [1, 1] == [len(rows_of(browser.request, "accounts")) for browser in (busy.copy(), lazy.copy())]
 
 
-def test_two_policies_believe_for_different_times(verified):
+@pytest.mark.parametrize("turn", [1, -1])
+def test_two_policies_believe_for_different_times(turn, verified):
     """At one door the shorter one decides; the longer one where it stands alone. The cookie lasts for both."""
     short, long = ABOUT(known_browsers=timedelta(days=1), lockout=10**8), ABOUT(key="ip", lockout=10**8)
-    both, alone = door(short, long), door(long)
+    both, alone = door(*[short, long][::turn]), door(long)
     with time_machine.travel(1_800_000_000, tick=False) as clock:
         at_home = Browser(both)
         (cookie,) = at_home.send("right").cookies.values()
@@ -519,9 +529,7 @@ def test_two_accounts_of_one_request(verified):
 
     browser = Browser(door(ABOUT(), view=view))
     browser.guess()
-    request = RequestFactory().get("/")
-    request.COOKIES.update(browser.cookies)
-    assert 2 == len({row.browser for row in rows_of(request, "accounts")})
+    assert 2 == len({row.browser for row in rows_of(browser.request, "accounts")})
 
 
 # When there is one
@@ -604,8 +612,12 @@ def late(request):
 
 
 def proven_then_late(request):
+    def make():
+        if "a wrong code" in request.POST:
+            user_login_failed.send("codes", credentials={}, request=request)
+
     sign_in(request)
-    return Late(request, "", {"make": lambda: user_login_failed.send("codes", credentials={}, request=request)})
+    return Late(request, "", {"make": make})
 
 
 def streamed(request):
@@ -669,10 +681,12 @@ def test_doors(url, kind, project, verified):
 
 def test_cookie_is_taken_back_by_what_is_made_later(verified):
     """A wrong code that shows while the response is rendered."""
-    response = lockout_protect(ABOUT())(proven_then_late)(RequestFactory().post("/", {"password": "right"}))
-    assert response.cookies
-    response.render()
-    assert not response.cookies
+    view = lockout_protect(ABOUT())(proven_then_late)
+    for made, kept in (("nothing", True), ("a wrong code", False)):
+        response = view(RequestFactory().post("/", {"password": "right", made: 1}))
+        (before,) = [morsel.value for morsel in response.cookies.values()]
+        response.render()
+        assert [before] * kept == [morsel.value for morsel in response.cookies.values()]
 
 
 def test_cookie_of_what_is_rendered_later(verified):
@@ -783,8 +797,7 @@ def test_status_reset_and_forgive(verified):
     policy = ABOUT(username="username")
     view = door(policy)
     at_home = owner(view)
-    request = RequestFactory().post("/")
-    request.COOKIES.update(at_home.cookies)
+    request = at_home.request
 
     def locks(name="bob"):
         return [policy.status(one, name).locked for one in (request, RequestFactory().post("/"))]
