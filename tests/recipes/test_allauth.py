@@ -71,7 +71,7 @@ KNOWN = LockoutPolicy(scope="known", key="username", ceiling=None, max=3, known_
 urlpatterns = [
     path("accounts/login/", lockout_protect(KNOWN)(views.LoginView.as_view())),
     *(
-        path(f"_allauth/{one}/v1/auth/login", lockout_protect(KNOWN)(headless.LoginView.as_api_view(client=one)))
+        path(f"_allauth/{one.value}/v1/auth/login", lockout_protect(KNOWN)(headless.LoginView.as_api_view(client=one)))
         for one in Client
     ),
     path("", include("tests.recipes.allauth")),
