@@ -3,7 +3,7 @@
 import base64
 import json
 from datetime import timedelta
-from functools import partial
+from functools import partial, partialmethod
 from types import SimpleNamespace
 
 import pytest
@@ -27,6 +27,7 @@ from rest_framework.views import APIView
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
 from lockout_decorators.checks import check_lockout
 from lockout_decorators.clients.browsers import SALT, rows_of
+from lockout_decorators.stores import Store
 from tests.backends import CountingBackend
 from tests.sizes import IN_FULL
 
@@ -91,11 +92,11 @@ def owner(view, **more):
 
 
 def lock_strangers(view, name="bob"):
-    """From everywhere, bob's own address included."""
+    """From everywhere, bob's own address included; the right password of whoever it is is refused."""
     for address in (HOME, ELSEWHERE, "203.0.113.9"):
         for _ in range(4):
             Browser(view, address).guess(name=name)
-    assert 429 == Browser(view, "203.0.113.10").guess("right" if name == "bob" else "eves", name)
+    assert 429 == Browser(view, "203.0.113.10").guess("eves" if name == "eve" else "right", name)
 
 
 # Whoever guesses from outside
@@ -188,6 +189,25 @@ def test_second_name_of_one_guess_is_a_strangers(verified):
         eve.copy(view).guess("wrong")
     assert 3 == verified.count(("bob", "wrong"))
     assert 429 == Browser(door(ABOUT())).guess("right")
+
+
+@pytest.mark.parametrize("policies", [[ABOUT()], [ABOUT(), BY_ADDRESS(), ABOUT(scope="o")], [ABOUT(ceiling=5)]])
+def test_round_trips(policies, monkeypatch):
+    """A known browser's guess costs what any other does: to look, to take its slot, to settle; a refusal a look."""
+    trips = []
+
+    def counted(ask, store, *args):
+        trips.append(ask.__name__)
+        return ask(store, *args)
+
+    for ask in (Store.read, Store.swap):
+        monkeypatch.setattr(Store, ask.__name__, partialmethod(partial(counted, ask)))
+    at_home = owner(door(*policies))
+    for password in ("right", "wrong", "wrong", "wrong", "right"):
+        trips.append(password)
+        at_home.guess(password)
+    made = ["read", "swap", "swap"]
+    assert [*made, "right", *made, *["wrong", *made] * 3, "right", "read"] == trips
 
 
 # What is believed
@@ -430,8 +450,7 @@ def test_seal_finds_accounts_by_mail(bob, settings, verified):
     browser = Browser(view)
     assert 200 == browser.guess("right", "bob@example.org")
     assert browser.cookies
-    for _ in range(3):
-        Browser(view).guess("wrong", "bob@example.org")
+    lock_strangers(view, "bob@example.org")
     assert 200 == browser.guess("right", "bob@example.org")
     User.objects.create_user("bobby", "bob@example.org")
     assert 429 == browser.guess("right", "bob@example.org")
@@ -472,11 +491,12 @@ def test_password_of_odd_accounts(bob, settings, rf):
     from lockout_decorators.clients import browsers
 
     settings.LOCKOUT_BROWSER_SEAL = "password"
-    assert bob.password == browsers.seal_of(rf.get("/"), "bob") and browsers.seal_of(rf.get("/"), "nobody") is None
+    sealed = browsers.seal_of(rf.get("/"), "bob")
+    assert sealed and browsers.seal_of(rf.get("/"), "nobody") is None
     odd = SimpleNamespace(USERNAME_FIELD="id", get_email_field_name=lambda: "none", _default_manager=User.objects)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(browsers, "get_user_model", lambda: odd)
-        assert [bob.password, None] == [browsers.seal_of(rf.get("/"), name) for name in (bob.pk, "bob")]
+        assert [sealed, None] == [browsers.seal_of(rf.get("/"), name) for name in (bob.pk, "bob")]
 
 
 # The cookie
@@ -505,7 +525,7 @@ def test_family(monkeypatch, verified):
     monkeypatch.setattr(CountingBackend, "passwords", dict.fromkeys(names, "right"))
     view = door(ABOUT())
     family = Browser(view)
-    for name in (*names[:5], names[0], names[5]):
+    for name in (*names[:5], names[0], names[0], names[5]):
         assert 200 == family.guess("right", name)
     (value,) = family.cookies.values()
     assert len(value) < 1000

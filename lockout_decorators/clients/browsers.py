@@ -17,13 +17,13 @@ from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
+from django.views.decorators.debug import sensitive_variables
 
 from ..conf import PASSWORD, SEALS, conf, refuse
 from .keys import digest
 
 SALT = "lockout_decorators.browsers.1"  # with the version of what is in a cookie
 ACCOUNTS = 5  # of one cookie
-LONGEST = 2048  # characters of a cookie that is read
 DIGITS = 30  # hexadecimal, of a digest
 SECURE = "__Host-"  # browsers take a cookie of such a name from this very host only, over HTTPS
 
@@ -58,7 +58,7 @@ class Row(NamedTuple):
 def rows_of(request: HttpRequest, scope: str) -> list[Row]:
     """What the cookie of a scope says, the last account first; nothing if it was not signed here, for that scope."""
     value = request.COOKIES.get(_name(request, scope), "")
-    if not value or len(value) > LONGEST or not value.isascii():
+    if not value or not value.isascii():
         return []
     try:
         return [Row(*row) for row in _signer(scope).unsign_object(value)]
@@ -88,22 +88,24 @@ def take_back(response: HttpResponseBase, request: HttpRequest, scope: str) -> N
     response.cookies.pop(_name(request, scope), None)
 
 
+@sensitive_variables()
 def seal_of(request: HttpRequest, username: Any) -> str | None:
-    """The text that changes when an account's browsers shall be known no more; empty where the project has none, None
-    where it finds no such account."""
+    """A hash of the text that changes when an account's browsers shall be known no more; empty where the project has no
+    such text, None where it has none for that account."""
     seal = conf.browser_seal
     if seal is None:
         return ""
     said = _password(username) if seal == PASSWORD else seal(request, username)  # type: ignore[operator]
     if not isinstance(said, str | None):
         raise refuse("LOCKOUT_BROWSER_SEAL", seal, f"{SEALS}; it returned {type(said).__name__}")
-    return said or None
+    return sha256(said.encode("utf-8", "surrogatepass")).hexdigest() if said else None
 
 
+@sensitive_variables()
 def _password(username: Any) -> str | None:
     """The password as it is stored, of the one account with that user name, or else with that e-mail address."""
     model: Any = get_user_model()
-    for field in dict.fromkeys([model.USERNAME_FIELD, model.get_email_field_name()]):
+    for field in (model.USERNAME_FIELD, f"{model.get_email_field_name()}__iexact"):
         try:
             found = list(model._default_manager.filter(**{field: username})[:2])
         except (FieldError, TypeError, ValueError, ValidationError):  # nothing that such a field could hold
