@@ -175,20 +175,22 @@ def test_a_refusal_says_the_same_to_all(verified):
     assert 1 == len({(one.status_code, one.content, str(one.headers), str(one.cookies)) for one in refused})
 
 
-def test_second_name_of_one_guess_is_a_strangers(verified):
+@pytest.mark.parametrize("key", ["username", "ip"])
+def test_second_name_of_one_guess_is_a_strangers(key, verified):
     """A form that is tried at two accounts: eve's own cookie takes no slot for bob."""
+    policy = ABOUT(key=key)
 
-    @lockout_protect(ABOUT())
+    @lockout_protect(policy)
     def view(request):
         found = [authenticate(request, username=name, password=request.POST["password"]) for name in ("eve", "bob")]
         return HttpResponse(status=200 if any(found) else 401)
 
     for _ in range(5):
-        eve = Browser(door(ABOUT()))
+        eve = Browser(door(policy))
         eve.guess("eves", "eve")
         eve.copy(view).guess("wrong")
     assert 3 == verified.count(("bob", "wrong"))
-    assert 429 == Browser(door(ABOUT())).guess("right")
+    assert 429 == Browser(door(policy), ELSEWHERE).guess("right")
 
 
 @pytest.mark.parametrize("policies", [[ABOUT()], [ABOUT(), BY_ADDRESS(), ABOUT(scope="o")], [ABOUT(ceiling=5)]])
@@ -587,6 +589,14 @@ def test_no_cookie(policy, view, password, verified):
     """Only what was proven, and by a request in which nothing failed, sets one."""
     response = Browser(door(policy, view=view)).send(password)
     assert (False, False) == (bool(response.cookies), response.has_header("Vary"))
+
+
+def test_wrong_codes_after_a_right_password_are_the_browsers(verified):
+    """They lock that browser, and nobody else; nor is it named anew by the password."""
+    policy = ABOUT()
+    at_home = owner(door(policy)).copy(door(policy, view=wrong_code))
+    assert [200, 200, 200, 429] == [at_home.guess() for _ in range(4)]
+    assert [True, False] == [policy.status(one, "bob").locked for one in (at_home.request, RequestFactory().post("/"))]
 
 
 def test_no_cookie_for_an_answer_that_was_a_failure(verified):

@@ -38,6 +38,7 @@ class Block(Watched):
     open: bool = False
     site: bool = False
     told: bool = False
+    response: Any = None
     given: Sequence[Terms] = ()
     _early: Sequence[Terms] = ()
     _judging: Sequence[Terms] = ()

@@ -22,6 +22,7 @@ OWN_ROWS = (
     *[("open", label) for label in ("GET", "success", "first failure")],
     *[("ip", label) for label in (*USUAL, "refused, HTML")],
     *[(rule, label) for rule in ("ip+username", "three") for label in USUAL],
+    *[("known", label) for label in ("refused", "success", "third failure", "failure that locks")],
     *[("ip-500", label) for label in ("first failure", "failure, 400 on record")],
     *[("ip-500", label) for label in ("success", "success, 400 on record")],
 )
@@ -32,6 +33,7 @@ RULES = {
     "ip": 'key="ip"',
     "ip+username": 'key="ip+username", ceiling',
     "three": "three policies",
+    "known": 'key="username", a known browser',
     "ip-500": 'key="ip", max=500',
 }
 COLUMNS = ("LocMem", "Valkey", "Memcached")
@@ -108,7 +110,7 @@ def trips(row: Row) -> int | None:
         return 0
     found = TRIPS.get(row.label, 3)
     if row.store.startswith("Memcached"):
-        if row.rule not in ("ip", "ip-500"):
+        if row.rule not in ("ip", "ip-500", "known"):
             return None  # it swaps one key at a time
         return found + (found > 1)
     return found
