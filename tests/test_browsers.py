@@ -854,3 +854,15 @@ def test_lock_of_a_browser_in_the_log(caplog, verified):
     for _ in range(3):
         at_home.guess()
     assert "locked out after 3 failures (browser): scope='accounts' address=192.0.2.1 username='bob'" in caplog.text
+
+
+@pytest.mark.parametrize("key", ["username", "ip+username", "ip"])
+def test_owner_frees_his_browser(key, verified):
+    """By forgive(), whatever the key: its lock is about him alone."""
+    policy = ABOUT(key=key)
+    at_home = owner(door(policy))
+    assert [401, 401, 401, 429] == [at_home.guess() for _ in range(4)]
+    policy.forgive(at_home.request, "eve")
+    assert 429 == at_home.guess("right")
+    policy.forgive(at_home.request, "bob")
+    assert 200 == at_home.guess("right")
