@@ -33,6 +33,7 @@ from tests.sizes import IN_FULL
 
 ADDRESSES = 1_000 if IN_FULL else 100  # that guess ten times each at one account
 DAYS = timedelta(days=90)
+RIGHT = {"username": "bob", "password": "right"}
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 ABOUT = partial(LockoutPolicy, scope="accounts", key="username", ceiling=None, max=3, patience=0, known_browsers=DAYS)
 BY_ADDRESS = partial(LockoutPolicy, scope="addresses", key="ip", max=3, patience=0)
@@ -597,6 +598,15 @@ def test_wrong_codes_after_a_right_password_are_the_browsers(verified):
     at_home = owner(door(policy)).copy(door(policy, view=wrong_code))
     assert [200, 200, 200, 429] == [at_home.guess() for _ in range(4)]
     assert [True, False] == [policy.status(one, "bob").locked for one in (at_home.request, RequestFactory().post("/"))]
+
+
+def test_view_that_breaks_after_a_right_password(settings, verified):
+    """Nobody is asked for a seal, in whatever state the database is by then; what broke comes out."""
+    asked = []
+    settings.LOCKOUT_BROWSER_SEAL = lambda request, username: asked.append(username)
+    with pytest.raises(ZeroDivisionError):
+        door(ABOUT(), view=lambda request: sign_in(request).status_code / 0)(RequestFactory().post("/", RIGHT))
+    assert ([], [("bob", "right")]) == (asked, verified)
 
 
 def test_no_cookie_for_an_answer_that_was_a_failure(verified):

@@ -179,9 +179,13 @@ class Block(Watched):
 
     def _has_verdicts(self, error: BaseException | None) -> bool:
         """Whether there is anything to settle."""
-        if error is not None and (self.response is None or is_unmade(self.response)):
-            self.response = response_to(error)
-        if (made := self._made) and (made.unsettled or (made.browsers and made.browsers.due(self.response))):
+        made = self._made
+        if error is not None:
+            if self.response is None or is_unmade(self.response):
+                self.response = response_to(error)
+            if made and made.browsers:  # there will be no response; what broke may be what a seal is read from
+                made.browsers.proven.clear()
+        if made and (made.unsettled or (made.browsers and made.browsers.proven)):
             return True
         return bool(self._judging and self._judges())
 

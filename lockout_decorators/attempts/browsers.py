@@ -21,7 +21,7 @@ class Browsers:
     def __init__(self, request: HttpRequest) -> None:
         self.request: HttpRequest = request
         self._found: dict[Any, str] = {}
-        self._proven: list[Party] = []
+        self.proven: list[Party] = []  # and not yet settled
         self._rows: dict[str, tuple[list[Row], timedelta]] = {}  # of the cookies to set, scope by scope
 
     def recognise(self, parties: Sequence[Party]) -> Sequence[Party]:
@@ -38,11 +38,7 @@ class Browsers:
 
     def prove(self, parties: Sequence[Party]) -> None:
         """Somebody has signed in there."""
-        self._proven += [party for party in parties if party.account]
-
-    def due(self, response: Any) -> bool:
-        """Whether there are cookies to make out, or to set."""
-        return bool(self._proven or (self._rows and response is not None))
+        self.proven += [party for party in parties if party.account]
 
     def settle(self, response: Any, failed: bool) -> None:
         """Make out the cookies, and set them; none, if another guess has failed, as a wrong code after a right
@@ -53,7 +49,7 @@ class Browsers:
             self._rows.clear()
         else:
             self._write()
-        self._proven.clear()
+        self.proven.clear()
         self.mark(response)
 
     def mark(self, response: Any) -> None:
@@ -64,7 +60,7 @@ class Browsers:
 
     def _write(self) -> None:
         browsers: dict[Account, str] = defaultdict(new_browser)  # one account's failures are none of another's
-        for party in self._proven:
+        for party in self.proven:
             account, scope, own = party.account, party.terms.scope, party.terms.known_browsers or timedelta()
             rows, lifetime = self._rows.get(scope) or (rows_of(self.request, scope), own)
             if (seal := seal_of(self.request, party.username)) is not None:

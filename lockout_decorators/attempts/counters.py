@@ -13,7 +13,6 @@ from ..clients.keys import Key, Secret, digest
 from ..conf import conf
 from ..records.record import NOBODY, TAG, UNTAGGED, WHO
 from ..records.rule import Rule
-from ..terms.plan import of_browsers
 from ..terms.terms import Terms
 
 HOME = 4  # hexadecimal digits that the counters of one client share: a cluster keeps together what has the same
@@ -51,7 +50,7 @@ class Client:
         `browser` its own, and no other."""
         prefix, parts = conf.cache_prefix, terms.key.parts
         if browser:
-            kind, counted = of_browsers(terms.kinds[-1]), digest(self._secret, "browser", browser)
+            kind, counted = terms.kinds[-1], digest(self._secret, "browser", browser)  # no part of a key has that name
             key = f"{prefix}:{FORMAT}:{{{counted[:HOME]}}}:{kind.name}{counted[:DIGEST]}"
             return [Counter(key, kind.rule, False, terms, True)]
         own = self._digest if parts == ("ip",) else digest(self._secret, *self._spell(terms.key, identity))

@@ -16,7 +16,7 @@ SLOTS = 5000  # of one counter, at most
 
 
 class Kind(NamedTuple):
-    """A counter of each client: of its key, of its address alone (the ceiling), or of a known browser.
+    """A counter of each client: of its key, or of its address alone (the ceiling).
 
     Attributes:
         frame: Scope, key specification, kind, window and whether it rolls: what is counted.
@@ -44,12 +44,6 @@ def kinds(
     if ceiling is None:
         return (own,)
     return _kind(rule._replace(max=ceiling * most), frame("ceiling", *counted), True), own
-
-
-@lru_cache(maxsize=512)
-def of_browsers(kind: Kind) -> Kind:
-    """The counter of each known browser, beside that of its policy's key."""
-    return _kind(kind.rule, frame("browser", kind.frame), False)
 
 
 def _kind(rule: Rule, framed: str, ceiling: bool) -> Kind:
