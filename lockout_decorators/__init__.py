@@ -1,5 +1,6 @@
 """Decorators that stop password guessing."""
 
+from . import presets
 from .clients.addresses import client_address
 from .decorators import lockout_protect, policies_of
 from .exceptions import LockedOut, LockoutStatus
@@ -13,5 +14,6 @@ __all__ = [
     "client_address",
     "lockout_protect",
     "policies_of",
+    "presets",
     "reset_attempts",
 ]

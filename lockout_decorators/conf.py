@@ -126,6 +126,13 @@ class LockoutSettings:
         return value
 
     @property
+    def ipv6_wider_prefix(self) -> int | None:
+        value = _read("LOCKOUT_IPV6_WIDER_PREFIX", 48)
+        if value is not None and (type(value) is not int or not 1 <= value <= 128):
+            raise refuse("LOCKOUT_IPV6_WIDER_PREFIX", value, "a whole number from 1 to 128, or None")
+        return value
+
+    @property
     def client_ip(self) -> Callable[[HttpRequest], str | None] | None:
         if (value := _read("LOCKOUT_CLIENT_IP", None)) is None:
             return None

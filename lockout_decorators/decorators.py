@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from inspect import isasyncgenfunction, isfunction, isgeneratorfunction
+from inspect import isfunction
 from typing import Any, TypeVar, Unpack
 
 import wrapt
@@ -15,7 +15,7 @@ from .terms.allowed import plain
 from .terms.arguments import PolicyArguments
 from .terms.terms import DERIVED
 from .views.calling import call_view, is_async
-from .views.naming import class_scope, is_stand_in, note_derived, scope_of, takes_request, unwrapped
+from .views.naming import class_scope, is_stand_in, note_derived, scope_of, takes_request, unseen, unwrapped
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -78,8 +78,8 @@ class _Protection:
             return view
         if isinstance(view, type):
             return self.decorate_class(view)
-        if isgeneratorfunction(view) or isasyncgenfunction(view):
-            raise TypeError(f"lockout_protect: {view!r} is a generator function: it runs when nobody watches any more.")
+        if why := unseen(view):
+            raise TypeError(f"lockout_protect: {view!r} {why}.")
         if both := self.stacked_on(view):
             return both.protect(view, both.under(scope_of(view) or ""))
         if self.find_request is None and not takes_request(view):
@@ -97,7 +97,7 @@ class _Protection:
             raise TypeError(f"lockout_protect: request= is for functions and methods; {cls!r} is a class.")
         inherited = getattr(cls, "dispatch", None)
         if inherited is None:
-            raise TypeError(f"lockout_protect: {cls!r} is no view: it has no dispatch().")
+            raise TypeError(f"lockout_protect: {cls!r} is no view: it has no dispatch(). Decorate its methods.")
         if both := self.stacked_on(own := vars(cls).get("dispatch")):
             setattr(cls, "dispatch", own.__wrapped__)  # type: ignore[union-attr]  # noqa: B010
             return both.decorate_class(cls)
@@ -154,7 +154,12 @@ class _Protection:
 
 def _attributes(view: Any) -> dict[str, Any]:
     """What `functools.wraps` copies to a decorator outside of ours, and `as_view()` from `dispatch` to the view."""
-    return {**getattr(view.__wrapped__, "__dict__", {}), "lockout_policies": view.lockout_policies}
+    own = {name: value for name, value in getattr(view.__wrapped__, "__dict__", {}).items() if name != "__wrapped__"}
+    return {**own, "lockout_policies": view.lockout_policies}
+
+
+def _repr(view: Any) -> str:
+    return repr(view.__wrapped__)
 
 
 class _ProtectedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
@@ -165,6 +170,7 @@ class _ProtectedMethod(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
         return self._self_parent._self_protection.policies_in(self._self_owner, self.__name__)  # type: ignore[no-any-return]
 
     __dict__ = property(_attributes)
+    __repr__ = _repr
 
 
 class _Protected(wrapt.FunctionWrapper):  # type: ignore[type-arg]
@@ -181,6 +187,7 @@ class _Protected(wrapt.FunctionWrapper):  # type: ignore[type-arg]
         return self._self_policies
 
     __dict__ = property(_attributes)
+    __repr__ = _repr
 
 
 class _ClassPolicies:

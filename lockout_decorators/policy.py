@@ -7,6 +7,7 @@ from .attempts.block import Block
 from .attempts.waiting import hop
 from .clients.asgi import Requestlike
 from .exceptions import LockoutStatus
+from .terms.bounds import Bounds, bounds_of
 from .terms.registry import registered
 from .terms.terms import Terms
 
@@ -32,6 +33,10 @@ class LockoutPolicy(Terms):
         may be the scope of an ASGI connection, here and wherever a policy takes a request.
         """
         return Block([self], request, username, eager=True)
+
+    def bounds(self) -> Bounds:
+        """How many guesses it lets be verified, from how many addresses, and whom it lets be kept out."""
+        return bounds_of(self)
 
     def status(self, request: Requestlike, username: Any = None) -> LockoutStatus:
         """How the client stands. Raises StoreError, and ValueError where the key needs a `username`."""

@@ -16,7 +16,8 @@ class AttemptDetail:
         address: The client's address as the key sees it.
         username: The user name tried, as it was sent (escape it before printing); None where there was none.
         enforced: False under a policy with `enforce=False`: the guess went ahead.
-        ceiling: Whether the event is about the address alone, the policy's ceiling.
+        ceiling: Whether the event is about the address alone, the policy's ceiling, or the network around it.
+        spread: Of `locked_out`: it fell since too many names were tried from there, not for `max` failures.
     """
 
     status: LockoutStatus
@@ -24,6 +25,7 @@ class AttemptDetail:
     username: str | None = None
     enforced: bool = True
     ceiling: bool = False
+    spread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

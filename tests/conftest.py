@@ -13,8 +13,8 @@ from tests.engines import ENGINES
 
 
 def pytest_ignore_collect(collection_path, config):
-    """The recipes need their packages, and so a tox environment and settings of their own."""
-    return True if collection_path.name == "recipes" and config.getoption("ds") is None else None
+    """These need packages, and so a tox environment and settings of their own."""
+    return True if collection_path.name in ("graphene", "recipes") and config.getoption("ds") is None else None
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,21 @@ from lockout_decorators.records import moves
 from lockout_decorators.records.record import EMPTY, STAMP, Record, Slot, parse, spell
 from lockout_decorators.records.rule import Rule
 from lockout_decorators.stores import UNKNOWN, Change, Found, Swapped
-from tests.lives import DEAD, WINDOW, Done, Gap, Guard, Life, Memory, Read, Scenario, Swap, occupancy, standing_in
+from tests.lives import (
+    DEAD,
+    WINDOW,
+    Done,
+    Gap,
+    Guard,
+    Life,
+    Memory,
+    Read,
+    Scenario,
+    Swap,
+    name_of,
+    occupancy,
+    standing_in,
+)
 
 NOW = 1_800_000_000_000
 DRIFT = 2_000  # a decision older than this loses
@@ -49,7 +63,8 @@ class World:
         left = (len(scenario.ticks), scenario.resets, scenario.crashes, scenario.losses, scenario.outages)
         world = cls(scenario, NOW, {}, births, left, {})
         for key, rule in scenario.rules.items() if scenario.seeded else ():
-            slots = tuple(Slot(True, NOW - 1, occupancy(n), tag=tag) for n, tag in enumerate(scenario.seeded, SEEDS))
+            seeds = enumerate(scenario.seeded, SEEDS)
+            slots = tuple(Slot(True, NOW - 1, occupancy(n), name_of(tag), tag) for n, tag in seeds)
             world.entries[key] = spell(Record(0 if rule.rolling else NOW - 1 + WINDOW, slots=slots), "f" * STAMP), 1e15
             world.counted |= {(key, 0, SEEDS + n) for n in range(len(slots))}
         return world
@@ -221,8 +236,13 @@ class World:
                 continue
             assert window is not None, "verified without a slot"
             self.counted |= {(key, window, number)}
-            outstanding = sum(1 for k, w, _ in self.counted if (k, w) == (key, window))
-            assert rule.rolling or outstanding <= rule.max, "more than max wrong or undecided guesses in a window"
+            outstanding = [guess for k, w, guess in self.counted if (k, w) == (key, window)]
+            assert rule.rolling or len(outstanding) <= rule.max, "more than max wrong or undecided guesses in a window"
+            names = {self.name(guess) for guess in outstanding}
+            assert rule.rolling or not rule.spread or len(names) <= rule.spread, "at more names than the spread allows"
+
+    def name(self, number: int) -> str:
+        return name_of(self.scenario.seeded[number - SEEDS] if number >= SEEDS else self.scenario.plans[number].tag)
 
     def free(self, key: str, number: int) -> None:
         self.counted = frozenset(one for one in self.counted if (one[0], one[2]) != (key, number))
@@ -247,8 +267,9 @@ class World:
             reset = self.scenario.plans[number].what == "reset" and after == EMPTY
             assert reset or standing[1:5] == after[1:5], "a lock was lost, or changed"
         elif after.locked:
-            failures = standing.failures + 1
-            assert failures >= rule.max, "a lock before max failures"
+            names = {slot.who for slot in standing.slots if slot.failed}
+            wide = rule.spread and self.name(number) not in names and len(names) + 1 >= rule.spread
+            assert wide or standing.failures + 1 >= rule.max, "a lock before max failures"
             assert self.scenario.plans[number].what == "wrong", "locked by what is no failure"
             assert number in dict(self.verified), "a lock by a guess that was not made"
             assert self.scenario.resets or (key, after.reference) not in self.locks, "the same lock twice"

@@ -31,6 +31,7 @@ class Job(NamedTuple):
     insist: bool = False
     max: int = 5
     patience: float = 5
+    spread: int | None = None
 
 
 class Result(NamedTuple):
@@ -53,9 +54,9 @@ def play(pool: ThreadPoolExecutor, job: Job) -> Result:
 
 
 def login_view(job: Job) -> Any:
-    @lockout_protect(
-        key="ip", max=job.max, window=60, lockout=LOCKOUT, scope=SCOPE, patience=job.patience, response=refused
-    )
+    rule = {"max": job.max, "spread": job.spread, "patience": job.patience}
+
+    @lockout_protect(key="ip", window=60, lockout=LOCKOUT, scope=SCOPE, response=refused, **rule)
     def login(request: HttpRequest) -> HttpResponse:
         user = authenticate(request, username=request.POST["username"], password=request.POST["password"])
         return HttpResponse(status=401 if user is None else 200)

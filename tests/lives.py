@@ -17,7 +17,7 @@ from lockout_decorators.attempts.seats import Book, Seat
 from lockout_decorators.attempts.waiting import Wait
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.records import moves
-from lockout_decorators.records.record import OCCUPANCY, STAMP, UNTAGGED, Record, Slot, spell
+from lockout_decorators.records.record import OCCUPANCY, STAMP, UNTAGGED, WHO, Record, Slot, spell
 from lockout_decorators.records.rule import Rule
 from lockout_decorators.stores import Change, Reading, Swapped
 
@@ -27,7 +27,7 @@ DEAD = "the store does not answer"
 
 
 class Plan(NamedTuple):
-    """What one guess is going to be: wrong, right, undone (since nobody was asked); or a reset."""
+    """What one guess is going to be: wrong, right, undone (nobody was asked); or a reset. Its tag tells its name."""
 
     what: str
     tag: str = UNTAGGED
@@ -103,6 +103,7 @@ class Scenario:
     plans: tuple[Plan, ...]
     max: int = 2
     ceiling: int = 0
+    spread: int = 0
     kind: str = "atomic"  # or single: each key by itself, and tokens only by reading; or guarded
     rule: Rule = FIXED
     ticks: tuple[int, ...] = ()  # what time may pass, in this order
@@ -117,8 +118,9 @@ class Scenario:
     @property
     def rules(self) -> dict[str, Rule]:
         """Of each key; that of the ceiling, if there is one, is C."""
-        keys = {plan.key: self.rule._replace(max=self.max) for plan in self.plans}
-        return {"C": self.rule._replace(max=self.ceiling), **keys} if self.ceiling else keys
+        wide = self.rule._replace(max=self.ceiling or self.max, spread=self.spread)
+        keys = {plan.key: wide._replace(max=self.max, spread=0 if self.ceiling else self.spread) for plan in self.plans}
+        return {"C": wide, **keys} if self.ceiling else keys
 
     def keys(self, number: int) -> tuple[str, ...]:
         """Of a guess."""
@@ -163,6 +165,10 @@ def occupancy(number: int) -> str:
     return f"{number:0{OCCUPANCY}x}"
 
 
+def name_of(tag: str) -> str:
+    return tag[:WHO]
+
+
 class Life:
     """A guess, run on the answers that it had; its clock stands still between them."""
 
@@ -181,7 +187,7 @@ class Life:
     def seat(self, key: str, rule: Rule) -> Seat:
         terms = SimpleNamespace(patience=self.plan.patience, enforce=True)
         seat = Seat(SimpleNamespace(key=key, rule=rule, terms=terms))
-        seat.slot = Slot(False, 0, self.occupancy, tag=self.plan.tag)
+        seat.slot = Slot(False, 0, self.occupancy, name_of(self.plan.tag), self.plan.tag)
         return seat
 
     def clock(self) -> int:

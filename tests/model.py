@@ -17,6 +17,7 @@ class Entry:
     name: str
     tag: str
     began: int
+    who: str | None = None  # the account that it is at, if it names one
     late: bool = False
     failed: int | None = None  # when
     gone: bool = False  # given back, forgiven, or taken away by a lock or a reset
@@ -53,6 +54,9 @@ class Model:
     def failures(self, now: int) -> int:
         return sum(entry.failed is not None for entry in self.standing(now))
 
+    def names(self, now: int) -> set[str]:
+        return {entry.who for entry in self.standing(now) if entry.failed is not None and entry.who}
+
     def lock(self, now: int) -> Lock | None:
         return next((lock for lock in self.locks if lock.end is None or lock.end > now), None)
 
@@ -66,30 +70,52 @@ class Model:
     def facts(self, now: int):
         """All that can be seen from outside."""
         slots = sorted(
-            (e.name, e.failed is not None, e.began if e.failed is None else e.failed) for e in self.standing(now)
+            (e.name, e.failed is not None, e.began if e.failed is None else e.failed, e.who) for e in self.standing(now)
         )
         lock = self.lock(now)
         return slots, lock and (lock.began, lock.end, lock.reference), self.level(now)
 
-    def refusal(self, now: int, own=frozenset()):
-        """When the next guess would be admitted (None: not before a reset), and whether one waits for it; or False."""
+    def refusal(self, now: int, own=frozenset(), who=None):
+        """When the next guess at `who` would be admitted (None: not before a reset), and whether one waits for it; or
+        False."""
         if lock := self.lock(now):
             return lock.end, False
+        refused = [why for why in (self.full(now, own), self.wide(now, own, who)) if why]
+        return max(
+            refused, key=lambda why: why[0] - why[1] / 2, default=False
+        )  # who waits for one has to wait for both
+
+    def full(self, now: int, own):
         standing = self.standing(now)
         if len(standing) < self.rule.max:
             return False
-        alive = {entry.name for entry in standing if entry.failed is None and now - entry.began < MINUTE}
-        if alive and self.failures(now) < self.rule.max:
-            return now + 1000, bool(alive - own)
+        if self.failures(now) < self.rule.max and (hopes := self.undecided(now)):
+            return now + 1000, bool({entry.name for entry in hopes} - own)
         ends = [entry.end(self.rule) for entry in standing]
         return next(then for then in sorted(ends) if sum(end > then for end in ends) < self.rule.max), False
 
+    def wide(self, now: int, own, who):
+        """A name that nobody has tried has to leave room for those that were, or are being tried."""
+        tried = [entry for entry in self.standing(now) if entry.who]
+        names, most = {entry.who for entry in tried}, self.rule.spread
+        if not most or not who or who in names or len(names) < most:
+            return False
+        hopes = {entry.name for entry in self.undecided(now) if entry.who and entry.who not in self.names(now)}
+        if hopes and len(self.names(now)) < most:
+            return now + 1000, bool(hopes - own)
+        ends = sorted(entry.end(self.rule) for entry in tried)
+        return next(t for t in ends if len({entry.who for entry in tried if entry.end(self.rule) > t}) < most), False
+
+    def undecided(self, now: int) -> list[Entry]:
+        """That may still be decided."""
+        return [entry for entry in self.standing(now) if entry.failed is None and now - entry.began < MINUTE]
+
     # What happens
 
-    def admit(self, name: str, tag: str, now: int, own=frozenset()):
-        if refused := self.refusal(now, own):
+    def admit(self, name: str, tag: str, now: int, own=frozenset(), who=None):
+        if refused := self.refusal(now, own, who):
             return refused
-        self.enter(Entry(name, tag, now), now)
+        self.enter(Entry(name, tag, now, who), now)
         return False
 
     def enter(self, entry: Entry, now: int) -> None:
@@ -97,14 +123,16 @@ class Model:
         entry.window = standing[0].window if standing else now + self.rule.window
         self.entries.append(entry)
 
-    def fail(self, name: str, tag: str, now: int, reference: str) -> None:
+    def fail(self, name: str, tag: str, now: int, reference: str, who=None) -> None:
         own = next((entry for entry in self.standing(now) if entry.name == name), None)
         if own is None:
             if self.lock(now):
                 return
-            self.enter(own := Entry(name, tag, now, late=True), now)
+            self.enter(own := Entry(name, tag, now, who, late=True), now)
+        further = who and who not in self.names(now)
         own.failed = now
-        if self.rule.lengths and not self.lock(now) and self.failures(now) >= self.rule.max:
+        wide = self.rule.spread and further and len(self.names(now)) >= self.rule.spread
+        if self.rule.lengths and not self.lock(now) and (wide or self.failures(now) >= self.rule.max):
             level = self.level(now) + 1 if self.rule.grows else 1
             length = self.rule.lengths[min(level, len(self.rule.lengths)) - 1]
             if not self.rule.rolling:
@@ -152,6 +180,16 @@ class Model:
     def most_in_a_window(self) -> int:
         """How many failures fell into any interval of a window, by when they were admitted or by when they failed; but
         those that came late, were forgiven, or wiped."""
-        counted = [entry for entry in self.entries if entry.failed is not None and not entry.late and not entry.gone]
-        times = [[entry.began for entry in counted], [entry.failed for entry in counted]]
-        return max([sum(a <= t < a + self.rule.window for t in some) for some in times for a in some], default=0)
+        return self.most([(entry, entry.name) for entry in self.counted()])
+
+    def most_names_in_a_window(self) -> int:
+        """How many names they were at."""
+        return self.most([(entry, entry.who) for entry in self.counted() if entry.who])
+
+    def counted(self) -> list[Entry]:
+        return [entry for entry in self.entries if entry.failed is not None and not entry.late and not entry.gone]
+
+    def most(self, counted) -> int:
+        times = [[(e.began, what) for e, what in counted], [(e.failed, what) for e, what in counted]]
+        intervals = [{what for t, what in some if a <= t < a + self.rule.window} for some in times for a, _ in some]
+        return max(map(len, intervals), default=0)

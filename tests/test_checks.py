@@ -9,11 +9,12 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
 from django.urls import URLPattern, URLResolver, clear_url_caches, include, path
+from django.views import View
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from lockout_decorators import LockoutPolicy, lockout_protect, policies_of
+from lockout_decorators import LockoutPolicy, lockout_protect, policies_of, presets
 from lockout_decorators.checks import check_lockout
 from tests import urls  # noqa: F401  # its policies are registered before a test begins
 from tests.broken import Lying
@@ -74,6 +75,7 @@ def test_the_command_shows_what_is_wrong(cache, capsys):
         ("LOCKOUT_USE_USER_AGENT", None),
         ("LOCKOUT_CACHE_PREFIX", "with space"),
         ("LOCKOUT_IPV6_PREFIX", 129),
+        ("LOCKOUT_IPV6_WIDER_PREFIX", "48"),
         ("LOCKOUT_TRUSTED_PROXIES", "10.0.0.0/8"),
         ("LOCKOUT_TRUSTED_PROXIES", ["10.0.0.1/8"]),
         ("LOCKOUT_CLIENT_IP", "no.such.function"),
@@ -108,6 +110,20 @@ def test_a_setting_that_makes_no_sense_with_an_argument_is_an_error(settings):
     settings.LOCKOUT_MAX_ATTEMPTS = 5
     LockoutPolicy(scope="d")
     assert [("lockout_decorators.E001", True)] == [(one.id, "without rolling=True" in one.msg) for one in messages()]
+
+
+def test_a_spread_that_comes_to_nothing_by_a_setting_is_an_error(settings):
+    """As an argument that is known at import would stop that."""
+    LockoutPolicy(scope="a", key="ip", spread=4)
+    LockoutPolicy(scope="b", key="ip+ua", spread=10)
+    LockoutPolicy(scope="c", ceiling=None, spread=4)
+    assert ids() == []
+    settings.LOCKOUT_USE_USER_AGENT, settings.LOCKOUT_MAX_ATTEMPTS = True, 2
+    assert sorted(message.msg for message in messages() if message.id == "lockout_decorators.E001") == [
+        "Policy 'a': spread is 4; it must be less than the 2 failures that lock an address.",
+        "Policy 'b': spread is 10; it must be less than the 10 failures that lock an address.",
+        "Policy 'c': spread is 4; it counts the names that one address tries, so it needs a ceiling or key=\"ip\".",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +182,7 @@ COUNTED = {"scope": "a", "key": "ip", "max": 3, "window": 60, "lockout": 300}
         ({"lockout": (300, 600)}, "lockout"),
         ({"forget": 60}, "forget"),
         ({"ceiling": 2}, "ceiling"),
+        ({"spread": 2}, "spread"),
         ({"cache": "default", "max": 2}, "max"),
         ({"response": "other.html", "enforce": False, "patience": 0, "methods": ()}, ""),
         ({"window": 30, "max": 4}, ""),
@@ -198,6 +215,33 @@ def test_a_changeable_key_without_a_ceiling_is_a_warning():
     LockoutPolicy(scope="a", key="ip+ua", ceiling=None)
     LockoutPolicy(scope="b", key="user", ceiling=None)
     assert ids() == ["W002"]
+
+
+def test_a_changeable_key_may_leave_its_address_to_another_policy():
+    """Of the same scope, which refuses: by the address alone, or by a ceiling of its own."""
+    LockoutPolicy(scope="a", key="ip+username", ceiling=None)
+    LockoutPolicy(scope="a", key="ip", max=50)
+    LockoutPolicy(scope="b", key="ip+username", ceiling=None)
+    LockoutPolicy(scope="b", key="ip+ua")
+    assert ids() == []
+    LockoutPolicy(scope="c", key="ip+username", ceiling=None)
+    LockoutPolicy(scope="c", key="ip", enforce=False)
+    LockoutPolicy(scope="c", key="ip+user")
+    assert ids() == ["W002"]
+
+
+def test_a_key_by_which_anybody_keeps_the_owner_out_is_a_warning():
+    """By name alone, and few guesses; not a pair with the address, many guesses, or a trial run."""
+    LockoutPolicy(scope="a", key="ip+username", max=5)
+    LockoutPolicy(scope="b", key="username", max=50)
+    LockoutPolicy(scope="c", key="username", max=5, enforce=False)
+    LockoutPolicy(scope="d", key="user", max=5)
+    for name in ("LOGIN", "CODES", "NIST", "ASVS", "PCI_DSS"):  # have considered it
+        lockout_protect(*getattr(presets, name))(type(name, (View,), {}))
+    assert ids() == []
+    LockoutPolicy(scope="e", key="username", max=49)
+    (message,) = messages()
+    assert (message.id, "by 49 wrong guesses" in message.msg) == ("lockout_decorators.W011", True)
 
 
 def make_view(**arguments):
@@ -289,6 +333,7 @@ def test_a_cache_that_does_not_keep_its_promises_is_an_error_of_a_deployment(cac
 
 def test_a_sound_cache_passes_the_probe(settings):
     """And nobody asks one that is wrong anyway, or where the settings are."""
+    settings.ROOT_URLCONF = __name__  # which has no door
     LockoutPolicy(scope="a")
     assert [] == ids(include_deployment_checks=True)
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}

@@ -166,6 +166,15 @@ class Selfish:
     def method(self): ...
 
 
+def registered(mark):
+    """An operation of django-ninja, or of django-ninja-extra, as their decorators leave it."""
+
+    def operation(request): ...
+
+    setattr(operation, mark, object())
+    return operation
+
+
 MISPLACED = {
     "no parentheses": (lambda: lockout_protect(check), r"parentheses: write @lockout_protect\(\)"),
     "no parentheses, class": (lambda: lockout_protect(doors.Plain), r"parentheses: write @lockout_protect\(\)"),
@@ -175,8 +184,19 @@ MISPLACED = {
     "dotted path": (lambda: lockout_protect()("app.views.login"), "takes no request"),
     "generator": (lambda: lockout_protect()(lambda request: (yield)), "is a generator function"),
     "asynchronous generator": (lambda: lockout_protect()(QuerySet.aiterator), "is a generator function"),
+    "above ninja's decorator": (
+        lambda: lockout_protect()(registered("_ninja_operation")),
+        "is registered, unprotected: put lockout_protect below",
+    ),
+    "above the decorator of ninja-extra": (
+        lambda: lockout_protect()(registered("OPERATION_ENDPOINT_KEY")),
+        "is registered, unprotected: put lockout_protect below",
+    ),
     "method without a request": (lambda: lockout_protect()(Selfish.method), "takes no request"),
-    "class that is no view": (lambda: lockout_protect()(AuthenticationForm), "has no dispatch"),
+    "class that is no view": (
+        lambda: lockout_protect()(AuthenticationForm),
+        r"has no dispatch\(\)\. Decorate its methods",
+    ),
     "no policy among several": (lambda: lockout_protect(LockoutPolicy(scope="s"), "username"), "key='username'"),
     "policies and arguments": (lambda: lockout_protect(LockoutPolicy(scope="s"), max=5), "not both: max"),
     "unknown argument": (lambda: lockout_protect(attempts=5), "attempts"),
@@ -211,8 +231,24 @@ def test_view_without_a_name_needs_a_scope(name):
 @pytest.mark.parametrize("arguments", [(), (5,), ("request",)])
 def test_call_without_a_request_is_an_error(arguments):
     """A view that is called with something else says what came."""
-    with pytest.raises(TypeError, match="where a request belongs"):
+    with pytest.raises(TypeError, match=r"where a request belongs\. .*request=lambda self, \*args, \*\*kwargs"):
         doors.function(*arguments)
+
+
+def test_request_may_come_by_name_behind_another_argument(rf, verified):
+    """As where a framework keeps the function of a method, and gives it the object first."""
+
+    class Controller:
+        @lockout_protect(key="ip", max=1, lockout=60, scope="controller")
+        def log_in(self, request, password):
+            return HttpResponse(str(authenticate(request, username="bob", password=password)))
+
+    answers = [
+        vars(Controller)["log_in"](Controller(), request=rf.post("/"), password=password)
+        for password in ("wrong", "right")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert len(verified) == 1
 
 
 def test_awaitable_of_an_unmarked_view_is_an_error(rf):
@@ -383,6 +419,16 @@ def test_decorated_view_looks_like_the_view(rf):
 
     view.csrf_exempt = True
     assert (view.__name__, view.__doc__, view.__wrapped__.csrf_exempt) == ("view", "Sign in.", True)
+
+
+def test_protected_view_shows_itself_as_the_view():
+    """In a repr, as error pages and `resolve()` have it, and to whoever asks what `as_view()` wraps: nothing."""
+    bare, late = doors.Plain.dispatch, partial(check)
+    for view in (check, late, bare):
+        assert repr(lockout_protect(scope="repr")(view)) == repr(view)
+    protected = lockout_protect()(type("Shown", (doors.Plain,), {}))
+    assert repr(protected.dispatch) == repr(protected.dispatch.__wrapped__)
+    assert not hasattr(protected.as_view(), "__wrapped__")
 
 
 def test_decorated_class_keeps_its_arguments(rf, settings):

@@ -3,19 +3,23 @@
 import ast
 import re
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.management import call_command
 from django.test import RequestFactory
+from django.urls import path
 from rest_framework.authtoken.models import Token
 
-from lockout_decorators import LockedOut, LockoutStatus, policies_of, signals
+from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect, policies_of, presets, signals
 from lockout_decorators.conf import conf
 from lockout_decorators.terms.arguments import PolicyArguments
+from lockout_decorators.terms.bounds import Bounds
 from tests.doors import FORM, RIGHT
 
 ROOT = Path(__file__).parent.parent
@@ -189,9 +193,9 @@ def test_policy_around_a_guess_twice_counts_once(guide, post, verified):
 
 
 def test_one_time_code(guide, post):
-    """Three wrong codes, then the right one is refused; another user is not."""
+    """Five wrong codes, then the right one is refused; another user is not."""
     ann, bob = User(pk=1, username="ann"), User(pk=2, username="bob")
-    assert [401] * 3 + [429] == [guide.code(post({"code": "é"}, user=ann)).status_code for _ in range(4)]
+    assert [401] * 5 + [429] == [guide.code(post({"code": "é"}, user=ann)).status_code for _ in range(6)]
     assert 429 == guide.code(post({"code": "271828"}, user=ann)).status_code
     assert 200 == guide.code(post({"code": "271828"}, user=bob)).status_code
     assert 302 == guide.code(post({"code": "271828"})).status_code
@@ -204,10 +208,17 @@ async def test_one_time_code_in_a_coroutine(guide, post):
     async def send(data):
         return (await guide.code_async(post(data, user=ann))).status_code
 
-    assert [401] * 5 == [await send({}) for _ in range(5)]
+    assert [401] * 7 == [await send({}) for _ in range(7)]
     assert 200 == await send({"code": "271828"})
-    assert [401] * 3 + [429] == [await send({"code": "1"}) for _ in range(4)]
+    assert [401] * 5 + [429] == [await send({"code": "1"}) for _ in range(6)]
     assert 429 == await send({"code": "271828"})
+
+
+def test_chances_of_guessing_a_code(guide):
+    """What the guide says of its example, and of the one that looks as strict; three codes in a million are right."""
+    lax = LockoutPolicy(scope="lax", key="user", max=3, window=300, lockout=900)
+    chances = [1 - (1 - 3e-6) ** (365 * policy.bounds().account[0].per_day) for policy in (guide.codes, lax)]
+    assert [0.005, 0.47] == [pytest.approx(chance, rel=0.1) for chance in chances]
 
 
 async def test_observing_by_hand(guide, post, verified):
@@ -270,6 +281,42 @@ def test_known_browsers(name, guide, post, verified):
     assert (200, 22) == (view(request).status_code, len(verified))
 
 
+def test_a_sprayer_is_stopped(guide, post, verified):
+    """At ten accounts, or where one of them is tried again and again, at the ceiling."""
+    for number in range(40):
+        guide.office(post({"username": f"user{number}", "password": "Summer2026"}))
+    assert 10 == len(verified)
+    assert 429 == guide.office(post(RIGHT)).status_code
+    assert 200 == guide.office(post(RIGHT, address="192.0.2.2")).status_code
+
+
+def test_presets(post, verified):
+    """Five wrong passwords, five wrong codes; then the right one is refused."""
+    page = Names(execute("docs/presets.md"))
+    assert [401] * 5 + [429] * 2 == [page.sign_in(post(form)).status_code for form in [FORM] * 6 + [RIGHT]]
+    assert 5 == len(verified)
+    ann = User(pk=1, username="ann")
+    sent = ["1"] * 6 + ["271828"]
+    assert [401] * 5 + [429] * 2 == [page.code(post({"code": code}, user=ann)).status_code for code in sent]
+
+
+def test_presets_are_what_the_page_says(settings):
+    """Each is in its table; the report that it shows is that of LOGIN."""
+    page = text_of("docs/presets.md")
+    names = {name for name, value in vars(presets).items() if isinstance(value, tuple)}
+    assert sorted(names) == sorted(rows("docs/presets.md", "Presets"))
+    settings.ROOT_URLCONF = ModuleType("urls")
+    settings.ROOT_URLCONF.urlpatterns = [path("sign-in/", lockout_protect(*presets.LOGIN)(sign_in))]
+    out = StringIO()
+    call_command("lockout", "report", stdout=out)
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert shown.partition("\n")[2] == out.getvalue().partition("\n")[2]
+
+
+def sign_in(request):
+    """What is reported of."""
+
+
 # The tables
 
 
@@ -318,6 +365,7 @@ def test_every_signal_and_status_is_in_the_reference():
         "docs/reference.md", "Signals"
     )
     assert [*LockoutStatus.__dataclass_fields__] == rows("docs/reference.md", "LockoutStatus")
+    assert [*Bounds.__dataclass_fields__] == rows("docs/presets.md", "Bounds")
     for detail in (signals.AttemptDetail, signals.StoreDetail):
         line = re.search(rf"^`{detail.__name__}`: .*?\n\n", text_of("docs/reference.md"), re.MULTILINE | re.DOTALL)
         assert {*detail.__dataclass_fields__} <= {*re.findall(r"`(\w+)`", line[0])}

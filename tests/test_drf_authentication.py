@@ -12,6 +12,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BrowsableAPIRenderer, JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -279,6 +280,21 @@ def by_hand(self, *args):
     """Verifies by itself."""
 
 
+async def coroutine(self, *args):
+    """As those of adrf."""
+
+
+ASYNC = "Mine.{} is a coroutine function: .* write `async with policy.attempt"
+
+
+class Awaiting(BaseAuthentication):
+    authenticate = coroutine
+
+
+class AwaitingLast(TokenAuthentication):
+    authenticate_credentials = coroutine
+
+
 @pytest.mark.parametrize(
     ("bases", "attributes", "message"),
     [
@@ -298,6 +314,21 @@ def by_hand(self, *args):
             {},
             r"Mine: LockoutAuthentication needs a class with authenticate_credentials\(\)",
         ),
+        (
+            (OfTheProject, Everything),
+            {"authenticate": coroutine},
+            ASYNC.format("authenticate"),
+        ),
+        (
+            (OfTheProject, Awaiting),
+            {},
+            ASYNC.format("authenticate"),
+        ),
+        (
+            (OfTheProject, AwaitingLast),
+            {},
+            ASYNC.format("authenticate_credentials"),
+        ),
         ((Unpolicied, TokenAuthentication), {}, "Mine needs a policy: lockout_policy = LockoutPolicy"),
         ((Unpolicied, TokenAuthentication), {"lockout_policy": "api"}, "Mine needs a policy"),
     ],
@@ -306,6 +337,46 @@ def test_class_that_would_verify_unseen_is_refused_when_it_is_defined(bases, att
     """At import, with what to change."""
     with pytest.raises(TypeError, match=message):
         type("Mine", bases, {"__qualname__": "Mine", **attributes})
+
+
+def test_awaitable_is_no_verdict(rf):
+    """What returns a coroutine without being marked as one has verified nothing: no slot is given back for it."""
+
+    class Later(TokenAuthentication):
+        def authenticate_credentials(self, key):
+            return pending
+
+    guard, pending = guarding(Later)(), coroutine(None)
+    for _ in range(3):
+        with pytest.raises(TypeError, match=r"authenticate_credentials\(\) returned an awaitable: .*async with"):
+            guard.authenticate(rf.get("/", headers=bearing("guess")))
+    with pytest.raises(Throttled):
+        guard.authenticate(rf.get("/", headers=bearing("guess")))
+    pending.close()
+
+
+def test_credentials_are_not_verified_without_a_request(lookups, token):
+    """Called directly, where nobody could be counted: the error says what to write, and nothing is looked up."""
+    with pytest.raises(TypeError, match=r"call Guarding\(\)\.authenticate\(request\), or hold .*attempt\("):
+        guarding(Lookups)().authenticate_credentials(token)
+    assert lookups == []
+
+
+def test_credentials_that_come_with_a_request_are_counted_for_it(rf, verified):
+    """As DRF's basic authentication takes it, by position or by name; Django's or DRF's."""
+    guard, request = guarding(BasicAuthentication)(), rf.get("/")
+    for guess in (
+        lambda: guard.authenticate_credentials("bob", "wrong", request),
+        lambda: guard.authenticate_credentials("bob", "wrong", request=request),
+        lambda: guard.authenticate_credentials("bob", "wrong", request=Request(request)),
+    ):
+        with pytest.raises(AuthenticationFailed):
+            guess()
+    with pytest.raises(Throttled):
+        guard.authenticate_credentials("bob", "right", request=request)
+    assert len(verified) == 3
+    other = rf.get("/", REMOTE_ADDR="192.0.2.2")
+    assert guard.authenticate_credentials("bob", "right", request=other)[0].get_username() == "bob"
 
 
 def test_policy_is_inherited(ask, token):

@@ -164,6 +164,23 @@ def test_fold_takes_everything(value):
     assert fold(identity) == identity or len(identity) > 200
 
 
+class Hidden(str):
+    """Says something else than it holds."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        return "eve"
+
+
+def test_where_names_end():
+    """256 characters tell accounts apart; past 4,096 all names are one; of a list six items count."""
+    assert fold("a" * 255) != fold("a" * 256) == fold("a" * 257) == fold("a" * 4096)
+    assert fold("a" * 4096) != fold("a" * 4097) == fold("b" * 5000)
+    assert fold([1, 2, 3, 4, 5, 6, 7]) == fold([1, 2, 3, 4, 5, 6, 8]) != fold([1, 2, 3, 4, 5, 6])
+    assert ("bob", "bob") == (fold(Hidden("Bob")), text_of(Hidden("Bob")).lower())
+
+
 @given(texts, st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
 def test_forms_are_one_identity(text, form):
     """Every normal form, in any case, with spaces around and zero-width characters within."""

@@ -9,8 +9,9 @@ from tests.explorer import World, explore
 from tests.lives import LOCK, WINDOW, Done, Plan, Scenario, occupancy
 from tests.sizes import IN_FULL
 
-BOB, EVE = "b0bb0bb0", "e7ee7ee7"  # tags
+BOB, EVE, JOE = "b0bb0bb0", "e7ee7ee7", "70e70e70"  # tags
 WRONG, OTHER, RIGHT, UNDONE = Plan("wrong", BOB), Plan("wrong", EVE), Plan("right", BOB), Plan("undone", BOB)
+THIRD, HASTY_THIRD = Plan("wrong", JOE), Plan("wrong", JOE, patience=0)
 EARLY, LATE = Plan("wrong", BOB, early=True), Plan("wrong", EVE, early=True)
 BESIDE = Plan("wrong", EVE, key="L")  # another client's, under the same ceiling
 HASTY = Plan("wrong", BOB, patience=0)
@@ -66,6 +67,32 @@ SCENARIOS = {
     "two clients under a ceiling that falls first": Scenario((OTHER, BESIDE, RIGHT), max=2, ceiling=2),
     "a ceiling, sent twice": Scenario((WRONG, OTHER), max=1, ceiling=2, losses=1),
     "a ceiling, sent twice, a reset": Scenario((WRONG, OTHER), max=1, ceiling=2, losses=1, resets=1),
+    "a spread": Scenario((WRONG, OTHER, THIRD), max=9, spread=2),
+    "a spread of one name": Scenario((WRONG, WRONG, OTHER), max=9, spread=1),
+    "a spread of one name, right": Scenario((RIGHT, OTHER, THIRD), max=9, spread=1),
+    "a spread and a hasty one": Scenario((WRONG, OTHER, HASTY_THIRD), max=9, spread=2),
+    "a spread, or max": Scenario((WRONG, WRONG, OTHER), max=2, spread=2),
+    "a spread, rolling": Scenario((WRONG, OTHER, THIRD), max=9, spread=2, rule=ROLLING),
+    "a success gives back a name, another completes the spread": Scenario(
+        (RIGHT, OTHER, THIRD), max=9, spread=2, seeded=(BOB,)
+    ),
+    "a success gives back a name, little by little": Scenario(
+        (RIGHT, OTHER, THIRD), max=9, spread=2, seeded=(BOB,), rule=LITTLE
+    ),
+    "a spread, sent twice": Scenario((WRONG, OTHER, THIRD), max=9, spread=2, losses=1),
+    "a spread, sent twice, the failure that locks": Scenario((OTHER, RIGHT), max=9, spread=2, losses=2, seeded=(BOB,)),
+    "a spread, a crash": Scenario((WRONG, OTHER, THIRD), max=9, spread=2, crashes=1),
+    "a spread, a reset": Scenario((WRONG, OTHER), max=9, spread=1, resets=1),
+    "a spread, an outage": Scenario((WRONG, OTHER), max=9, spread=1, outages=1),
+    "a spread, a window passes": Scenario((EARLY, OTHER), max=9, spread=1, ticks=(WINDOW, 1)),
+    "a spread, a minute passes, a crash": Scenario((WRONG, OTHER), max=9, spread=1, ticks=(MINUTE,), crashes=1),
+    "a spread, a rolling window passes": Scenario((OTHER, LATE), max=9, spread=1, rule=LITTLE, ticks=(WINDOW, 1)),
+    "a spread, a lock passes": Scenario((WRONG, LATE), max=9, spread=1, ticks=(LOCK, WINDOW)),
+    "a spread under a ceiling": Scenario((WRONG, OTHER), max=2, ceiling=9, spread=1),
+    "a spread under a ceiling, two clients": Scenario((WRONG, BESIDE, WRONG), max=1, ceiling=9, spread=1),
+    "a spread, one by one": Scenario((WRONG, BESIDE), max=1, ceiling=9, spread=1, kind="single", losses=1),
+    "a spread, one by one, right": Scenario((RIGHT, OTHER), max=2, ceiling=9, spread=1, kind="single"),
+    "a spread, guarded": Scenario((WRONG, OTHER), max=9, spread=1, kind="guarded"),
     "one by one": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="single"),
     "one by one, two clients": Scenario((WRONG, BESIDE), max=1, ceiling=1, kind="single", losses=1),
     "one by one, right": Scenario((RIGHT, OTHER, RIGHT), max=2, ceiling=1, kind="single"),
@@ -133,9 +160,12 @@ def nothing_is_left_of_guesses_that_were_not_made(world: World) -> None:
 def no_interval_of_a_rolling_window_holds_more_than_max(world: World) -> None:
     """Of failures whose slot was still theirs when they were entered."""
     for key, rule in world.scenario.rules.items():
-        times = [time for number, time in world.verified if (key, number) in world.in_time]
-        most = max([sum(begin <= time < begin + rule.window for time in times) for begin in times], default=0)
-        assert not rule.rolling or most <= rule.max, "more than max verified failures in an interval"
+        failed = [(number, time) for number, time in world.verified if (key, number) in world.in_time]
+        for _, begin in failed if rule.rolling else ():
+            among = [number for number, time in failed if begin <= time < begin + rule.window]
+            assert len(among) <= rule.max, "more than max verified failures in an interval"
+            names = {world.name(number) for number in among}
+            assert not rule.spread or len(names) <= rule.spread, "at more names than the spread allows in an interval"
 
 
 def everybody_came_to_an_end(world: World) -> None:
@@ -146,16 +176,23 @@ def everybody_came_to_an_end(world: World) -> None:
     assert told == Counter(key for key, _ in world.locks), "a lock was told twice, or never"
     for key in scenario.rules:
         wrong = any(end.how == "wrong" and key in scenario.keys(n) for n, end in enumerate(world.guesses))
-        assert all(slot.failed for slot in world.record(key).slots), "a slot was left behind"
+        record, rule = world.record(key), scenario.rules[key]
+        assert all(slot.failed for slot in record.slots), "a slot was left behind"
+        full = record.failures >= rule.max or 0 < rule.spread <= record.names
+        assert record.locked or not (full and rule.lengths), "as many failures as lock, and no lock"
         assert (world.text(key) is not None) == wrong or scenario.seeded, "a failure lost, or an entry for nothing"
 
 
 def exactly_max_are_verified(world: World) -> None:
-    """Where all are wrong, and nothing else happens."""
+    """Where all are wrong, and nothing else happens; of names, as many as the spread allows."""
     scenario = world.scenario
     if all(plan[:3:2] == ("wrong", "K") and plan.patience for plan in scenario.plans) and not scenario.seeded:
-        most = min(rule.max for rule in scenario.rules.values())
-        assert len(world.verified) == min(len(scenario.plans), most), "not exactly max were verified"
+        most, names = min(rule.max for rule in scenario.rules.values()), {plan.tag for plan in scenario.plans}
+        if scenario.spread in range(1, len(names)):
+            tried = {world.name(number) for number, _ in world.verified}
+            assert len(tried) == min(scenario.spread, most), "not exactly the names of the spread were tried"
+        else:
+            assert len(world.verified) == min(len(scenario.plans), most), "not exactly max were verified"
 
 
 def rules_at_the_end(world: World) -> None:

@@ -14,7 +14,10 @@ BOB, EVE = "b0bb0bb0", "e7ee7ee7"  # tags
 FIXED = Rule(3, WINDOW, (LOCK,))
 ROLLING = FIXED._replace(rolling=True)
 GROWING = FIXED._replace(max=1, lengths=(1 * MINUTE, 5 * MINUTE, 60 * MINUTE))
+WIDE = FIXED._replace(max=9, spread=3)
+ROLLING_WIDE = WIDE._replace(rolling=True)
 BOTH = pytest.mark.parametrize("rule", [FIXED, ROLLING], ids=["fixed", "rolling"])
+BOTH_WIDE = pytest.mark.parametrize("rule", [WIDE, ROLLING_WIDE], ids=["fixed", "rolling"])
 
 
 class Client:
@@ -23,28 +26,32 @@ class Client:
     def __init__(self, rule=FIXED, now=NOW):
         self.rule, self.now, self.record = rule, now, EMPTY
 
-    def admit(self, *names, tag=BOB, own=()):
+    def admit(self, *names, tag=BOB, own=(), at=""):
         """Let guesses take a slot; gives what refuses the last of them."""
         refused = None
         for name in names:
-            came = moves.admit(self.record, self.rule, self.now, slot(name, tag), frozenset(map(occupancy, own)))
+            came = moves.admit(self.record, self.rule, self.now, slot(name, tag, at), frozenset(map(occupancy, own)))
             refused = came if isinstance(came, Refusal) else None
             self.record = self.record if refused else came
         return refused
 
-    def fail(self, *names, tag=BOB):
+    def fail(self, *names, tag=BOB, at=""):
         """Enter wrong guesses; whether the last of them locked."""
         for name in names:
             before = self.record
-            self.record = moves.fail(before, self.rule, self.now, slot(name, tag), f"ref{name}")
+            self.record = moves.fail(before, self.rule, self.now, slot(name, tag, at), f"ref{name}")
         return self.record.reference == f"ref{name}" != before.reference
 
-    def guess(self, *names, tag=BOB):
+    def guess(self, *names, tag=BOB, at=""):
         """Wrong guesses from beginning to end; what refused the last one, or whether it locked."""
         came = None
         for name in names:
-            came = self.admit(name, tag=tag) or self.fail(name, tag=tag)
+            came = self.admit(name, tag=tag, at=at) or self.fail(name, tag=tag, at=at)
         return came
+
+    def spray(self, *names):
+        """Wrong guesses, each at an account of its own."""
+        return [self.guess(name, at=name) for name in names][-1]
 
     def succeed(self, name, tag=BOB):
         self.record = moves.succeed(self.record, self.rule, self.now, occupancy(name), tag)
@@ -80,8 +87,8 @@ def occupancy(name):
     return f"{ord(name):08x}"
 
 
-def slot(name, tag):
-    return Slot(False, 0, occupancy(name), NOBODY, tag)
+def slot(name, tag, at=""):
+    return Slot(False, 0, occupancy(name), f"{ord(at):05x}" if at else NOBODY, tag)
 
 
 # Rule 1: a guess is admitted only if there is no lock and fewer than max slots
@@ -631,6 +638,159 @@ def test_a_lock_may_be_abolished():
     client.rule = ROLLING._replace(lengths=())
     assert client.refusal == Refusal(NOW + WINDOW)
     assert not client.standing.locked
+
+
+# The spread: names that an address may fail at
+
+
+@BOTH_WIDE
+def test_the_failure_at_the_last_name_of_the_spread_locks(rule):
+    client = Client(rule)
+    assert client.spray("a", "b") is False
+    assert client.wait(SECOND).spray("c") is True
+    assert client.record[1:4] == (client.now, client.now + LOCK, "refc")
+    assert client.guess("d", at="a") == Refusal(client.now + LOCK)
+
+
+@BOTH_WIDE
+def test_one_name_counts_once(rule):
+    """However often it fails, and through all spellings that are one name; up to `max`."""
+    client = Client(rule)
+    assert client.guess(*"abcdefgh", at="x") is False
+    assert client.record.names == 1
+    assert client.guess("i", at="x") is True
+
+
+@BOTH_WIDE
+def test_guesses_without_a_name_are_at_none(rule):
+    """Only `max` bounds them, and they are admitted where names are not."""
+    client = Client(rule)
+    client.guess("a", "b", "c", "d")
+    client.admit("e", "f", at="x")
+    client.admit("g", at="y")
+    client.admit("h", at="z")
+    assert client.record.names == 0
+    assert client.admit("i", at="w")
+    assert client.admit("i") is None
+
+
+@BOTH_WIDE
+def test_one_waits_for_guesses_that_could_complete_the_spread(rule):
+    client = Client(rule)
+    client.spray("a")
+    client.admit("b", at="b")
+    client.admit("c", at="c")
+    assert client.admit("d", at="d") == Refusal(NOW + SECOND, waits=True)
+    assert client.admit("e", at="a") is client.admit("f", at="c") is None
+    client.succeed("b")
+    assert client.admit("d", at="d") is None
+
+
+@BOTH_WIDE
+def test_nobody_waits_for_a_name_that_has_failed(rule):
+    """Another guess at it that is still undecided makes no room."""
+    client = Client(rule)
+    for name in "abc":
+        client.admit(name, at=name)
+        client.admit(name.upper(), at=name)
+    for name in "abc":
+        client.record = moves.fail(client.record, rule._replace(lengths=()), NOW, slot(name, BOB, name), "")
+    assert client.admit("d", at="d") == Refusal(NOW + WINDOW)
+
+
+@BOTH_WIDE
+def test_nobody_waits_for_names_of_the_own_request_or_of_workers_that_are_gone(rule):
+    client = Client(rule)
+    for name in "abc":
+        client.admit(name, at=name)
+    assert client.admit("d", at="d", own="abc") == Refusal(NOW + SECOND)
+    assert client.wait(MINUTE).admit("d", at="d", own="abc") == Refusal(NOW + WINDOW)
+
+
+def test_two_failures_at_the_last_name_lock_once():
+    client = Client(ROLLING_WIDE)
+    client.spray("a", "b")
+    client.admit("c", "d", at="x")
+    assert client.fail("c", at="x") is True
+    assert client.wait(SECOND).fail("d", at="x") is False
+    assert client.record[1:4] == (NOW, NOW + LOCK, "refc")
+
+
+@BOTH_WIDE
+def test_a_success_gives_its_name_back(rule):
+    """Two hundred people with one typo each, each followed by the right password."""
+    client = Client(rule)
+    for number in range(200):
+        name = chr(1000 + number)
+        client.guess("a", tag=occupancy(name), at=name)
+        assert client.admit("b", at=name) is None
+        client.succeed("b", tag=occupancy(name))
+    assert client.record == EMPTY
+
+
+def test_in_a_rolling_window_a_name_ends_with_its_last_failure():
+    """After a short lock the others that are known are not refused, and lock nothing once more."""
+    client = Client(ROLLING_WIDE._replace(lengths=(SECOND,)))
+    client.spray("a")
+    client.wait(SECOND).spray("b")
+    assert client.wait(SECOND).spray("c") is True
+    assert client.wait(SECOND).guess("d", at="a") is False
+    assert client.admit("e", at="e") == Refusal(NOW + SECOND + WINDOW)
+    assert client.guess("f", at="b") is False
+    assert client.admit("e", at="e") == Refusal(NOW + 2 * SECOND + WINDOW)
+    assert client.wait(2 * SECOND + WINDOW - (client.now - NOW)).guess("e", at="e") is True
+
+
+def test_without_a_lock_further_names_are_refused_until_one_leaves():
+    client = Client(ROLLING_WIDE._replace(lengths=()))
+    client.spray("a", "b", "c")
+    assert not client.record.locked
+    assert client.admit("d", at="d") == Refusal(NOW + WINDOW)
+    assert client.guess(*"efghij", at="a") is False
+    assert client.admit("k", at="a") == Refusal(NOW + WINDOW)
+
+
+def test_locks_by_the_spread_grow_like_others():
+    client = Client(GROWING._replace(max=9, spread=2))
+    client.spray("a", "b")
+    assert client.wait(MINUTE).spray("c", "d") is True
+    assert client.refusal == Refusal(client.now + 5 * MINUTE)
+
+
+@BOTH_WIDE
+def test_who_is_refused_by_the_spread_and_by_max_waits_for_both(rule):
+    client = Client(rule._replace(max=3, spread=2))
+    client.spray("a")
+    client.admit("b", at="b")
+    client.admit("c")
+    assert client.admit("d", at="d") == Refusal(NOW + SECOND, waits=True)
+    assert client.admit("d", at="d", own="b") == Refusal(NOW + SECOND)
+    client.rule = rule._replace(max=3, spread=1)
+    assert client.admit("d", at="d") == Refusal(NOW + WINDOW)
+    client.rule = rule._replace(max=1, spread=2)
+    assert client.admit("d", at="d") == Refusal(NOW + WINDOW)
+
+
+@BOTH_WIDE
+def test_a_smaller_spread_refuses_further_names(rule):
+    """Nothing locks until one fails at a further one: that was verified when it was still allowed."""
+    client = Client(rule._replace(spread=5))
+    client.spray("a", "b", "c")
+    client.admit("d", at="d")
+    client.rule = rule._replace(spread=2)
+    assert client.admit("e", at="e") == Refusal(NOW + WINDOW)
+    assert client.guess("f", at="a") is False
+    assert client.fail("d", at="d") is True
+
+
+def test_patience_shrinks_with_what_failures_hold():
+    client = Client(WIDE)
+    shares = [moves.share(client.record, client.rule)]
+    for name, at in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "")):
+        client.guess(name, at=at)
+        shares.append(moves.share(client.record, client.rule))
+    assert shares == [0, 1 / 3, 1 / 3, 2 / 3, 2 / 3]
+    assert moves.share(client.record, FIXED) == 4 / 3
 
 
 # What is on file, and for how long

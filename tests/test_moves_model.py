@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from lockout_decorators.records import moves
 from lockout_decorators.records.moves import Refusal
-from lockout_decorators.records.record import EMPTY, FOREVER, OCCUPANCY, UNTAGGED, Record, Slot, parse, spell
+from lockout_decorators.records.record import EMPTY, FOREVER, NOBODY, OCCUPANCY, UNTAGGED, Record, Slot, parse, spell
 from lockout_decorators.records.rule import Rule
 from tests.model import Model
 from tests.sizes import IN_FULL
@@ -18,6 +18,7 @@ from tests.sizes import IN_FULL
 NOW = 1_800_000_000_000
 STAMP = "5" * 16
 TAGS = ["aaaaaaaa", "bbbbbbbb", UNTAGGED]
+WHO = ["ccccc", "ddddd", "eeeee", NOBODY]
 
 
 class Both:
@@ -33,9 +34,9 @@ class Both:
         both.__dict__.update(self.__dict__, model=self.model.copy(), seen=set(self.seen))
         return both
 
-    def admit(self, name: str, tag: str, own=frozenset()) -> bool:
-        guess = Slot(False, 0, name, tag=tag)
-        before, refused = self.record, self.model.admit(name, tag, self.now, own)
+    def admit(self, name: str, tag: str, own=frozenset(), who: str = NOBODY) -> bool:
+        guess = Slot(False, 0, name, who, tag)
+        before, refused = self.record, self.model.admit(name, tag, self.now, own, named(who))
         came = moves.admit(before, self.rule, self.now, guess, own)
         if isinstance(came, Refusal):
             assert refused == (None if came.until == FOREVER else came.until, came.waits)
@@ -44,10 +45,10 @@ class Both:
         self.write(came, lambda record: moves.admit(record, self.rule, self.now, guess))
         return True
 
-    def fail(self, name: str, tag: str) -> None:
+    def fail(self, name: str, tag: str, who: str = NOBODY) -> None:
         self.references += 1
-        reference, guess = f"ref{self.references}", Slot(False, 0, name, tag=tag)
-        self.model.fail(name, tag, self.now, reference)
+        reference, guess = f"ref{self.references}", Slot(False, 0, name, who, tag)
+        self.model.fail(name, tag, self.now, reference, named(who))
         self.make(lambda record: moves.fail(record, self.rule, self.now, guess, reference))
         if self.record.reference == reference:
             assert reference not in self.seen
@@ -89,15 +90,21 @@ class Both:
 
     def check(self) -> None:
         record, now = moves.prune(self.record, self.rule, self.now), self.now
-        slots = sorted((slot.occupancy, slot.failed, slot.when) for slot in record.slots)
+        slots = sorted((slot.occupancy, slot.failed, slot.when, named(slot.who)) for slot in record.slots)
         lock = None
         if record.locked:
             lock = record.since, None if record.until == FOREVER else record.until, record.reference
         facts = self.model.facts(now)
         assert (slots, lock, record.level) == facts
         assert (record == EMPTY) == (facts == ([], None, 0)), "an entry for nothing"
-        why, refused = moves.refusal(record, self.rule, now), self.model.refusal(now)
-        assert refused == (why is not None and (None if why.until == FOREVER else why.until, why.waits))
+        for who in WHO:
+            why, refused = moves.refusal(record, self.rule, now, who=who), self.model.refusal(now, who=named(who))
+            assert refused == (why is not None and (None if why.until == FOREVER else why.until, why.waits))
+        assert (record.failures, record.names) == (self.model.failures(now), len(self.model.names(now)))
+
+
+def named(who: str) -> str | None:
+    return None if who == NOBODY else who
 
 
 RULES = {
@@ -116,24 +123,41 @@ RULES = {
         "rolling, no lock": Rule(0, 4, (), rolling=True),
     }.items()
 }
+SPREAD = {
+    f"{name}, spread {spread}": rule._replace(max=max, spread=spread)
+    for max, spread in ((2, 1), (3, 2))
+    for name, rule in RULES.items()
+    if rule.max == max
+}
 DEPTHS = {1: 12, 2: 10, 3: 9} if IN_FULL else {1: 8, 2: 6, 3: 6}  # for each max
+LESS = 3 if IN_FULL else 1  # where guesses are at several names, which makes many more of them
 
 
 def name(number: int) -> str:
     return f"{number:0{OCCUPANCY}x}"
 
 
-def steps(both: Both, begun: int, open: tuple[int, ...]):
+def candidates(both: Both, open: tuple[tuple[int, str], ...]) -> list[str]:
+    """Whom the next guess may be at: of names that are not known yet one is as good as another."""
+    if not both.rule.spread:
+        return [NOBODY]
+    known = {who for _, who in open} | {slot.who for slot in both.record.slots}
+    return sorted({NOBODY, *known, next((who for who in WHO if who not in known), NOBODY)})
+
+
+def steps(both: Both, begun: int, open: tuple[tuple[int, str], ...]):
     """Everything that can happen next: to the pair, how many guesses have begun, and which are still open."""
-    if len(open) <= both.rule.max:
+    for who in candidates(both, open) if len(open) <= both.rule.max else ():
         after = both.copy()
-        yield after, begun + 1, (*open, begun) if after.admit(name(begun), TAGS[begun % 2]) else open
-    for guess in open:
-        left = tuple(other for other in open if other != guess)
+        admitted = after.admit(name(begun), TAGS[begun % 2], who=who)
+        yield after, begun + 1, (*open, (begun, who)) if admitted else open
+    for guess, who in open:
+        left = tuple(other for other in open if other != (guess, who))
         for verdict in ("fail", "succeed", "release"):
             after = both.copy()
-            arguments = (name(guess),) if verdict == "release" else (name(guess), TAGS[guess % 2])
-            getattr(after, verdict)(*arguments)
+            tag = TAGS[guess % 2]
+            arguments = {"fail": (tag, who), "succeed": (tag,), "release": ()}[verdict]
+            getattr(after, verdict)(name(guess), *arguments)
             yield after, begun, left
     for ticks in (1, 3):
         after = both.copy()
@@ -144,18 +168,19 @@ def steps(both: Both, begun: int, open: tuple[int, ...]):
     yield after, begun, open
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("rule", (RULES | SPREAD).values(), ids=RULES | SPREAD)
 def test_every_sequence_of_moves(rule):
     """Up to a depth: guesses that begin and end in any order, time that passes between them, and resets."""
     level, seen = [(Both(rule), 0, ())], set()
     short = any(one is not None and one < rule.window for one in rule.lengths)
-    bound = rule.max * (1 if rule.rolling else inf if short else 2)
-    for _ in range(DEPTHS[rule.max]):
+    bound = 1 if rule.rolling else inf if short else 2
+    for _ in range(DEPTHS[rule.max] - (LESS if rule.spread else 0)):
         below = []
         for node in level:
             for after, begun, open in steps(*node):
                 after.check()
-                assert after.model.most_in_a_window() <= bound
+                assert after.model.most_in_a_window() <= rule.max * bound
+                assert not rule.spread or after.model.most_names_in_a_window() <= rule.spread * bound
                 state = after.record, after.now, open
                 if state not in seen:
                     seen.add(state)
@@ -166,17 +191,18 @@ def test_every_sequence_of_moves(rule):
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES.values() if rule.max == 2])
 def test_every_deploy(rule):
-    """Of another maximum, and of other locks, at any moment of a client that fails for a while."""
+    """Of another maximum, spread, and of other locks, at any moment of a client that fails for a while."""
     later = [(1,), (2, 4), (None,)] + [()] * rule.rolling
-    for failures, late, ticks, max, lengths in product((0, 1, 2), (0, 1, 2), (0, 1, 3), (1, 2, 3), later):
+    choices = (0, 1, 2), (0, 1, 2), (0, 1, 3), (1, 2, 3), (0, 1, 2), later
+    for failures, late, ticks, max, spread, lengths in product(*choices):
         both = Both(rule)
         for number in range(failures):
-            both.fail(name(number), TAGS[0])
-        both.admit(name(8), TAGS[0])
+            both.fail(name(number), TAGS[0], WHO[number])
+        both.admit(name(8), TAGS[0], who=WHO[2])
         both.now += ticks
-        both.deploy(rule._replace(max=max, lengths=lengths))
+        both.deploy(rule._replace(max=max, spread=spread, lengths=lengths))
         for number in range(failures, failures + late):
-            both.fail(name(number), TAGS[1])
+            both.fail(name(number), TAGS[1], WHO[number % 3])
         for _ in range(8):
             both.check()
             both.now += 1
@@ -190,44 +216,46 @@ LATER = [(60_000,), (30_000, 60_000)]  # what a deploy may bring
 class Machine(RuleBasedStateMachine):
     """A client of a few guesses at a time, over windows, locks, resets and deploys."""
 
-    @initialize(max=st.integers(1, 6), rolling=st.booleans(), lengths=st.sampled_from([*LENGTHS, ()]))
-    def begin(self, max, rolling, lengths):
-        self.both = Both(Rule(max, 300_000, lengths if lengths or rolling else LENGTHS[0], rolling))
-        self.open: list[tuple[str, str]] = []
+    @initialize(
+        max=st.integers(1, 6), rolling=st.booleans(), lengths=st.sampled_from([*LENGTHS, ()]), spread=st.integers(0, 3)
+    )
+    def begin(self, max, rolling, lengths, spread):
+        self.both = Both(Rule(max, 300_000, lengths if lengths or rolling else LENGTHS[0], rolling, spread=spread))
+        self.open: list[tuple[str, str, str]] = []
         self.begun = 0
         self.wiped = False
 
-    @rule(tag=st.sampled_from(TAGS), same_request=st.booleans())
-    def admit(self, tag, same_request):
+    @rule(tag=st.sampled_from(TAGS), who=st.sampled_from(WHO), same_request=st.booleans())
+    def admit(self, tag, who, same_request):
         self.begun += 1
-        guess = name(self.begun), tag
-        if self.both.admit(*guess, own=frozenset(other for other, _ in self.open) if same_request else frozenset()):
+        guess = name(self.begun), tag, who
+        own = frozenset(other for other, *_ in self.open) if same_request else frozenset()
+        if self.both.admit(name(self.begun), tag, own, who):
             self.open.append(guess)
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), verdict=st.sampled_from(["fail", "fail", "fail", "succeed", "release", "crash"]))
     def decide(self, data, verdict):
         guess = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
-        if verdict == "release":
-            self.both.release(guess[0])
-        elif verdict != "crash":
-            getattr(self.both, verdict)(*guess)
+        if verdict != "crash":
+            getattr(self.both, verdict)(*guess[: {"fail": 3, "succeed": 2, "release": 1}[verdict]])
 
-    @rule(tag=st.sampled_from(TAGS))
-    def fail_unasked(self, tag):
+    @rule(tag=st.sampled_from(TAGS), who=st.sampled_from(WHO))
+    def fail_unasked(self, tag, who):
         """A failure that took no slot beforehand."""
         self.begun += 1
-        self.both.fail(name(self.begun), tag)
+        self.both.fail(name(self.begun), tag, who)
 
     @rule(milliseconds=st.sampled_from(TIMES))
     def wait(self, milliseconds):
         self.both.now += milliseconds
 
-    @rule(tag=st.sampled_from(TAGS), guesses=st.integers(1, 6))
-    def fail_in_a_row(self, tag, guesses):
+    @rule(tag=st.sampled_from(TAGS), guesses=st.integers(1, 6), names=st.integers(0, 3))
+    def fail_in_a_row(self, tag, guesses, names):
         for number in range(self.begun + 1, self.begun + 1 + guesses):
-            if self.both.admit(name(number), tag):
-                self.both.fail(name(number), tag)
+            who = WHO[number % names] if names else NOBODY
+            if self.both.admit(name(number), tag, who=who):
+                self.both.fail(name(number), tag, who)
         self.begun += guesses
 
     @rule(tag=st.sampled_from(TAGS[:2]), what=st.sampled_from(["reset", "forgive", "lift"]))
@@ -238,15 +266,17 @@ class Machine(RuleBasedStateMachine):
             self.both.forgive(tag, lift=what == "lift")
 
     @precondition(lambda self: self.both.rule.lengths)
-    @rule(max=st.integers(1, 6), lengths=st.sampled_from(LATER))
-    def deploy(self, max, lengths):
+    @rule(max=st.integers(1, 6), lengths=st.sampled_from(LATER), spread=st.integers(0, 3))
+    def deploy(self, max, lengths, spread):
         self.wiped = True
-        self.both.deploy(self.both.rule._replace(max=max, lengths=lengths))
+        self.both.deploy(self.both.rule._replace(max=max, lengths=lengths, spread=spread))
 
     @invariant()
     def agree(self):
         self.both.check()
-        assert self.wiped or not self.both.rule.rolling or self.both.model.most_in_a_window() <= self.both.rule.max
+        model, rule = self.both.model, self.both.rule
+        assert self.wiped or not rule.rolling or model.most_in_a_window() <= rule.max
+        assert self.wiped or not rule.rolling or not rule.spread or model.most_names_in_a_window() <= rule.spread
 
 
 Machine.TestCase.settings = settings(

@@ -29,6 +29,7 @@ ACCEPTED = {
     "scope": ["login", "x" * 200, "a b", "Grüße"],
     "cache": ["default", "other"],
     "ceiling": [1, 1000, None],
+    "spread": [2, 1000, None],
     "username": ["email", None, lambda request, credentials: "x"],
     "account": [None, (), ("tenant",), ["tenant", "realm"], (name for name in ["tenant"])],
     "failure": [401, (401, 403), [401], {401}, frozenset({401}), None, lambda request, response: True],
@@ -37,7 +38,7 @@ ACCEPTED = {
     "response": ["page.html", None, lambda request, locked_out: HttpResponse()],
     "methods": [None, (), ("POST",), ["post", "PUT"], {"POST"}, (method for method in ["POST"])],
     "enforce": [True, False],
-    "exempt": [None, bool],
+    "exempt": [None, bool, ["192.0.2.0/24"], ("192.0.2.9", "2001:db8::/48"), {"192.0.2.0/24"}, frozenset(), []],
     "patience": [0, 0.5, timedelta(seconds=2)],
 }
 
@@ -51,6 +52,7 @@ REFUSED = {
     "scope": ["", " ", "x" * 201, "a\nb", "a\x00b", "\ud800", None, 5, b"login"],
     "cache": ["", "\n", None, 5],
     "ceiling": [0, -1, 1001, True, "5", 2.5],
+    "spread": [0, 1, -1, 1001, True, "10", 2.5],
     "username": ["", 5, ("email",)],
     "account": ["tenant", b"tenant", 5, True, [None], [""], (5,)],
     "failure": [99, 600, True, "401", b"401", (), [], ("401",), (401, None), 401.0],
@@ -59,7 +61,19 @@ REFUSED = {
     "response": ["", 5, b"page.html"],
     "methods": ["POST", b"POST", 5, True, [None], [""], [5], ("POST", 5)],
     "enforce": [1, 0, None, "yes"],
-    "exempt": ["10.0.0.1", 5, True, ("10.0.0.1",)],
+    "exempt": [
+        "10.0.0.1",
+        b"10",
+        5,
+        True,
+        ["10.0.0.1/8"],
+        ["office"],
+        [""],
+        [5],
+        [None],
+        {"10.0.0.0/8": 1},
+        iter(["::1"]),
+    ],
     "patience": [-1, math.nan, math.inf, True, "5", None],
 }
 
@@ -86,6 +100,7 @@ ALLOWED = {
     "scope": "a name of 1 to 200 printable characters",
     "cache": "a name of 1 to 200 printable characters",
     "ceiling": "a whole number from 1 to 1000, or None",
+    "spread": "a whole number from 2 to 1000, or None",
     "username": "a name or a plain callable, or None",
     "account": 'a list of names such as ("tenant",), or (), or None',
     "failure": "an HTTP status, several of them, or a plain callable",
@@ -94,7 +109,7 @@ ALLOWED = {
     "response": "a name or a callable, or None",
     "methods": 'a list of HTTP methods such as ("POST", "PUT"), or () for none',
     "enforce": "True or False",
-    "exempt": "a plain callable, or None",
+    "exempt": 'a list of networks such as ["192.0.2.0/24"], or a plain callable, or None',
     "patience": "seconds from 0 up to ten years, or a timedelta",
 }
 
@@ -127,6 +142,8 @@ def test_good_argument_is_kept(name, value):
         assert value.total_seconds() == kept
     elif name == "lockout" and isinstance(value, tuple | list):
         assert tuple(float(getattr(one, "total_seconds", lambda one=one: one)()) for one in value) == kept
+    elif name == "exempt" and value is not None and not callable(value):
+        assert frozenset(map(ip_network, value)) == kept
     elif name in ("failure", "methods") and value is not None and not (name == "failure" and callable(value)):
         assert isinstance(kept, frozenset)
     elif name == "key":
@@ -142,6 +159,11 @@ def test_good_argument_is_kept(name, value):
         ({"lockout": 0}, "lockout is 0; that needs rolling=True, where failures end one by one"),
         ({"lockout": 0.0, "rolling": False}, "lockout is 0; that needs rolling=True"),
         ({"max": 1000, "ceiling": 6}, "ceiling \\* max is 6000; it must be at most 5000"),
+        ({"key": "ip", "max": 10, "spread": 10}, "spread is 10; it must be less than the 10 failures that lock an ad"),
+        ({"key": "ip+ua", "max": 2, "spread": 10}, "spread is 10; it must be less than the 10 failures that lock an a"),
+        ({"key": "ip+ua", "ceiling": None, "spread": 9}, 'spread is 9; .* so it needs a ceiling or key="ip"'),
+        ({"key": "user", "max": 99, "spread": 9}, 'spread is 9; .* so it needs a ceiling or key="ip"'),
+        ({"key": lambda request, identity: "x", "spread": 9}, 'spread is 9; .* so it needs a ceiling or key="ip"'),
     ],
 )
 def test_arguments_that_make_no_sense_together(make, arguments, message):
@@ -150,6 +172,8 @@ def test_arguments_that_make_no_sense_together(make, arguments, message):
         make(scope="s", **arguments)
     assert LockoutPolicy(scope="s", lockout=0, rolling=True).lockout == 0
     assert LockoutPolicy(scope="s", max=1000, ceiling=5).max == 1000
+    for may in ({"key": "ip", "max": 11}, {"key": "ip+ua", "max": 3}, {"key": "user", "ceiling": 3}, {"ceiling": 2}):
+        assert LockoutPolicy(scope="s", spread=10, **may).spread == 10
 
 
 def test_policy_made_by_hand_names_its_scope():
@@ -197,8 +221,8 @@ def test_default_is_read_at_the_moment_of_use(name, settings):
 def test_other_defaults():
     """What no setting changes."""
     policy = LockoutPolicy(scope="s")
-    names = ("ceiling", "username", "account", "failure", "credentials", "response", "methods", "exempt")
-    assert [getattr(policy, name) for name in names] == 8 * [None]
+    names = ("ceiling", "spread", "username", "account", "failure", "credentials", "response", "methods", "exempt")
+    assert [getattr(policy, name) for name in names] == 9 * [None]
     assert (policy.calls, policy.enforce, policy.patience) == (2, True, 5)
     assert (policy.rolling, policy.forget) == (False, 86_400)
     assert policy.key.parts == ("ip",)
@@ -246,6 +270,7 @@ BAD_SETTINGS = {
     "LOCKOUT_CACHE": ["", None, 5],
     "LOCKOUT_TRUSTED_PROXIES": ["10.0.0.0/8", None, ["proxy"], [10], ["10.0.0.1/8"], [None], 5],
     "LOCKOUT_IPV6_PREFIX": [0, 129, "64", True, None],
+    "LOCKOUT_IPV6_WIDER_PREFIX": [0, 129, "48", True],
     "LOCKOUT_CLIENT_IP": [5, "nowhere.to.be.found", "word", "math.pi"],
 }
 
@@ -259,6 +284,7 @@ SETTING_ALLOWS = {
     "LOCKOUT_CACHE": "a name of 1 to 200 printable characters",
     "LOCKOUT_TRUSTED_PROXIES": 'a list of addresses, networks ("10.0.0.0/8") and "unix"',
     "LOCKOUT_IPV6_PREFIX": "a whole number from 1 to 128",
+    "LOCKOUT_IPV6_WIDER_PREFIX": "a whole number from 1 to 128, or None",
     "LOCKOUT_CLIENT_IP": "a callable taking the request, its dotted path, or None",
 }
 
@@ -268,7 +294,7 @@ def test_bad_setting_is_improperly_configured(name, value, settings, rf, verifie
     """A wrong setting is named, with what it is and what is allowed, before any password is verified."""
     view = lockout_protect()(check)
     setattr(settings, name, value)
-    address = "::1" if name == "LOCKOUT_IPV6_PREFIX" else "192.0.2.1"
+    address = "::1" if "IPV6" in name else "192.0.2.1"
     with pytest.raises(ImproperlyConfigured) as caught:
         view(rf.post("/", RIGHT, REMOTE_ADDR=address))
     for part in (f"{name} is {value!r}; it must be ", SETTING_ALLOWS[name]):

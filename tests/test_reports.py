@@ -226,6 +226,51 @@ def test_ceiling_is_told_as_such(protect, told, lines, verified):
     assert ("DEBUG", f"attempt refused (ceiling): {where} username=None reference={code}") in lines()
 
 
+@pytest.mark.parametrize(("rule", "reach"), [({"key": "ip"}, ""), ({"key": "ip+username", "ceiling": 3}, " (ceiling)")])
+def test_a_lock_by_the_spread_is_told_as_such(rule, reach, protect, told, lines, verified):
+    """The log tells of names; the status has no failures left to make, as under any lock."""
+    guess = protect(max=9, spread=2, **rule)
+    for username in ("bob", "eve", "eve"):
+        guess({"username": username, "password": "wrong"})
+    assert 429 == guess(RIGHT).status_code
+    assert [("bob", "wrong"), ("eve", "wrong")] == verified
+    locked, refused = [event.detail for event in told if event.name != "attempt_failed"][:2]
+    assert (True, True, False) == (locked.spread, locked.status.locked, refused.spread)
+    assert locked.status.failures == locked.status.maximum
+    code, where = locked.status.reference, f"scope='s' address={HERE} username='eve'"
+    failed = f"INFO failed attempt {1 if reach else 2} of 9: {where}"
+    assert [f"WARNING locked out after failures at 2 names{reach}: {where} reference={code}"] == [
+        " ".join(line) for line in lines() if line[0] == "WARNING"
+    ]
+    assert failed + ("" if reach else f" reference={code}") in [" ".join(line) for line in lines()]
+
+
+def test_a_lock_by_max_is_not_told_as_by_the_spread(protect, told, lines):
+    """Though the same failure completes both."""
+    guess = protect(key="ip", max=3, spread=2)
+    for username in ("bob", "bob", "eve"):
+        guess({"username": username, "password": "wrong"})
+    assert [False] == [event.detail.spread for event in told if event.name == "locked_out"]
+    assert ["locked out after 3 failures"] == [text.partition(":")[0] for level, text in lines() if level == "WARNING"]
+
+
+def test_a_spread_that_writes_no_lock_is_told_once(protect, told, lines, time_machine):
+    """A refusal at a further name says when there is room for one; who is known may go on."""
+    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+    guess = protect(key="ip", max=9, spread=2, rolling=True, lockout=0, window=60)
+    for username in ("bob", "eve", "bob", "eve", "joe"):
+        guess({"username": username, "password": "wrong"})
+    assert [True] == [event.detail.spread for event in told if event.name == "locked_out"]
+    assert [(4, 60)] == [
+        (event.detail.status.failures, event.detail.status.retry_after)
+        for event in told
+        if event.name == "attempt_refused"
+    ]
+    policy = LockoutPolicy(scope="s", key="ip", max=9, spread=2, rolling=True, lockout=0, window=60)
+    stands = {name: policy.status(request_for(), name).retry_after for name in ("joe", "bob", "BOB", None)}
+    assert {"joe": 60, "bob": None, "BOB": None, None: None} == stands
+
+
 def test_without_enforcement(protect, told, verified):
     """Everything is told as it would be, and nobody is refused."""
     guess = protect(enforce=False)
@@ -640,10 +685,9 @@ def test_error_reports_show_no_password(where, views, settings, monkeypatch, out
     elif where in ("username", "key"):
         arguments[where] = raising
     elif where == "refused":
-        monkeypatch.setattr("lockout_decorators.views.calling.Visit.answer", raising)
         with LockoutPolicy(scope="s", max=1).attempt(request_for(), "bob"):
             pass
-        arguments["max"] = 1
+        arguments |= {"max": 1, "response": raising}
     elif where == "receiver":
         monkeypatch.setattr("lockout_decorators.attempts.guesses.Report.failed", raising)
     elif where == "cache, early":

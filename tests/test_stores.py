@@ -6,14 +6,29 @@ from secrets import token_hex
 import pytest
 from django.core.cache import cache
 
-from lockout_decorators.stores import UNKNOWN, Change, store_for
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.stores import UNKNOWN, Change, Store, store_for
+from lockout_decorators.stores.memcached import MemcachedStore
+from lockout_decorators.stores.store import LockingStore
 from tests import racers
 from tests.engines import ENGINES
 from tests.processes import Processes
 from tests.racers import Race, text, values
 from tests.servers import use
 
-IN_PROCESS = {"locmem"}  # caches that live in one process
+IN_PROCESS = {"locmem", "locmem-own"}  # caches that live in one process
+
+# The kind of store by the beginning of an engine's name; of two the longer one.
+KINDS = {
+    "locmem": "LocMemStore",
+    "locmem-own": "LocMemSubclassStore",
+    "files": "FileStore",
+    **dict.fromkeys(["sqlite", "postgresql", "mariadb", "django-mysql"], "DatabaseStore"),
+    "memcached": "PyMemcacheStore",
+    "pylibmc": "PyLibMCStore",
+    **dict.fromkeys(["plain", "diskcache"], "NonAtomicStore"),
+    "": "RedisStore",
+}
 
 
 @pytest.fixture(params=list(ENGINES))
@@ -47,13 +62,48 @@ def standing(store, *names):
     return [found.text for found in store.read(names).found]
 
 
+def test_each_cache_has_its_kind(engine, store):
+    """Told by its class and its configuration."""
+    name = max([name for name in KINDS if engine[0].startswith(name)], key=len)
+    assert (KINDS[name], "default", cache) == (type(store).__name__, store.alias, store.cache)
+    assert store is store_for("default")
+
+
+def test_the_clock(store):
+    """Tells milliseconds since 1970, and goes on: whoever has read judges by it, however long that takes."""
+    began = time.time() * 1000
+    clock = store.read(keys()).clock
+    assert began - 2 < (first := clock()) < time.time() * 1000 + 2
+    time.sleep(0.1)
+    assert 98 < clock() - first
+
+
+def test_whatever_fails_is_an_outage(store, monkeypatch):
+    """By the one error that callers know, with its cause."""
+    (key,) = keys()
+    asked = {"_read": store.read, "_swap": lambda keys: store.swap([], 0), "_batches": store.batches}
+    for name, ask in asked.items():
+        monkeypatch.setattr(store, name, lambda *args: {}["nothing"])
+        with pytest.raises(StoreError) as caught:
+            ask([key])
+        assert ("default", KeyError) == (caught.value.alias, type(caught.value.error))
+
+
+def test_a_kind_that_lacks_something():
+    """Can't be made."""
+    assert {"serves", "_read", "_swap"} == Store.__abstractmethods__
+    assert {"serves", "hold"} == LockingStore.__abstractmethods__
+    assert {"serves", "_found", "_send"} == MemcachedStore.__abstractmethods__
+
+
 def test_nothing_stands_there(store):
-    """A key that was never written, or has been removed, is absent; and can be written as that."""
+    """A key that was never written, or has been removed, is absent, and takes no room; and can be written as that."""
     (key,) = keys()
     assert [None] == standing(store, key)
     put(store, key, text(1))
     put(store, key, None)
     assert [None] == standing(store, key)
+    assert not cache.delete(key)
     put(store, key, last := text(2))
     assert [last] == standing(store, key)
 
@@ -98,19 +148,32 @@ def test_who_loses_can_go_on(store):
 
 
 def test_several_keys_at_once(store):
-    """All of a batch, or none."""
+    """All of a batch, or none, whichever of them has changed."""
     names = keys(3)
     for batch in store.batches(names):
-        reading = store.read(batch)
-        put(store, batch[-1], other := text(7))
-        changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
-        assert not store.swap(changes, reading.clock()).won
-        assert [*[None] * (len(batch) - 1), other] == standing(store, *batch)
+        for changed in batch:
+            reading = store.read(batch)
+            put(store, changed, other := text(7))
+            changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
+            lost = store.swap(changes, reading.clock())
+            expected = [
+                other if key == changed else found.text for key, found in zip(batch, reading.found, strict=True)
+            ]
+            assert (False, False, expected) == (lost.won, lost.stale, [found.text for found in lost.found])
+            assert expected == standing(store, *batch)
         reading = store.read(batch)
         changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
         assert store.swap(changes, reading.clock()).won
         assert [change.text for change in changes] == standing(store, *batch)
     assert sorted(names) == sorted(key for batch in store.batches(names) for key in batch)
+
+
+@pytest.mark.parametrize("life", [60, None])
+def test_what_is_not_kept(life, settings):
+    """Is an outage."""
+    settings.CACHES = {"default": {"BACKEND": "tests.broken.Deaf"}}
+    with pytest.raises(StoreError, match="not stored"):
+        put(store_for("default"), *keys(), text(1), life)
 
 
 def test_large_records(store):
@@ -119,24 +182,23 @@ def test_large_records(store):
     assert [large] == standing(store, key)
 
 
-@pytest.mark.parametrize("life", [None, 60 * 86_400])
-def test_long_lives(store, life):
-    """For ever, and beyond the thirty days after which Memcached takes a time for a date."""
-    (key,) = keys()
-    put(store, key, long := text(1), life)
-    assert [long] == standing(store, key)
-    put(store, key, None)
-
-
 def test_an_entry_ends(store):
-    """Within two seconds after its time, never before it; then it is absent, and can be written as that."""
-    (key,) = keys()
+    """Within two seconds after its time, never before it; then it is absent, and can be written as that. Others stay:
+    for a minute, for ever, and beyond the thirty days after which Memcached takes a time for a date."""
+    lives = dict(zip(keys(4), (1, 60, None, 60 * 86_400), strict=True))
     began = time.time()
-    put(store, key, text(1), 1)
+    for batch in store.batches([*lives]):
+        reading = store.read(batch)
+        changes = [Change(key, f.token, text(1), lives[key]) for key, f in zip(batch, reading.found, strict=True)]
+        assert store.swap(changes, reading.clock()).won
+    key, *others = lives
     while standing(store, key) != [None]:
         assert time.time() < began + 4
         time.sleep(0.05)
     assert time.time() >= began + 0.9
+    assert None not in standing(store, *others)
+    for other in others:
+        put(store, other, None)
     put(store, key, last := text(2))
     assert [last] == standing(store, key)
 

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections, transaction
 
 from lockout_decorators.exceptions import StoreError
-from lockout_decorators.stores import Change, database, dialects, host_clock, store_for
+from lockout_decorators.stores import Change, database, host_clock, store_for
 from lockout_decorators.stores.dialects import DjangoMySQLTable, OracleTable, table_of
 from lockout_decorators.stores.tables import Table
 from tests.engines import ENGINES
@@ -115,17 +115,15 @@ def test_what_is_said(engine, store, never_sweeps):
 
 @on_all
 def test_what_is_said_for_several(engine, store, never_sweeps):
-    """PostgreSQL takes all in one statement, MySQL those of a kind; else each has its own, in one transaction."""
+    """Each change has its own statement, all in one transaction."""
     names = keys(2)
     kinds = {"INSERT": "a", "UPDATE": "b", "DELETE": None}
     for kind, value in kinds.items():
-        expected = ["WITH"] if "postgresql" in engine else [kind] if connection().vendor == "mysql" else [kind] * 2
         words = said(lambda value=value: put(store, *[(key, value) for key in names]))
-        assert expected == [word for word in words if word in ("WITH", *kinds)]
+        assert [kind] * 2 == [word for word in words if word in kinds]
     assert put(store, (names[0], "a"))
     words = said(lambda: put(store, (names[0], "b"), (names[1], "b")))
-    expected = {"WITH"} if "postgresql" in engine else {"UPDATE", "INSERT"}
-    assert expected == {"WITH", *kinds}.intersection(words)
+    assert {"UPDATE", "INSERT"} == set(kinds).intersection(words)
     assert ["b", "b"] == standing(store, *names)
 
 
@@ -177,7 +175,7 @@ def test_rows_that_come_and_go(store):
 @on("postgresql", "mariadb")
 def test_rows_that_are_held_first(store, monkeypatch):
     """The same in Oracle's way, which these databases know as well."""
-    monkeypatch.setattr(dialects, "TABLES", dict.fromkeys(dialects.TABLES, OracleTable))
+    monkeypatch.setattr(database, "table_of", OracleTable)
     assert no_step_is_lost(store)
 
 
@@ -239,6 +237,17 @@ def failing(error, times):
     return connection().execute_wrapper(execute)
 
 
+def noting(asked, seconds=0):
+    """Notes what the database is asked, which takes so long."""
+
+    def execute(execute, sql, params, many, context):
+        asked.append(sql)
+        time.sleep(seconds)
+        return execute(sql, params, many, context)
+
+    return connection().execute_wrapper(execute)
+
+
 def of_standard(name):
     error = Exception("of the driver")
     setattr(error, name, "40001" if name == "sqlstate" else "40P01")
@@ -259,6 +268,7 @@ CONFLICTS = {
     "MariaDB's snapshot": Exception(1020, "record has changed"),
     "ODBC": Exception("40001", "deadlock victim"),
     "Oracle": Exception(SimpleNamespace(code=8177)),
+    "Oracle's deadlock": Exception(SimpleNamespace(code=60)),
     "SQLite busy": of_sqlite(5),
     "SQLite busy with a stale snapshot": of_sqlite(5 + 2 * 256),
     "SQLite locked": of_sqlite(6 + 256),
@@ -280,11 +290,24 @@ def test_conflicts_are_tried_again(store, error):
 @on("sqlite")
 def test_conflicts_that_never_end(store, monkeypatch):
     """After a while that is an outage."""
-    monkeypatch.setattr(database, "REPEATING", 0.2)
-    began = time.monotonic()
-    with failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
+    monkeypatch.setattr(database, "REPEATING", 0.3)
+    began, asked = time.monotonic(), []
+    with noting(asked), failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
         store.read(keys(1))
-    assert 0.2 <= time.monotonic() - began < 2
+    assert 0.3 <= time.monotonic() - began < 2
+    assert 3 < len(asked) < 60
+
+
+@on("sqlite", "postgresql", "mariadb")
+def test_whoever_has_waited_does_not_wait_again(engine, store, monkeypatch):
+    """SQLite's driver has waited for its turn, as long as it was told to, when it says that it is busy."""
+    store.read(keys(1))
+    monkeypatch.setitem(connection().settings_dict["OPTIONS"], "timeout", 0.1)
+    monkeypatch.setattr(database, "REPEATING", 0.35)
+    asked = []
+    with noting(asked, 0.1), failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
+        store.read(keys(1))
+    assert (engine == "sqlite") == (len(asked) == 1)
 
 
 @on("sqlite")
@@ -374,13 +397,20 @@ def test_held_up_in_the_transaction(store, monkeypatch):
     assert (False, True, [None, None]) == (swapped.won, swapped.stale, [found.text for found in swapped.found])
 
 
-@on("sqlite")
-def test_a_line_that_does_not_move(store, monkeypatch):
-    """Threads stand in line for SQLite, but not for ever."""
-    monkeypatch.setattr(database, "TURN", 0.1)
+@on("sqlite", "postgresql", "mariadb")
+def test_a_line_that_does_not_move(engine, store, never_sweeps, monkeypatch):
+    """Threads stand in line for SQLite, but not for ever; nor within a transaction, where they have had their turn."""
+    monkeypatch.setattr(database, "TURN", turn := database.TURN / 3)
     (key,) = keys(1)
+    store.read([key])
     with database._line:
+        began = time.monotonic()
         assert put(store, (key, "a"))
+        assert (engine == "sqlite") == (time.monotonic() - began > 0.5 > turn)
+        with transaction.atomic(DATABASE):
+            began = time.monotonic()
+            assert ["a"] == standing(store, key)
+            assert time.monotonic() - began < 0.3
     assert ["a"] == standing(store, key)
     assert not database._line.locked()
 
@@ -403,9 +433,10 @@ def test_replicas_are_not_asked(store, settings):
     assert ["a"] == standing(store, key)
 
 
-def test_clocks_that_are_set_back(settings):
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "WET"])
+def test_clocks_that_are_set_back(settings, zone):
     """Where a database holds local time, no entry ends early because an hour comes twice."""
-    settings.USE_TZ, settings.TIME_ZONE = False, "Europe/Berlin"
+    settings.USE_TZ, settings.TIME_ZONE = False, zone
     table = Table(SimpleNamespace(_table="rows"), connections["default"])
     began = int(datetime.datetime(2026, 10, 25, 0, 50, tzinfo=datetime.UTC).timestamp())
     end = table.end(began * 1000, 1200)
@@ -454,7 +485,7 @@ def test_oracle_holds_the_rows():
     """Long texts can't be compared there: the rows are locked, in order, and looked at, then written."""
     cursor, table = Cursor([(":1:a", Clob("old")), (":1:c", Clob("over"))]), oracle()
     changes = [Change("a", "old", "new", 60), Change("b", None, "first", None), Change("c", "over", None, 60)]
-    assert table.needs_transaction(changes[:1])
+    assert table.holds
     assert table.swap(cursor, changes, 100_000)
     select, update, insert, delete = cursor.notes
     where = "WHERE CACHE_KEY IN (%s, %s, %s) ORDER BY CACHE_KEY FOR UPDATE"
@@ -492,8 +523,8 @@ def test_rows_of_django_mysql():
     assert table.swap(cursor, [Change("d", None, "new", None)], 100_500)
     read, update, insert = cursor.notes
     assert [100_000, "a", "b", "c", "d"] == read[1]
-    words = "UPDATE ROWS SET VALUE = %s, EXPIRES = %s, value_type = 't' WHERE CACHE_KEY = %s AND VALUE = %s"
-    assert (words, [b"new", 160_500, "a", b"old"]) == update
-    assert "INSERT INTO ROWS (VALUE, EXPIRES, CACHE_KEY, value_type) VALUES (%s, %s, %s, 't')" == insert[0].strip()
-    assert [b"new", 2**63, "d"] == insert[1]
-    assert b"new" == table.raw("new")
+    words = "UPDATE ROWS SET VALUE = %s, EXPIRES = %s, value_type = %s WHERE CACHE_KEY = %s AND VALUE = %s"
+    assert (words, [b"new", 160_500, "t", "a", b"old"]) == update
+    assert "INSERT INTO ROWS (VALUE, EXPIRES, value_type, CACHE_KEY) VALUES (%s, %s, %s, %s)" == insert[0].strip()
+    assert [b"new", 2**63, "t", "d"] == insert[1]
+    assert (b"new", None) == (table.raw("new"), table.raw(None))

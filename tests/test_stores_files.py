@@ -140,6 +140,35 @@ def test_a_folder_that_is_deleted(store, folder):
     assert 0o700 == folder.stat().st_mode & 0o777
 
 
+def test_a_folder_that_somebody_else_makes_anew(store, folder, monkeypatch):
+    """Between two steps of whoever would have made it."""
+    private = files.private
+
+    def miss(name, flags):
+        monkeypatch.setattr(files, "private", private)
+        raise FileNotFoundError
+
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setattr(files, "private", miss)
+    assert put(store, "a", "text")
+
+
+def test_nothing_is_kept_of_a_lock(store, monkeypatch):
+    """No file stays open; and a child process that was forked meanwhile, and has the same files, holds up nobody."""
+    opened, children = files.opened, []
+    os.close(before := os.dup(0))
+    monkeypatch.setattr(files, "opened", lambda name: children.append(os.dup(lock := opened(name))) or lock)
+    put(store, "a", "text")
+    swap = threading.Thread(target=put, args=[store, "a", "again"], daemon=True)
+    swap.start()
+    swap.join(5)
+    for lock in children:
+        os.close(lock)
+    assert not swap.is_alive()
+    os.close(after := os.dup(0))
+    assert before == after
+
+
 def test_for_this_user_alone(store, folder):
     """As the cache's own files are; and there are sixteen beside the entries, whatever their number."""
     for number in range(100):

@@ -1,6 +1,7 @@
 """Memcached's stores: dead, frozen and restarted servers, threads that share a cache object, and clients that lie."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,6 @@ from django.test import override_settings
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import Change, connections, host_clock, memcached_clients, store_for
 from lockout_decorators.stores.connections import Pool
-from lockout_decorators.stores.guarded import NonAtomicStore
 from lockout_decorators.stores.memcached import PyLibMCStore, PyMemcacheStore
 from tests.outages import Server
 from tests.racers import text
@@ -101,9 +101,10 @@ def alias(backend, options, *servers):
         try:
             yield store_for("default")
         finally:
-            for pool in connections._pools:
-                while pool._idle:
-                    pool._close(pool._idle.pop()[0])
+            for known in connections._shared.values():
+                for pool in vars(known).get("_pools", {None: known}).values():
+                    while isinstance(pool, Pool) and pool._idle:
+                        pool._close(pool._idle.pop()[0])
             caches["default"].close()
 
 
@@ -153,12 +154,21 @@ def add_one(store, key):
 
 
 def test_each_library_has_its_store(server):
-    with alias("PyMemcacheCache", {}, server) as store:
-        assert type(store) is PyMemcacheStore
-    with alias("PyLibMCCache", {}, server) as store:
-        assert type(store) is PyLibMCStore
-    with alias(f"{__name__}.Replicating", {}, server) as store:
-        assert type(store) is NonAtomicStore
+    """Which writes text as the library does."""
+    for backend, kind in (("PyMemcacheCache", PyMemcacheStore), ("PyLibMCCache", PyLibMCStore)):
+        with alias(backend, {}, server) as store:
+            assert type(store) is kind
+            put(store, "key", last := text(1))
+            assert last == caches["default"].get("key")
+
+
+@pytest.mark.parametrize("module", ["abc", "pymemcache.fork", "zlib"])
+@pytest.mark.parametrize("name", ["Client", "HashClient", "ZClient"])
+def test_other_libraries(module, name):
+    """And other clients of this one are unknown."""
+    cache = TimelyCache([], {})
+    cache._class = type(name, (), {"__module__": module})
+    assert PyMemcacheStore.serves(cache) == ((module, name) == ("pymemcache.fork", "HashClient"))
 
 
 def test_a_server_that_dies_takes_its_own_clients_with_it(several, servers):
@@ -241,6 +251,24 @@ def test_who_names_no_timeout_waits_for_five_seconds_at_most(server, monkeypatch
         assert time.monotonic() - began < 2
 
 
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize(("timeout", "connect_timeout"), [(0.5, 0.25), (None, 0.25), (0.5, None)])
+def test_how_pymemcache_connects(server, timeout, connect_timeout, pooled):
+    """With the timeouts of the alias, and no delay of what is sent."""
+    options = {"timeout": timeout, "connect_timeout": connect_timeout, "use_pooling": pooled}
+    with alias("PyMemcacheCache", options, server) as store:
+        standing(store, *keys())
+        told = store._servers.of("key").use(
+            lambda client: (
+                client.timeout,
+                client.connect_timeout,
+                client.sock.gettimeout(),
+                bool(client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)),
+            )
+        )
+    assert (timeout or 5, connect_timeout or 5, timeout or 5, True) == told
+
+
 def test_a_restarted_server_costs_nobody_a_guess(store, server):
     """Though it has closed the connections that lay idle."""
     for ask, answer in (
@@ -295,7 +323,8 @@ def test_a_removal_is_a_swap(store):
 
 
 def test_what_is_written_stands_for_a_second_at_least(store):
-    """Memcached takes nothing for ever, and what is negative for over."""
+    """Memcached takes nothing for ever, and what is negative for over; and may be at the end of a second."""
+    assert [2, 2, 61, 0] == [store._expiry(life) for life in (0, -60, 60, None)]
     names, last = keys(2), text(1)
     for key, life in zip(names, (0, -60), strict=True):
         assert swap(store, key, last, life=life).won
@@ -375,24 +404,7 @@ class Discovering(TimelyCache):
     _cache = property(lambda self: self._class([]))
 
 
-class Unknown:
-    def __init__(self, servers: list[str]) -> None:
-        self.servers = servers
-
-    def disconnect_all(self) -> None:
-        """Nothing is connected."""
-
-
-class Replicating(TimelyCache):
-    """Its client is another library's."""
-
-    def __init__(self, server: Any, params: dict[str, Any]) -> None:
-        super().__init__(server, params)
-        self._class = Unknown
-
-
 Discovering.__module__ = "django_elasticache.memcached"
-Replicating.__module__ = "django_bmemcached.memcached"
 
 
 def test_a_client_that_does_not_wait_for_replies(server):
@@ -423,23 +435,25 @@ def test_behaviors_by_which_pylibmc_would_not_wait(server):
         assert not swap(store, key, text(4), token).won
         assert [last] == standing(store, key) != [first]
         told = store._pool.use(lambda client: dict(client.behaviors))
-        assert [0, 0, 0] == [told[name] for name in ("auto_eject", "buffer_requests", "num_replicas")]
+        assert [0, 0, 0, 1] == [told[name] for name in ("auto_eject", "buffer_requests", "num_replicas", "tcp_nodelay")]
 
 
-def test_pylibmc_is_given_names_that_stay(server, monkeypatch):
-    """In bytes: text it would encode, and let go of the result before it is sent. Other threads write over it."""
+@pytest.mark.parametrize(("answer", "times"), [((None, None), 2), (("text", 7), 1)])
+def test_pylibmc_is_given_names_that_stay(server, answer, times, monkeypatch):
+    """In bytes: text it would encode, and let go of the result before it is sent. Other threads write over it. It is
+    asked once more where it finds nothing."""
     asked = []
 
     class Client:
         def gets(self, name):
             asked.append(type(name))
-            return None, None
+            return answer
 
     with alias("PyLibMCCache", {}, server) as store:
         monkeypatch.setattr(store._pool, "_make", Client)
-        standing(store, *keys(2))
+        assert [answer[0]] * 2 == standing(store, *keys(2))
         store._pool._idle.clear()
-    assert [bytes] * 4 == asked
+    assert [bytes] * 2 * times == asked
 
 
 def test_a_client_that_knows_no_servers_yet():
@@ -449,14 +463,6 @@ def test_a_client_that_knows_no_servers_yet():
             with pytest.raises(StoreError):
                 store.read(keys())
         assert "discovers" in store.weakness()
-
-
-def test_weaknesses_of_clients(servers):
-    """Are told from class and configuration."""
-    with alias(f"{__name__}.Replicating", {}, *servers) as store:
-        assert "without asking most of them" in store.weakness()
-    with alias(f"{__name__}.Replicating", {}, servers[0]) as store:
-        assert "without asking" not in store.weakness()
 
 
 def test_names_that_memcached_would_misread(server):
@@ -514,9 +520,7 @@ class Connection:
 
 @pytest.fixture
 def pool():
-    pool = Pool(Connection, Connection.close)
-    yield pool
-    connections._pools.remove(pool)
+    return Pool(Connection, Connection.close)
 
 
 def test_a_connection_is_used_again(pool):
@@ -553,11 +557,13 @@ def test_what_was_interrupted_is_not_used_again(pool):
     assert used != [pool.use(lambda connection: connection)]
 
 
-def test_a_child_leaves_to_its_parent_what_lies_idle(pool):
+def test_a_child_leaves_to_its_parent_what_lies_idle(pool, monkeypatch):
     old = pool.use(lambda connection: connection)
-    connections._abandon()
-    assert old is not pool.use(lambda connection: connection)
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        assert old is not pool.use(lambda connection: connection)
     assert not old.closed
+    assert old is pool.use(lambda connection: connection)
 
 
 def test_cache_objects_of_one_configuration_share_connections(server):

@@ -1,6 +1,7 @@
 """Redis and Valkey: which client is asked, what for, and what it stores."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.cache import caches
@@ -70,15 +71,16 @@ def test_four_round_trips_without_scripts(use, port, keys):
 
 
 def test_no_client_is_built_for_an_operation(use, keys, monkeypatch):
-    """Nor for a further cache object of the thread, as an ASGI server makes them for each request."""
+    """Nor for a further cache object, nor for a further thread: an ASGI server makes both for each request."""
     (store,) = use(default=SCRIPTED)
     store.read(keys)
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, ThreadPoolExecutor(1) as thread:
         patch.setattr("redis.Redis.__init__", None)
         assert swap(store, keys).won
         del caches["default"]
         assert store_for("default") is not store
         assert swap(store_for("default"), keys).won
+        assert thread.submit(lambda: swap(store_for("default"), keys).won).result()
 
 
 def test_threads_share_a_cache_object(use, keys, monkeypatch):
@@ -145,6 +147,7 @@ class ByKey(RedisCacheClient):
     """Chooses the server by the key, as Django says that a client of the project's own may."""
 
     def get_client(self, key=None, *, write=False):
+        assert write
         self.chosen = str(key)[-1:] == "b"
         return super().get_client(key, write=write)
 

@@ -192,6 +192,8 @@ def test_a_block_is_entered_once_at_a_time():
 def test_a_backend_may_be_patched():
     """The proxy hands on what is set."""
     (backend,) = get_backends()
+    backend.note = "kept"
+    assert "kept" == backend.__wrapped__.note
     with mock.patch.object(backend, "authenticate", return_value="patched"):
         assert "patched" == backend.authenticate(None)
     assert backend.authenticate(None, "bob", "wrong") is None

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -266,6 +266,7 @@ class Play:
         self.guess(found["admin"], at_home, "root", RIGHT, "RIGHT, root's own browser")
         self.guess(found["admin"], Client(self.port), "boss", RIGHT, "another user")
         self.end(found["token"])
+        self.spray(found["token"])
         return self.table.wrong
 
     def stop(self, door: Door, user: str, client: Callable[[int], Client], how: str = "") -> None:
@@ -310,9 +311,21 @@ class Play:
         answers = self.at_once(door, [Client(self.port, "203.0.113.60", f"pc/{n}") for n in range(CROWD)], RIGHT)
         self.table.row(door.name, f"{CROWD} right at once", answers, {door.right: CROWD}, CROWD, range(0))
 
-    def at_once(self, door: Door, clients: list[Client], secret: str) -> list[Answer]:
+    def spray(self, door: Door) -> None:
+        """One password at many accounts, one guess at each: as many are tried as the policy's spread says."""
+        began = time.monotonic()
+        clients = [Client(self.port, "203.0.113.70") for _ in range(BURST)]
+        answers = self.at_once(door, clients, WRONG, [f"user{n}" for n in range(BURST)])
+        self.fell[door.name] = began, time.monotonic()
+        most = door.policy.spread
+        promised = {door.wrong: most, 429: BURST - most}
+        self.table.row(door.name, f"wrong, at {BURST} accounts", answers, promised, most, self.wait(door, began))
+        self.guess(door, Client(self.port, "203.0.113.70"), "bob", RIGHT, "RIGHT, after them", locked=True)
+
+    def at_once(self, door: Door, clients: list[Client], secret: str, users: Sequence[str] = ()) -> list[Answer]:
+        users = users or ["ann"] * len(clients)
         with ThreadPoolExecutor(len(clients)) as pool:
-            return list(pool.map(lambda client: door.guess(client, "ann", secret), clients))
+            return list(pool.map(lambda client, user: door.guess(client, user, secret), clients, users))
 
     def code_step(self, found: dict[str, Door]) -> None:
         """Whoever knows ann's password guesses at her code: a new session gives no further guesses."""

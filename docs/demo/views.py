@@ -28,9 +28,10 @@ admin.site.login = lockout_protect(key="username", max=3, window=300, lockout=60
 )
 
 
-@lockout_protect(key="ip+username", max=4, window=300, lockout=12)
+@lockout_protect(key="ip+username", max=4, spread=10, window=300, lockout=12)
 class Token(ObtainAuthToken):
-    """A token for user name and password. Counted by address and user name: guesses at ann do not lock out bob."""
+    """A token for user name and password. Counted by address and user name: guesses at ann do not lock out bob. Who
+    fails at ten names is a sprayer."""
 
 
 @lockout_protect(key="ip", max=3, window=300, lockout=60)

@@ -127,7 +127,7 @@ class Block(Watched):
     def _begin(self) -> None:
         """Let through who is exempt, refuse who is locked out; where nothing is left to watch, that is all."""
         if any(map(_exempt, self.policies)):  # the project is asked, and watched meanwhile
-            self.policies = [one for one in self.policies if not (one.exempt and one.exempt(self.request))]
+            self.policies = [one for one in self.policies if not one.exempts(self.request)]
             self._divide()
         if self._early:
             self._guesses.look(self._early)

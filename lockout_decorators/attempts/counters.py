@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 
-from ..clients.addresses import client_address
+from ..clients.addresses import around, client_address
 from ..clients.credentials import is_blank
 from ..clients.identities import COMPOUND, text_of
 from ..clients.keys import Key, Secret, digest
@@ -43,10 +43,12 @@ class Client:
         self.address: str = client_address(self.request)
         self._secret: Secret = conf.secret_key
         self._digest: str = digest(self._secret, self.address)
+        wider = around(self.address)
+        self._around: str = digest(self._secret, wider) if wider else ""
         self._spelling: set[int] = set()  # the threads that do
 
     def counters(self, terms: Terms, identity: str | None, browser: str = "") -> list[Counter]:
-        """The counters of a guess at `identity`: of the ceiling first, if there is one, then of the key. Of a known
+        """The counters of a guess at `identity`: of the ceilings first, if there are any, then of the key. Of a known
         `browser` its own, and no other."""
         prefix, parts = conf.cache_prefix, terms.key.parts
         if browser:
@@ -54,10 +56,13 @@ class Client:
             key = f"{prefix}:{FORMAT}:{{{counted[:HOME]}}}:{kind.name}{counted[:DIGEST]}"
             return [Counter(key, kind.rule, False, terms, True)]
         own = self._digest if parts == ("ip",) else digest(self._secret, *self._spell(terms.key, identity))
+        place = self._around or self._digest
         counters = []
         for kind in terms.kinds:
-            counted = self._digest if kind.ceiling else own
-            home = self._digest if "ip" in parts else counted  # one account is one counter from all addresses
+            if kind.wider and not self._around:
+                continue
+            counted = (place if kind.wider else self._digest) if kind.ceiling else own
+            home = place if kind.ceiling or "ip" in parts else own  # one account is one counter from all addresses
             key = f"{prefix}:{FORMAT}:{{{home[:HOME]}}}:{kind.name}{counted[:DIGEST]}"
             counters.append(Counter(key, kind.rule, kind.ceiling, terms))
         return counters

@@ -26,7 +26,8 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
     (book,) = books_of(client.counters(terms, fold(username), browser))
     book.read()
     now = book.clock()
-    refused = [found for seat in book.seats if (found := refusal_of(seat, now))]
+    who = client.who(fold(username))
+    refused = [found for seat in book.seats if (found := refusal_of(seat, now, who))]
     if refused:
         return refused_status(max(refused, key=lambda one: one.refusal.until))
     seat = book.seats[-1]
@@ -39,10 +40,11 @@ def reset(terms: Terms, request: Requestlike, username: Any) -> None:
     _move(terms, client, username, lambda seat, now: moves.reset())
 
 
-def forgive(terms: Terms, request: Requestlike, username: Any) -> None:
-    """Raises StoreError, and as _client() does."""
+def forgive(terms: Terms, request: Requestlike, username: Any, owner: bool = False) -> None:
+    """Of the `owner` also the lock of the account as seen from there. Raises StoreError, and as _client() does."""
     client, username = _client(terms, request, username)
-    tags, alone = [client.tag(username, (), field) for field in (None, *fields())], terms.key.parts == ("username",)
+    tags = [client.tag(username, (), field) for field in (None, *fields())]
+    alone = terms.key.parts == ("username",) or (owner and "username" in terms.key.parts)
 
     def move(seat: Seat, now: int) -> Record:
         lift = seat.counter.browser or (alone and not seat.counter.ceiling)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..exceptions import StoreError
 from ..records import moves
 from ..records.moves import Refusal
-from ..records.record import Record
+from ..records.record import NOBODY, Record
 from ..stores import UNKNOWN
 from .seats import Book, Seat
 from .waiting import Wait
@@ -54,9 +54,9 @@ def look(books: Sequence[Book]) -> Refused | None:
     return _longest(refused) if refused else None
 
 
-def refusal_of(seat: Seat, now: int) -> Refused | None:
+def refusal_of(seat: Seat, now: int, who: str = NOBODY) -> Refused | None:
     rule = seat.counter.rule
-    why = moves.refusal(moves.prune(seat.record, rule, now), rule, now)
+    why = moves.refusal(moves.prune(seat.record, rule, now), rule, now, who=who)
     return why and Refused(seat, why, now)
 
 
@@ -152,8 +152,7 @@ class Claim:
     def _wait(self, refused: Refused) -> Wait | None:
         """Whoever holds slots by failures has the less patience for the others."""
         terms, rule = refused.seat.counter.terms, refused.seat.counter.rule
-        failures = moves.prune(refused.seat.record, rule, refused.now).failures
-        patience = terms.patience * (1 - failures / rule.max)
+        patience = terms.patience * (1 - moves.share(moves.prune(refused.seat.record, rule, refused.now), rule))
         left = self._began + patience - time.monotonic()
         if left <= 0 or not refused.refusal.waits:
             return None

@@ -20,6 +20,7 @@ from django.dispatch import receiver
 from django.views.decorators.debug import sensitive_variables
 
 from ..clients.credentials import by_name
+from .unwatched import tell
 from .waiting import aclaim, hop, run
 from .watch import Asked, Call, apart, asked_last, here, inside, watching
 
@@ -185,7 +186,9 @@ def _failed(sender: Any, credentials: Any = None, request: Any = None, **kwargs:
     """
     asked = dict(asked_last.get())
     call = Call(credentials if isinstance(credentials, Mapping) else {}, "signal")
-    for block, policies in apart(watching(request)):
+    if not (blocks := watching(request)):
+        tell(request)
+    for block, policies in apart(blocks):
         guess = asked.get(block)
         if sender != auth.__name__ or (guess and not guess.verdict) or block not in here():
             block.fail_at(guess, call, policies)

@@ -57,26 +57,39 @@ class Report:
     def failed(self, settled: Iterable[Settled]) -> None:
         """Of the key's counter; and of each lock that this failure has written."""
         heard = signals.attempt_failed.receivers or logger.isEnabledFor(logging.INFO)
-        for seat, _, after, now in settled if heard else ():
+        for seat, before, after, now in settled if heard else ():
             if not seat.counter.ceiling:
-                shown = f"failed attempt {_failures(seat.counter, after)} of {seat.counter.rule.max}"
+                shown = f"failed attempt {_made(seat, before, after, now)} of {seat.counter.rule.max}"
                 self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, shown)
         for seat, before, after, now in settled:
             if _fell(seat, before, after, now):
-                shown = f"locked out after {seat.counter.rule.max} failures"
-                self._tell(signals.locked_out, seat.counter, after, now, logging.WARNING, shown)
+                rule = seat.counter.rule
+                wide = _made(seat, before, after, now) < rule.max
+                shown = f"failures at {rule.spread} names" if wide else f"{rule.max} failures"
+                shown = f"locked out after {shown}"
+                self._tell(signals.locked_out, seat.counter, after, now, logging.WARNING, shown, spread=wide)
 
     def refused(self, refused: Refused) -> None:
-        seat, _, now = refused
+        seat, why, now = refused
         level, shown = (logging.DEBUG, "attempt refused") if self.terms.enforce else (logging.INFO, "not enforced")
         if signals.attempt_refused.receivers or logger.isEnabledFor(level):  # under an attack there are many
             record = prune(seat.record, seat.counter.rule, now)
-            self._tell(signals.attempt_refused, seat.counter, record, now, level, shown)
+            self._tell(signals.attempt_refused, seat.counter, record, now, level, shown, why)
 
     def reset(self, settled: Settled) -> None:
         self._tell(signals.lockout_reset, settled.seat.counter, settled.after, settled.now, logging.INFO, "reset")
 
-    def _tell(self, signal: Signal, counter: Counter, record: Record, now: int, level: int, shown: str) -> None:
+    def _tell(
+        self,
+        signal: Signal,
+        counter: Counter,
+        record: Record,
+        now: int,
+        level: int,
+        shown: str,
+        why: Refusal | None = None,
+        spread: bool = False,
+    ) -> None:
         username = None if self.username is None else text_of(self.username)
         if logger.isEnabledFor(level):
             name = None if username is None else ascii(username[:SHOWN])
@@ -85,8 +98,8 @@ class Report:
             scope, address = self.terms.scope, self.address
             logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, scope, address, name, code)
         if signal.receivers and signal.has_listeners(self.terms):
-            status = status_of(counter, record, now, refusal(record, counter.rule, now))
-            detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.ceiling)
+            status = status_of(counter, record, now, why or refusal(record, counter.rule, now))
+            detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.ceiling, spread)
             signal.send_robust(sender=self.terms, request=self.request, detail=detail)
 
 
@@ -100,11 +113,20 @@ def report_outage(terms: Terms, request: HttpRequest, error: StoreError) -> None
 
 
 def _fell(seat: Seat, before: Record, after: Record, now: int) -> bool:
-    """Whether a failure has completed `max`: by its own lock, or where there are none, by being the last."""
+    """Whether a failure has completed `max` or the spread: by its own lock; where there are none, by being the last."""
     rule = seat.counter.rule
     if rule.lengths:
         return after.locked and after.reference == seat.reference
-    return after.failures == rule.max > prune(before, rule, now).failures
+    before = prune(before, rule, now)
+    return after.failures == rule.max > before.failures or after.names == rule.spread > before.names
+
+
+def _made(seat: Seat, before: Record, after: Record, now: int) -> int:
+    """Failures with this one; all of `max` under a lock that was there before."""
+    rule = seat.counter.rule
+    before = prune(before, rule, now)
+    made = before.failures + 1 if after.locked and not before.locked else _failures(seat.counter, after)
+    return min(made, rule.max)
 
 
 def _failures(counter: Counter, record: Record) -> int:

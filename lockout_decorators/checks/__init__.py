@@ -10,15 +10,19 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import ERROR, CheckMessage, Error, Warning
 
+from ..doors.door import IN_VAIN, OPEN
 from ..policy import LockoutPolicy
 from ..stores.facts import facts
 from ..terms.registry import registered
+from ..terms.terms import IP
 from ..views.naming import derived
 from .caches import about_cache, probed
+from .doors import about_doors
+from .owners import keeps_owner_out
 from .values import about_settings
 from .views import about_views
 
-RULES = ("max", "lockout", "forget", "ceiling", "cache")  # what policies that count alike have to agree on
+RULES = ("max", "lockout", "forget", "ceiling", "spread", "cache")  # what policies that count alike have to agree on
 ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
 
 
@@ -29,7 +33,13 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     messages = list(about_settings(policies))
     if _wrong(messages):  # what follows from it would confuse
         return messages
-    return [*messages, *_policies(policies), *_caches(policies), *_scopes(), *about_views()]
+    return [*messages, *_policies(policies), *_caches(policies), *_scopes(), *about_views(), *about_doors(IN_VAIN)]
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def find_open_doors(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """What of the URLconf verifies secrets, and no policy guards."""
+    return [] if _wrong(about_settings(_known())) else [*about_doors(OPEN)]
 
 
 @checks.register(checks.Tags.security, deploy=True)
@@ -78,12 +88,26 @@ def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
                 hint="A lock ends with a fresh start, so this allows more guesses than the window suggests.",
                 id="lockout_decorators.W001",
             )
-        if policy.key.changeable and policy.ceiling is None:
+        if policy.key.changeable and not _address_is_bounded(policy):
             yield Warning(
                 f"{policy.scope}: a client can change its key at will, and there is no ceiling for its address.",
                 hint="Remove ceiling=None, unless another policy on the view counts by address.",
                 id="lockout_decorators.W002",
             )
+
+        if keeps_owner_out(policy):
+            yield Warning(
+                f"{policy.scope}: anybody who knows a name keeps its owner out by {policy.max} wrong guesses.",
+                hint='Write key="ip+username", and let the account have a larger max beside it, as presets.LOGIN does; '
+                "where only who has passed a first step can guess, silence this.",
+                id="lockout_decorators.W011",
+            )
+
+
+def _address_is_bounded(policy: LockoutPolicy) -> bool:
+    """By its own ceiling, or under its scope by another policy."""
+    others = [other for other in registered.get(policy.scope, []) if other.enforce]
+    return any(one.ceiling is not None or one.key == IP for one in [policy, *others])
 
 
 def _shortest_lock(policy: LockoutPolicy) -> float | None:

@@ -58,6 +58,10 @@ class Key:
         return self.function is not None or "username" in self.parts
 
     @property
+    def is_address(self) -> bool:
+        return self.parts == ("ip",)
+
+    @property
     def asks_project(self) -> bool:
         """Whether code of the project runs, which may make a guess itself."""
         return self.function is not None or "user" in self.parts

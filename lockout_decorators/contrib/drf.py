@@ -1,6 +1,8 @@
 """For authentication classes of Django REST framework: what they verify is a guess."""
 
+from collections.abc import Iterable
 from contextvars import ContextVar
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction
@@ -15,7 +17,17 @@ if TYPE_CHECKING:
 else:
     Base = object
 
+ASYNC = (
+    "what it verifies, it verifies when nobody watches any more. Leave LockoutAuthentication out, write `async with "
+    "policy.attempt(request) as attempt:` around what is verified, and `attempt.succeed()` where that was right."
+)
 _request: ContextVar[HttpRequest] = ContextVar("lockout_decorators_authenticating")
+
+
+def _given(values: Iterable[Any]) -> HttpRequest | None:
+    """The request among the arguments, as DRF's basic authentication is given it: Django's own."""
+    found = next((one for one in values if hasattr(one, "META")), None)
+    return getattr(found, "_request", found)
 
 
 class LockoutAuthentication(Base):
@@ -36,6 +48,8 @@ class LockoutAuthentication(Base):
         super().__init_subclass__(**kwargs)
         behind = cls.__mro__[cls.__mro__.index(LockoutAuthentication) + 1 :]
         for name in ("authenticate", "authenticate_credentials"):
+            if any(iscoroutinefunction(vars(base).get(name)) for base in cls.__mro__):
+                raise TypeError(f"{cls.__qualname__}.{name} is a coroutine function: {ASYNC}")
             ahead = next(base for base in cls.__mro__ if name in vars(base))
             if ahead is not LockoutAuthentication:
                 raise TypeError(
@@ -45,12 +59,6 @@ class LockoutAuthentication(Base):
             return  # nothing is verified yet
         if not any("authenticate_credentials" in vars(base) for base in behind):
             raise TypeError(f"{cls.__qualname__}: LockoutAuthentication needs a class with authenticate_credentials().")
-        for name in ("authenticate", "authenticate_credentials"):
-            if iscoroutinefunction(getattr(super(), name)):
-                raise TypeError(
-                    f"{cls.__qualname__}.{name} is a coroutine function, which verifies when nobody watches any more: "
-                    "hold policy.attempt() around what it verifies, with `async with`."
-                )
         if not isinstance(getattr(cls, "lockout_policy", None), LockoutPolicy):
             raise TypeError(f'{cls.__qualname__} needs a policy: lockout_policy = LockoutPolicy(scope="api").')
 
@@ -66,13 +74,18 @@ class LockoutAuthentication(Base):
     def authenticate_credentials(self, *credentials: Any, **options: Any) -> Any:
         userid = credentials[0] if isinstance(self, BasicAuthentication) else None  # of others nobody knows the order
         verify: Any = super()
-        request = _request.get(None)
+        request = _request.get(None) or _given((*credentials, *options.values()))
         if request is None:
+            name = type(self).__qualname__
             raise TypeError(
-                f"{type(self).__qualname__}: authenticate_credentials() needs authenticate(request) around it."
+                f"{name}.authenticate_credentials() was called without a request, so nobody could be counted: call "
+                f"{name}().authenticate(request), or hold {name}.lockout_policy.attempt(request or ASGI scope) around "
+                "the same method of the class behind."
             )
         with self.lockout_policy.attempt(request, userid) as attempt:
             found = verify.authenticate_credentials(*credentials, **options)
+            if isawaitable(found):
+                raise TypeError(f"{type(self).__qualname__}.authenticate_credentials() returned an awaitable: {ASYNC}")
             user = found[0] if isinstance(found, tuple) else found
             if user is not None and not getattr(user, "is_anonymous", False):
                 attempt.succeed()

@@ -1,13 +1,13 @@
 """The moves: how a record changes. Pure functions `(record, rule, now, ...) -> record`; what is over is pruned first.
 
-Only failures lock, in the move that completes `max` of them. A move that was made already changes nothing: a guess is
-known by its occupancy, so a command that was sent twice, its first reply lost, counts once.
+Only failures lock, in the move that completes `max` of them, or the names of the spread. A move that was made already
+changes nothing: a guess is known by its occupancy, so a command that was sent twice, its first reply lost, counts once.
 """
 
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
-from .record import EMPTY, FOREVER, UNTAGGED, WHEN, Record, Slot, spell_time
+from .record import EMPTY, FOREVER, NOBODY, UNTAGGED, WHEN, Record, Slot, spell_time
 from .rule import Rule
 
 STALE = 60_000  # an undecided guess older than this has lost its worker: nobody waits for it
@@ -50,19 +50,43 @@ def lock_end(record: Record, rule: Rule) -> int:
     return record.until if length is None else min(record.until, record.since + length)
 
 
-def refusal(record: Record, rule: Rule, now: int, own: Set[str] = frozenset()) -> Refusal | None:
-    """Why a pruned record admits nobody; None if it does. Nobody waits for guesses of its `own` request."""
+def refusal(record: Record, rule: Rule, now: int, own: Set[str] = frozenset(), who: str = NOBODY) -> Refusal | None:
+    """Why a pruned record admits no guess at `who`; None if it does. Nobody waits for guesses of its `own` request."""
     if record.locked:
         return Refusal(record.until)
-    if len(record.slots) < rule.max:
-        return None
-    alive = {slot.occupancy for slot in record.slots if not slot.failed and slot.when + STALE > now}
-    if alive and record.failures < rule.max:
+    full = None
+    if len(record.slots) >= rule.max:
+        full = _crowded(record, rule, now, own, [(slot.occupancy, slot) for slot in record.slots], rule.max)
+    if not 0 < rule.spread <= len(record.slots) or who == NOBODY:
+        return full
+    if len(tried := record.tried) < rule.spread or who in tried:
+        return full
+    named = [(slot.who, slot) for slot in record.slots if slot.who != NOBODY]
+    wide = _crowded(record, rule, now, own, named, rule.spread)
+    return wide if full is None else max(full, wide, key=lambda one: (one.until, not one.waits))
+
+
+def _crowded(
+    record: Record, rule: Rule, now: int, own: Set[str], places: Sequence[tuple[str, Slot]], most: int
+) -> Refusal:
+    """When there is room again where `most` places are held, each by the slots that come with it."""
+    failed = {place for place, slot in places if slot.failed}
+    undecided = [slot for place, slot in places if place not in failed]
+    alive = {slot.occupancy for slot in undecided if slot.when + STALE > now}
+    if alive and len(failed) < most:
         return Refusal(now + 1000, waits=not alive <= own)
     if not rule.rolling:
         return Refusal(record.window)
-    ends = sorted(slot.when + rule.window for slot in record.slots)
-    return Refusal(ends[len(ends) - rule.max])  # enough of them have left by then
+    last: dict[str, int] = {}
+    for place, slot in places:
+        last[place] = max(last.get(place, 0), slot.when)
+    return Refusal(sorted(last.values())[len(last) - most] + rule.window)  # enough of them have left by then
+
+
+def share(record: Record, rule: Rule) -> float:
+    """How much of what a record has room for is held by failures: from nothing, 0, to all, 1."""
+    held = record.failures / rule.max
+    return max(held, record.names / rule.spread) if rule.spread else held
 
 
 def admit(record: Record, rule: Rule, now: int, guess: Slot, own: Set[str] = frozenset()) -> Record | Refusal:
@@ -70,11 +94,12 @@ def admit(record: Record, rule: Rule, now: int, guess: Slot, own: Set[str] = fro
     record = prune(record, rule, now)
     if record.slot_of(guess.occupancy):
         return record
-    return refusal(record, rule, now, own) or _with(record, rule, now, guess.at(now))
+    return refusal(record, rule, now, own, guess.who) or _with(record, rule, now, guess.at(now))
 
 
 def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> Record:
-    """Enter a failure: `guess` is its slot as it shall be. The one that completes `max` writes the lock.
+    """Enter a failure: `guess` is its slot as it shall be. The one that completes `max`, or by a further name the
+    spread, writes the lock.
 
     One that comes late, its slot gone with the window, is entered all the same; under a lock it changes nothing.
     """
@@ -83,7 +108,8 @@ def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> R
     if (own and own.failed) or (own is None and record.locked):
         return record
     failed = _with(record, rule, now, guess.at(now, failed=True), own)
-    if failed.locked or failed.failures < rule.max or not rule.lengths:
+    full, wide = failed.failures >= rule.max, 0 < rule.spread <= failed.names > record.names
+    if failed.locked or not (full or wide) or not rule.lengths:
         return failed
     level = record.level + 1  # of the last lock; where locks do not grow, that is forgotten
     length = rule.length(level)

@@ -112,6 +112,16 @@ class Record(NamedTuple):
     def failures(self) -> int:
         return len(self.slots) - "".join(self.slots).count("u")  # which is no hexadecimal digit
 
+    @property
+    def tried(self) -> set[str]:
+        """The names that guesses are at, and failures; a guess without a name is at none."""
+        return {slot[_WHO] for slot in self.slots} - {NOBODY}
+
+    @property
+    def names(self) -> int:
+        """At how many of them there are failures."""
+        return len({slot[_WHO] for slot in self.slots if slot[0] == "f"} - {NOBODY})
+
     def slot_of(self, occupancy: str) -> Slot | None:
         for slot in self.slots:
             if slot[_OCCUPANCY] == occupancy:

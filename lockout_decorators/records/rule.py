@@ -14,6 +14,7 @@ class Rule(NamedTuple):
         lengths: Of the first lock, the second, and so on, the last one repeats (None: until a reset); empty: no lock.
         rolling: Each failure ends `window` after it happened; else all of a window end with it.
         forget: How long after a lock ended the next one is the first again.
+        spread: Names that failures may be at, the last of them locks too; 0: any number.
     """
 
     max: int
@@ -21,6 +22,7 @@ class Rule(NamedTuple):
     lengths: tuple[int | None, ...]
     rolling: bool = False
     forget: int = DAY
+    spread: int = 0
 
     @property
     def grows(self) -> bool:

@@ -1,6 +1,7 @@
 """Connections of this process to a cache's servers. Each is one thread's at a time, and they outlive requests.
 
-Cache objects don't do for that: an ASGI server's threads share one, whose replies they could take from each other.
+Cache objects don't do for that: an ASGI server makes new ones for every request, and its threads share one, whose
+replies they could take from each other.
 """
 
 import os
@@ -19,18 +20,16 @@ AT_ONCE = 0.2  # seconds within which one fails that was closed meanwhile
 OBJECTS_OWN = {"KEY_PREFIX", "VERSION", "TIMEOUT", "KEY_FUNCTION"}  # configuration that no connection depends on
 
 _shared: dict[int, Any] = {}
-_pools: list["Pool"] = []
-_inherited: list[Any] = []  # of a parent process: to close them would hang up on it
 
 
 class Pool:
-    """Idle connections, all alike."""
+    """Idle connections, all alike. A child process leaves to its parent what is its own: to close that would hang up on
+    it."""
 
     def __init__(self, make: Callable[[], Any], close: Callable[[Any], object]) -> None:
         self._make: Callable[[], Any] = make
         self._close: Callable[[Any], object] = close
-        self._idle: list[tuple[Any, float]] = []
-        _pools.append(self)
+        self._of_process: dict[int, list[tuple[Any, float]]] = {}
 
     def use(self, operation: Callable[[Any], T]) -> T:
         """What `operation` makes of a connection. A server that was restarted has closed those that lay idle, so what
@@ -44,6 +43,10 @@ class Pool:
                 if time.monotonic() - began > AT_ONCE:
                     raise
         return self._ask(self._make(), operation)
+
+    @property
+    def _idle(self) -> list[tuple[Any, float]]:
+        return self._of_process.setdefault(os.getpid(), [])
 
     def _take(self) -> Any:
         with suppress(IndexError):
@@ -60,16 +63,12 @@ class Pool:
         except BaseException:
             self._close(connection)  # there may be a reply on its way to it
             raise
-        if len(self._idle) < MOST:
-            self._idle.append((connection, time.monotonic()))
+        idle = self._idle
+        if len(idle) < MOST:
+            idle.append((connection, time.monotonic()))
         else:
             self._close(connection)
         return answer
-
-    def abandon(self) -> None:
-        """In a child process: leave to the parent what is its own."""
-        _inherited.append(self._idle)
-        self._idle = []
 
 
 def shared(alias: str, make: Callable[[], T]) -> T:
@@ -79,11 +78,3 @@ def shared(alias: str, make: Callable[[], T]) -> T:
     if key not in _shared:
         _shared.setdefault(key, make())
     return _shared[key]  # type: ignore[no-any-return]
-
-
-def _abandon() -> None:
-    for pool in _pools:
-        pool.abandon()
-
-
-os.register_at_fork(after_in_child=_abandon)

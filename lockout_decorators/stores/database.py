@@ -59,15 +59,14 @@ class DatabaseStore(Store):
 
     def _read(self, keys: Sequence[str]) -> Reading:
         table = self._table()
-        return Reading(repeated(table.connection, partial(read, table, keys)), host_clock)
+        return Reading(repeated(table, partial(table.read, keys=keys, now=host_clock())), host_clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
         table = self._table()
-        connection = table.connection
-        if not (connection.in_atomic_block or random.randrange(SWEEP)):  # noqa: S311
-            repeated(connection, partial(sweep, table))
-        if repeated(connection, partial(write, table, changes, now)):
-            return Swapped(True, [Found(change.text, change.text and table.raw(change.text)) for change in changes])
+        if not (table.connection.in_atomic_block or random.randrange(SWEEP)):  # noqa: S311
+            repeated(table, partial(table.sweep, before=host_clock() - LATE, most=MOST))
+        if write(table, changes, now):
+            return Swapped(True, [Found(change.text, table.raw(change.text)) for change in changes])
         return Swapped(False, self._read([change.key for change in changes]).found, stale=is_stale(now))
 
     def _table(self) -> Table:
@@ -77,51 +76,44 @@ class DatabaseStore(Store):
         return connections[router.db_for_write(self.cache.cache_model_class)]  # this thread's
 
 
-def read(table: Table, keys: Sequence[str]) -> list[Found]:
-    with together(table.connection), table.connection.cursor() as cursor:
-        return table.read(cursor, keys, host_clock())
-
-
 def write(table: Table, changes: Sequence[Change], now: int) -> bool:
     """All or none; whether they were made."""
-    several = table.needs_transaction(changes)
-    if is_stale(now):
-        return False
+    several = table.holds or len(changes) > 1
+
+    def swap(cursor: Any) -> None:
+        if is_stale(now) or not table.swap(cursor, sorted(changes), now) or (several and is_stale(now)):
+            raise Lost
+
     try:
-        with together(table.connection, several), table.connection.cursor() as cursor:
-            if not table.swap(cursor, sorted(changes), now) or (several and is_stale(now)):
-                raise Lost
+        repeated(table, swap, several)
     except (Lost, IntegrityError):
         return False
     return True
 
 
-def sweep(table: Table) -> None:
-    with table.connection.cursor() as cursor:
-        table.sweep(cursor, host_clock() - LATE, MOST)
+def repeated(table: Table, operation: Callable[[Any], T], several: bool = False) -> T:
+    """What `operation` makes of a cursor, once nobody comes between. Within somebody else's transaction that can't be
+    said."""
+    connection, pause = table.connection, PAUSE
+    deadline = time.monotonic() + REPEATING
+    while True:
+        with in_turn(connection):
+            began = time.monotonic()
+            try:
+                with together(connection, several), connection.cursor() as cursor:
+                    return operation(cursor)
+            except DatabaseError as error:
+                in_vain = time.monotonic() > deadline or has_waited(connection, began)
+                if in_vain or connection.in_atomic_block or not is_conflict(error):
+                    raise
+        time.sleep(random.uniform(0, pause))  # noqa: S311
+        pause = min(2 * pause, LONGEST)
 
 
-def together(connection: Any, several: bool = False) -> AbstractContextManager[Any]:
+def together(connection: Any, several: bool) -> AbstractContextManager[Any]:
     """A transaction for several statements; within somebody else's a savepoint, so that an error does not end that."""
     needed = several or connection.in_atomic_block
     return transaction.atomic(connection.alias) if needed else nullcontext()
-
-
-def repeated(connection: Any, operation: Callable[[], T]) -> T:
-    """What `operation` comes to, once nobody comes between. Within somebody else's transaction that can't be said."""
-    began, pause = time.monotonic(), PAUSE
-    deadline = began + REPEATING
-    while True:
-        try:
-            with in_turn(connection):
-                began = time.monotonic()
-                return operation()
-        except DatabaseError as error:
-            in_vain = time.monotonic() > deadline or has_waited(connection, began)
-            if in_vain or connection.in_atomic_block or not is_conflict(error):
-                raise
-        time.sleep(random.uniform(0, pause))  # noqa: S311
-        pause = min(2 * pause, LONGEST)
 
 
 @contextmanager

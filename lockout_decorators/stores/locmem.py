@@ -28,22 +28,21 @@ class LocMemStore(Store):
     def _read(self, keys: Sequence[str]) -> Reading:
         names = list(map(self.cache.make_key, keys))
         with self.cache._lock:
-            return Reading(list(map(self._find, names)), host_clock)
+            entries = list(map(self._entry, names))
+        return Reading(list(map(_found, entries)), host_clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
         names = [self.cache.make_key(change.key) for change in changes]
         with self.cache._lock:
-            found = list(map(self._find, names))
+            entries = list(map(self._entry, names))
             stale = is_stale(now)
-            if stale or list(map(_token, found)) != list(map(_token, changes)):
-                return Swapped(False, found, stale=stale)
+            if stale or entries != list(map(_token, changes)):
+                return Swapped(False, list(map(_found, entries)), stale=stale)
             return Swapped(True, list(map(self._write, names, changes)))
 
-    def _find(self, name: str) -> Found:
-        entry = self.cache._cache.get(name)
-        if entry is None or self.cache._has_expired(name):
-            return ABSENT
-        return Found(pickle.loads(entry), entry)  # noqa: S301  # the process has put it there itself
+    def _entry(self, name: str) -> bytes | None:
+        entry: bytes | None = self.cache._cache.get(name)
+        return None if entry is None or self.cache._has_expired(name) else entry
 
     def _write(self, name: str, change: Change) -> Found:
         self.cache._delete(name)  # or a full cache would make room for what is there already
@@ -52,6 +51,10 @@ class LocMemStore(Store):
         entry = pickle.dumps(change.text, self.cache.pickle_protocol)
         self.cache._set(name, entry, change.life)
         return Found(change.text, entry)
+
+
+def _found(entry: bytes | None) -> Found:
+    return ABSENT if entry is None else Found(pickle.loads(entry), entry)  # noqa: S301  # the process has put it there
 
 
 class LocMemSubclassStore(LockingStore):

@@ -34,12 +34,8 @@ class Servers:
         for node in self._pools:
             ring.add_node(node)
         self._node: Callable[[str], str] = lru_cache(1024)(ring.get_node)
-        first, *further = self._pools.values()
-        self._only: Pool | None = None if further else first
 
     def of(self, key: str) -> Pool:
-        if self._only is not None:
-            return self._only
         _, _, rest = key.partition("{")
         return self._pools[self._node(rest.partition("}")[0] or key)]
 

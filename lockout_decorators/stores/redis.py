@@ -6,7 +6,7 @@ compresses.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.core.cache import BaseCache
 
 from ..records.record import STAMP
 from . import redis_scripts, redis_watch
+from .connections import shared
 from .redis_clients import Clients, clients_of, has_clients, is_asynchronous
 from .redis_scripts import GONE, SCRIPTS_FORBIDDEN, says
 from .store import ASYNCHRONOUS, Change, Found, Reading, Store, Swapped
@@ -30,12 +31,12 @@ class RedisStore(Store):
 
     def __init__(self, alias: str, cache: Any) -> None:
         super().__init__(alias, cache)
-        self._way: Any = redis_scripts
+        self._way: Callable[..., list[Any]] = redis_scripts.ask
 
     @cached_property
     def _clients(self) -> Clients:
         """Found at first use: a Cluster is asked for its nodes."""
-        return clients_of(self.alias, self.cache)
+        return shared(self.alias, lambda: clients_of(self.cache))
 
     def _batches(self, keys: Sequence[str]) -> list[Sequence[str]]:
         home = self._clients.home
@@ -52,41 +53,41 @@ class RedisStore(Store):
     def _read(self, keys: Sequence[str]) -> Reading:
         batches = self._batches(keys)
         if len(batches) == 1:
-            return _reading(*self._run("read", keys))
-        readings = [(batch, _reading(*self._run("read", batch))) for batch in batches]
+            return _reading(*self._ask(keys))
+        readings = [(batch, _reading(*self._ask(batch))) for batch in batches]
         found = {key: one for batch, reading in readings for key, one in zip(batch, reading.found, strict=True)}
         return Reading([found[key] for key in keys], readings[-1][1].clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
-        verdict, *standing = self._run("swap", [change.key for change in changes], changes, now)
+        verdict, *standing = self._ask([change.key for change in changes], changes, now)
         if verdict == 1:
             return Swapped(True, [_written(change.text or "") for change in changes])
-        return Swapped(False, *_reading(*standing), stale=verdict < 0)
+        return Swapped(False, *_reading(verdict, *standing), stale=verdict < 0)
 
-    def _run(self, operation: str, keys: Sequence[str], *arguments: Any) -> Any:
+    def _ask(self, keys: Sequence[str], *swap: Any) -> list[Any]:
         """Once more over a new connection if one has broken: who finds what it wanted to write there has won."""
         names = [self.cache.make_key(key) for key in keys]
         try:
-            return self._ask(operation, names, *arguments)
+            return self._ask_once(names, *swap)
         except Exception as error:
             if not (says(error, GONE) and self._clients.reconnect(names[0])):
                 raise
-        return self._ask(operation, names, *arguments)
+        return self._ask_once(names, *swap)
 
-    def _ask(self, operation: str, names: Sequence[str], *arguments: Any) -> Any:
+    def _ask_once(self, names: Sequence[str], *swap: Any) -> list[Any]:
         try:
-            return getattr(self._way, operation)(self._clients, names, *arguments)
+            return self._way(self._clients, names, *swap)
         except Exception as error:
-            if self._way is redis_watch or not says(error, SCRIPTS_FORBIDDEN):
+            if self._way is redis_watch.ask or not says(error, SCRIPTS_FORBIDDEN):
                 raise
         nodes = self._clients.nodes()
-        answer = getattr(redis_watch, operation)(nodes, names, *arguments)
-        self._clients, self._way = nodes, redis_watch  # in this order: other threads may look on
+        answer = redis_watch.ask(nodes, names, *swap)
+        self._clients, self._way = nodes, redis_watch.ask  # in this order: other threads may look on
         redis_watch.warn()
         return answer
 
 
-def _reading(now: int, *texts: Any) -> Reading:
+def _reading(verdict: int, now: int, *texts: Any) -> Reading:
     return Reading([_found(text) for text in texts], partial(_since, now - int(time.monotonic() * 1000)))
 
 

@@ -1,4 +1,4 @@
-"""The clients of a Redis or Valkey alias: its own, found once, always of the primary.
+"""The clients of a Redis or Valkey alias: its own, always of the primary.
 
 Django builds a client for every operation, and django-redis asks a replica where there is one; neither is done here.
 """
@@ -6,10 +6,7 @@ Django builds a client for every operation, and django-redis asks a replica wher
 from collections.abc import Callable
 from functools import partial
 from inspect import signature
-from threading import local
 from typing import Any
-
-from django.core.cache import caches
 
 from .store import answered
 
@@ -95,31 +92,8 @@ class Shards(Clients):
         return id(self.of(name).connection_pool)
 
 
-class _Kept(local):
-    """The clients that a thread has found, by how the alias is configured: an ASGI server makes new cache objects for
-    every request, each of which would connect anew."""
-
-    def __init__(self) -> None:
-        self.clients: dict[int, Clients] = {}
-
-
-_kept = _Kept()
-
-
-def clients_of(alias: str, cache: Any) -> Clients:
+def clients_of(cache: Any) -> Clients:
     """Raises TypeError for an asynchronous client."""
-    known = _known(alias)
-    if known not in _kept.clients:
-        _kept.clients[known] = _found(cache)
-    return _kept.clients[known]
-
-
-def _known(alias: str) -> int:
-    """How it is configured; not as text, which may hold a password and be seen in an error report."""
-    return hash(repr([caches.settings[alias].get(name) for name in ("BACKEND", "LOCATION", "OPTIONS")]))
-
-
-def _found(cache: Any) -> Clients:
     inner = _inner(cache)
     if hasattr(inner, SHARDS):
         return Shards(getattr(inner, "get_server", inner.get_client))

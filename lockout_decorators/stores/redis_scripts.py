@@ -1,4 +1,4 @@
-"""The two scripts, and how a server is asked to run them: by their digests, and by their sources where it has none."""
+"""The script, and how a server is asked to run it: by its digest, and by its source where it does not know that."""
 
 from collections.abc import Sequence
 from hashlib import sha1
@@ -10,24 +10,20 @@ from .store import DRIFT, Change, answered
 
 RAW = {"NEVER_DECODE": True}  # an option of all clients' parsers: somebody else may have put there what is no text
 
-# Returns the time in milliseconds, and what stands under each key; '' is nothing, or nothing that is text.
-READ = """
+# ARGV, for a swap: the moment of the decision, in milliseconds; then for each key its stamp, its new text ('': none),
+# and the seconds that is to live (0: for ever). Returns 1 if it swapped; else 0 (-1: it came too late), the time in
+# milliseconds, and what stands under each key; '' is nothing, or nothing that is text.
+SCRIPT = f"""
 local time = redis.call('TIME')
-local found = {time[1] * 1000 + math.floor(time[2] / 1000)}
+local told = {{0, time[1] * 1000 + math.floor(time[2] / 1000)}}
+local unchanged = #ARGV > 0
 for i, key in ipairs(KEYS) do
   local text = redis.pcall('GET', key)
-  found[i + 1] = type(text) == 'string' and text or ''
+  told[i + 2] = type(text) == 'string' and text or ''
+  unchanged = unchanged and string.sub(told[i + 2], 1, {STAMP}) == ARGV[3 * i - 1]
 end
-"""
-
-# ARGV: the moment of the decision, in milliseconds; then for each key its stamp, its new text ('': none), and the
-# seconds that is to live (0: for ever). Returns what READ does, after whether it swapped (1, 0; -1: came too late).
-SWAP = f"""{READ}
-local verdict = math.abs(found[1] - ARGV[1]) <= {DRIFT} and 1 or -1
-for i, key in ipairs(KEYS) do
-  if verdict == 1 and string.sub(found[i + 1], 1, {STAMP}) ~= ARGV[3 * i - 1] then verdict = 0 end
-end
-if verdict == 1 then
+if #ARGV > 0 and math.abs(told[2] - ARGV[1]) > {DRIFT} then told[1] = -1
+elseif unchanged then
   for i, key in ipairs(KEYS) do
     local text, life = ARGV[3 * i], ARGV[3 * i + 1]
     if text == '' then redis.call('DEL', key)
@@ -36,13 +32,9 @@ if verdict == 1 then
   end
   return {{1}}
 end
-table.insert(found, 1, verdict)
-return found
+return told
 """
-
-READ_SCRIPT, SWAP_SCRIPT = [
-    (source, sha1(source.encode(), usedforsecurity=False).hexdigest()) for source in (READ + "return found", SWAP)
-]
+DIGEST = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 # What servers say, as clients pass it on: the name of the exception, or a part of the text.
 UNKNOWN_SCRIPT = ("noscript",)
@@ -50,28 +42,18 @@ SCRIPTS_FORBIDDEN = ("nopermission", "noperm", "unknown command", "unknown redis
 GONE = ("connectionerror", "readonly", "movederror")  # or turned into a replica, or keeps the key no more
 
 
-def read(clients: Clients, names: Sequence[str]) -> list[Any]:
-    """The time, and what stands under each key."""
-    return _run(clients, READ_SCRIPT, names)
-
-
-def swap(clients: Clients, names: Sequence[str], changes: Sequence[Change], now: int) -> list[Any]:
-    """[1]; or 0, or -1 if it came too late, and what read() tells."""
-    arguments: list[Any] = [now]
+def ask(clients: Clients, names: Sequence[str], changes: Sequence[Change] = (), now: int = 0) -> list[Any]:
+    """What the script returns: of a look, without changes, or of a swap."""
+    arguments: list[Any] = [now] if changes else []
     for _, token, text, life in changes:
         arguments += [token, text or "", life or 0]
-    return _run(clients, SWAP_SCRIPT, names, *arguments)
-
-
-def _run(clients: Clients, script: tuple[str, str], names: Sequence[str], *arguments: Any) -> list[Any]:
-    source, digest = script
     client = clients.of(names[0])
     try:
-        answer = client.execute_command("EVALSHA", digest, len(names), *names, *arguments, **RAW)
+        answer = client.execute_command("EVALSHA", DIGEST, len(names), *names, *arguments, **RAW)
     except Exception as error:
         if not says(error, UNKNOWN_SCRIPT):
             raise
-        answer = client.execute_command("EVAL", source, len(names), *names, *arguments, **RAW)
+        answer = client.execute_command("EVAL", SCRIPT, len(names), *names, *arguments, **RAW)
     return answer if type(answer) is list else answered(answer)
 
 

@@ -1,4 +1,4 @@
-"""What takes the place of the scripts where a server forbids them: WATCH, MULTI, EXEC, which respect scripts and are
+"""What takes the place of the script where a server forbids it: WATCH, MULTI, EXEC, which respect scripts and are
 respected by them.
 
 It takes and gives what redis_scripts.py does, in four round trips instead of one. The time is asked after WATCH: if
@@ -27,26 +27,28 @@ def warn() -> None:
     )
 
 
-def read(clients: Clients, names: Sequence[str]) -> list[Any]:
-    """See redis_scripts.read()."""
-    with clients.of(names[0]).pipeline(transaction=False) as pipe:
+def ask(clients: Clients, names: Sequence[str], changes: Sequence[Change] = (), now: int = 0) -> list[Any]:
+    """See redis_scripts.ask()."""
+    client = clients.of(names[0])
+    if not changes:
+        return _look(client, names)
+    with client.pipeline() as pipe:
+        pipe.watch(*names)
+        told = _told(pipe.execute_command("TIME"), pipe.execute_command("MGET", *names, **RAW))
+        if abs(told[1] - now) > DRIFT:
+            return [-1, *told[1:]]
+        if any(text[:STAMP] != change.token for text, change in zip(told[2:], changes, strict=True)):
+            return told
+        if _executed(pipe, names, changes):
+            return [1]
+    return _look(client, names)
+
+
+def _look(client: Any, names: Sequence[str]) -> list[Any]:
+    with client.pipeline(transaction=False) as pipe:
         pipe.execute_command("TIME")
         pipe.execute_command("MGET", *names, **RAW)
         return _told(*pipe.execute())
-
-
-def swap(clients: Clients, names: Sequence[str], changes: Sequence[Change], now: int) -> list[Any]:
-    """See redis_scripts.swap()."""
-    with clients.of(names[0]).pipeline() as pipe:
-        pipe.watch(*names)
-        found = _told(pipe.execute_command("TIME"), pipe.execute_command("MGET", *names, **RAW))
-        if abs(found[0] - now) > DRIFT:
-            return [-1, *found]
-        if any(text[:STAMP] != change.token for text, change in zip(found[1:], changes, strict=True)):
-            return [0, *found]
-        if _executed(pipe, names, changes):
-            return [1]
-    return [0, *read(clients, names)]
 
 
 def _executed(pipe: Any, names: Sequence[str], changes: Sequence[Change]) -> bool:
@@ -66,4 +68,4 @@ def _executed(pipe: Any, names: Sequence[str], changes: Sequence[Change]) -> boo
 
 
 def _told(now: tuple[int, int], texts: Sequence[bytes | None]) -> list[Any]:
-    return [now[0] * 1000 + now[1] // 1000, *[text or b"" for text in texts]]
+    return [0, now[0] * 1000 + now[1] // 1000, *[text or b"" for text in texts]]

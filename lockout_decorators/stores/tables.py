@@ -5,7 +5,7 @@ A token is the value of a row as it lies there, expired or not; None where there
 expired row before it is written over, and of many who find the same one only one wins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -24,10 +24,10 @@ class Table:
     """The table of Django's database cache, and of whatever has its columns.
 
     Attributes:
-        extra: Further columns of an entry, and what is written there, in SQL.
+        holds: Whether rows are locked first, which takes a transaction for a single one too.
     """
 
-    extra: ClassVar[Mapping[str, str]] = {}
+    holds: ClassVar[bool] = False
     name: str
     key: str
     value: str
@@ -38,7 +38,6 @@ class Table:
         self.connection: Any = connection
         names = (cache._table, "cache_key", "value", "expires")
         self.name, self.key, self.value, self.expires = map(connection.ops.quote_name, names)
-        self.unchanged: str = f"{self.key} = %s AND {self.value} = %s"
 
     def read(self, cursor: Any, keys: Sequence[str], now: int) -> list[Found]:
         """What stands under `keys`, in their order."""
@@ -48,10 +47,6 @@ class Table:
         cursor.execute(sql, [self.moment(now // 1000), *names])
         rows = {name: self.found(value, expired) for name, value, expired in cursor.fetchall()}
         return [rows.get(name, ABSENT) for name in names]
-
-    def needs_transaction(self, changes: Sequence[Change]) -> bool:
-        """Whether these changes take several statements."""
-        return len(changes) > 1
 
     def swap(self, cursor: Any, changes: Sequence[Change], now: int) -> bool:
         """Make the changes, up to the first that is lost; whether none was."""
@@ -73,28 +68,24 @@ class Table:
     def statement(self, change: Change, now: int) -> Statement:
         """Touches one row if the change is won, else none."""
         name = self.cache.make_key(change.key)
+        where, held = self.unchanged(name, change.token)
         if change.text is None:
-            return f"DELETE FROM {self.name} WHERE {self.unchanged}", [name, change.token]
-        if change.token is None:
-            lost = self.connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
-            return self.insertion(f"VALUES ({self.values}) {lost}"), [*self.new(change, now), name]
-        sql = f"UPDATE {self.name} SET {self.assigned()} WHERE {self.unchanged}"
-        return sql, [*self.new(change, now), name, change.token]
+            return f"DELETE FROM {self.name} WHERE {where}", held
+        new = self.new(change.text, self.end(now, change.life))
+        if change.token is not None:
+            assigned = ", ".join([f"{column} = %s" for column in new])
+            return f"UPDATE {self.name} SET {assigned} WHERE {where}", [*new.values(), *held]
+        new[self.key] = name
+        lost = self.connection.ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
+        return f"INSERT INTO {self.name} ({', '.join(new)}) VALUES ({places(new)}) {lost}", [*new.values()]
 
-    def insertion(self, source: str) -> str:
-        return f"INSERT INTO {self.name} ({', '.join([self.value, self.expires, self.key, *self.extra])}) {source}"
+    def unchanged(self, name: str, token: Any) -> Statement:
+        """The condition by which a row is still what was read."""
+        return f"{self.key} = %s AND {self.value} = %s", [name, token]
 
-    @property
-    def values(self) -> str:
-        return ", ".join(["%s", "%s", "%s", *self.extra.values()])
-
-    def assigned(self, row: str = "") -> str:
-        more = [f"{row}{column} = {value}" for column, value in self.extra.items()]
-        return ", ".join([f"{row}{self.value} = %s", f"{row}{self.expires} = %s", *more])
-
-    def new(self, change: Change, now: int) -> list[Any]:
-        """What is to be written: the value, and when it expires."""
-        return [self.raw(change.text), self.end(now, change.life)]
+    def new(self, text: str, end: Any) -> dict[str, Any]:
+        """What is to be written, by columns."""
+        return {self.value: self.raw(text), self.expires: end}
 
     def found(self, value: Any, expired: int) -> Found:
         value = self.connection.ops.process_clob(value)
@@ -117,5 +108,5 @@ class Table:
         return self.connection.ops.adapt_datetimefield_value(time)
 
 
-def places(names: Sequence[str]) -> str:
+def places(names: Collection[str]) -> str:
     return ", ".join(["%s"] * len(names))

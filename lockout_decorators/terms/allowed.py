@@ -9,7 +9,11 @@ from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction
 
+from ..clients.addresses import network
+
 T = TypeVar("T")
+
+COLLECTIONS = (list, tuple, set, frozenset)
 
 
 def whole(least: int, most: int) -> Callable[[Any], int]:
@@ -89,6 +93,16 @@ def optional(check: Callable[[Any], T]) -> Callable[[Any], T | None]:
     return checked
 
 
+def networks_or_function(value: Any) -> Any:
+    """Networks become a frozenset; a callable stays."""
+    if plain(value):
+        return value
+    try:
+        return frozenset(map(network, _strings(value if isinstance(value, COLLECTIONS) else None, "")))
+    except ValueError:
+        raise ValueError('a list of networks such as ["192.0.2.0/24"], or a plain callable') from None
+
+
 def name_or_function(value: Any) -> Any:
     if not plain(value) and not (isinstance(value, str) and value):
         raise ValueError("a name or a plain callable")
@@ -118,7 +132,7 @@ def failure(value: Any) -> Any:
     """Statuses become a frozenset; a callable stays."""
     if plain(value):
         return value
-    codes = value if isinstance(value, tuple | list | set | frozenset) else (value,)
+    codes = value if isinstance(value, COLLECTIONS) else (value,)
     if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
         raise ValueError("an HTTP status, several of them, or a plain callable (request, response) -> bool")
     return frozenset(codes)

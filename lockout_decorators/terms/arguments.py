@@ -1,6 +1,6 @@
 """The arguments of a policy: their types, and the attribute that checks and keeps one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, overload
 
@@ -19,6 +19,7 @@ Duration = float | timedelta
 Lockout = Duration | Sequence[Duration] | None
 Failure = int | Iterable[int] | Callable[[HttpRequest, Any], bool | None]
 Username = str | UsernameFunction
+Exempt = list[str] | tuple[str, ...] | Set[str] | Callable[[HttpRequest], bool]
 Response = str | Callable[[HttpRequest, LockedOut], Any]
 
 
@@ -34,6 +35,7 @@ class PolicyArguments(TypedDict, total=False):
     scope: str
     cache: str
     ceiling: int | None
+    spread: int | None
     username: Username | None
     account: Iterable[str] | None
     failure: Failure | None
@@ -42,7 +44,7 @@ class PolicyArguments(TypedDict, total=False):
     response: Response | None
     methods: Iterable[str] | None
     enforce: bool
-    exempt: Callable[[HttpRequest], bool] | None
+    exempt: Exempt | None
     patience: Duration
     known_browsers: timedelta | None
 

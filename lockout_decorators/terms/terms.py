@@ -9,12 +9,13 @@ from typing import Any, Self
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
+from ..clients.addresses import lies_in
 from ..clients.credentials import presents
 from ..clients.keys import Key, KeyFunction
 from ..conf import conf
 from . import allowed
-from .arguments import UNSET, Argument, Duration, Failure, Lockout, Response, Username
-from .plan import SLOTS, Kind, Lengths, kinds
+from .arguments import UNSET, Argument, Duration, Exempt, Failure, Lockout, Response, Username
+from .plan import SLOTS, Kind, Lengths, kinds, lost_spread
 from .registry import register
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -44,6 +45,8 @@ class Terms:
         cache: The cache alias. Default LOCKOUT_CACHE, "default".
         ceiling: One address may fail `ceiling * max` times, whatever it makes up for the rest of its key; None: no
             such limit. Default 5 for keys that a client can change, else None.
+        spread: Names that one address may fail at, 2 to 1000: the failure at the last of them locks it, below the
+            ceiling or `max`. It needs a ceiling, or the key "ip". Default None: no such limit.
         username: The credential that names the account, or a callable `(request, credentials)` that computes it.
             Default the user model's USERNAME_FIELD, "username" or "email".
         account: Names of further credentials that tell whose account it is, as `("tenant",)`; `()`: none of the others
@@ -56,7 +59,7 @@ class Terms:
         response: The answer to a refused guess: a template, or a callable `(request, locked_out)`.
         methods: HTTP methods that are refused before the view runs. Default: those that are not safe.
         enforce: False counts, logs and signals, but refuses nobody.
-        exempt: A callable `(request) -> bool`: requests to let through uncounted.
+        exempt: Whom to let through uncounted: networks, as `["192.0.2.0/24"]`, or a callable `(request) -> bool`.
         patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
         known_browsers: For how long a browser that has signed in is known by a cookie: its guesses at that account are
             counted apart from those of all others, whatever locks those; a `timedelta`. Default None: not at all.
@@ -79,6 +82,7 @@ class Terms:
     ceiling: Argument[int | None, int | None] = Argument(
         allowed.optional(allowed.whole(1, 1000)), ask=lambda policy: CEILING if policy.key.changeable else None
     )
+    spread: Argument[int | None, int | None] = Argument(allowed.optional(allowed.whole(2, 1000)))
     username: Argument[Username | None, Username | None] = Argument(allowed.optional(allowed.name_or_function))
     account: Argument[Iterable[str] | None, tuple[str, ...] | None] = Argument(allowed.optional(allowed.names))
     failure: Argument[Failure | None, Any] = Argument(allowed.optional(allowed.failure))
@@ -87,7 +91,7 @@ class Terms:
     response: Argument[Response | None, Response | None] = Argument(allowed.optional(allowed.template_or_function))
     methods: Argument[Iterable[str] | None, frozenset[str] | None] = Argument(allowed.optional(allowed.methods))
     enforce: Argument[bool, bool] = Argument(allowed.flag, True)
-    exempt: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
+    exempt: Argument[Exempt | None, Any] = Argument(allowed.optional(allowed.networks_or_function))
     patience: Argument[Duration, float] = Argument(allowed.duration(0), 5)
     known_browsers: Argument[timedelta | None, timedelta | None] = Argument(allowed.optional(allowed.lifetime))
 
@@ -112,6 +116,10 @@ class Terms:
             raise ValueError("lockout_protect: known_browsers= has to know who is tried, which failure= never does.")
         if (slots := (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1)) > SLOTS:
             raise ValueError(f"lockout_protect: ceiling * max is {slots}; it must be at most {SLOTS}.")
+        if "key" in self.__dict__ and (
+            wrong := lost_spread(self.key, self.__dict__.get("max", SLOTS), self.ceiling, self.spread)
+        ):
+            raise ValueError(f"lockout_protect: {wrong}")
 
     def scoped(self, scope: str) -> Self:
         """These terms under a scope that was derived from a view."""
@@ -122,7 +130,7 @@ class Terms:
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """The counters of each client: the ceiling's, where there is one, and the key's."""
+        """The counters of each client: the ceilings', where there are any, and the key's."""
         return self.__dict__.get("_kinds") or self._worked_out()
 
     @property
@@ -137,12 +145,16 @@ class Terms:
                 'The policy of a view under method_decorator(..., name="dispatch") has no scope that could be known '
                 'beforehand: write scope="..." to use it by hand.'
             )
-        found = kinds(
-            self.scope, self.key, self.rolling, self.max, self.window, self.lockout, self.forget, self.ceiling
-        )
+        found = self.plan
         if self.__dict__.keys() >= {"key", "max", "window", "lockout", "ceiling"}:
             self.__dict__.update(_kinds=found, _frames=frozenset([kind.frame for kind in found]))
         return found
+
+    @property
+    def plan(self) -> tuple[Kind, ...]:
+        """The same under a scope that is not known yet."""
+        locks = self.rolling, self.max, self.window, self.lockout, self.forget
+        return kinds(self.scope, self.key, *locks, self.ceiling, self.spread)
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""
@@ -153,6 +165,12 @@ class Terms:
         if self.methods is None:
             return self.failure is not None or request.method not in SAFE_METHODS
         return request.method in self.methods
+
+    def exempts(self, request: HttpRequest) -> bool:
+        """Whether `request` is let through uncounted. Raises as client_address() does, and what the callable raises."""
+        if isinstance(self.exempt, frozenset):
+            return lies_in(request, self.exempt)
+        return self.exempt is not None and bool(self.exempt(request))
 
     def is_failure(self, request: HttpRequest, response: Any) -> bool:
         """The verdict of a view that shows it in its response only."""

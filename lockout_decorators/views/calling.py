@@ -101,9 +101,13 @@ def call_view(
     if find_request is not None:
         request = request_from(find_request(*(args if owner is None else (owner, *args)), **kwargs))
     else:
-        request = args[0] if args and args[0] is not None else kwargs.get("request")
+        first = args[0] if args else None
+        request = first if hasattr(first, "META") else kwargs.get("request", first)
     if not hasattr(request, "META"):
-        raise TypeError(f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs.")
+        raise TypeError(
+            f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs. "
+            "Say where it is: lockout_protect(..., request=lambda self, *args, **kwargs: self.context.request)."
+        )
     run = _arun if is_async else _run
     return run(Visit(Block(policies, request), view, owner, args, kwargs, find_request is None))
 

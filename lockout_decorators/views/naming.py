@@ -8,6 +8,7 @@ from weakref import WeakSet
 derived: dict[str, WeakSet[Any]] = {}  # the views under each scope that was derived and not given
 
 VERIFIERS = ("authenticate", "aauthenticate", "authenticate_credentials")
+REGISTERED = ("_ninja_operation", "OPERATION_ENDPOINT_KEY")  # by django-ninja, by django-ninja-extra
 STAND_IN = "_update_method_wrapper.<locals>.dummy"  # what Django's method_decorator decorates instead of the method
 
 
@@ -52,6 +53,15 @@ def note_derived(scope: str, view: Any) -> None:
 
 def is_stand_in(view: Any) -> bool:
     return getattr(view, "__module__", None) == "django.utils.decorators" and view.__qualname__ == STAND_IN
+
+
+def unseen(view: Any) -> str | None:
+    """Why guesses would go unseen if this were decorated; None where they would not."""
+    if inspect.isgeneratorfunction(view) or inspect.isasyncgenfunction(view):
+        return "is a generator function: it runs when nobody watches any more"
+    if any(mark in getattr(view, "__dict__", ()) for mark in REGISTERED):
+        return "is registered, unprotected: put lockout_protect below the line that does so"
+    return None
 
 
 def verifies(view: Any, owner: Any) -> bool:

@@ -48,6 +48,7 @@ def ours(view: Any) -> Rules:
         "ip+username": lockout_protect(key="ip+username", scope="two", **HOUR)(view),
         "ip-500": lockout_protect(key="ip", scope="large", **HOUR | {"max": 500})(view),
         "known": lockout_protect(key="username", scope="known", known_browsers=timedelta(days=90), **HOUR)(view),
+        "spread": lockout_protect(key="ip", scope="spread", **HOUR | {"max": 500, "spread": 100})(view),
         "unenforced": lockout_protect(key="ip", scope="quiet", enforce=False, **HOUR)(view),
     }
     three = [LockoutPolicy(key=key, ceiling=None, scope=key, **HOUR) for key in ("ip", "username", "ip+ua")]

@@ -25,6 +25,7 @@ OWN_ROWS = (
     *[("known", label) for label in ("refused", "success", "third failure", "failure that locks")],
     *[("ip-500", label) for label in ("first failure", "failure, 400 on record")],
     *[("ip-500", label) for label in ("success", "success, 400 on record")],
+    *[("spread", label) for label in ("success", "first failure", "failure, 400 on record")],
 )
 PEER_ROWS = tuple([("ip", label) for label in ("GET", "refused", "success", "third failure")])
 FORM_ROWS = tuple([("ip", label) for label in USUAL])
@@ -35,6 +36,7 @@ RULES = {
     "three": "three policies",
     "known": 'key="username", a known browser',
     "ip-500": 'key="ip", max=500',
+    "spread": 'key="ip", max=500, spread=100',
 }
 COLUMNS = ("LocMem", "Valkey", "Memcached")
 TIMES = {  # for each of COLUMNS, times the bare view

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.cache import BaseCache
+from django.core.cache.backends.locmem import LocMemCache
 
 from tests.servers import Setup, missing
 
@@ -50,6 +51,15 @@ class PlainCache(BaseCache):
             return connection.execute(sql, values).fetchall()
 
 
+class OwnLocMemCache(LocMemCache):
+    """What a project may have made of Django's."""
+
+
+@contextmanager
+def own_locmem(folder: Path) -> Iterator[Setup]:
+    yield Setup({"BACKEND": "tests.engines.others.OwnLocMemCache", "LOCATION": "own"})
+
+
 @contextmanager
 def plain(folder: Path) -> Iterator[Setup]:
     setup = Setup({"BACKEND": "tests.engines.others.PlainCache", "LOCATION": str(folder / "plain.sqlite3")})
@@ -69,4 +79,4 @@ def diskcache(folder: Path) -> Iterator[Setup]:
     )
 
 
-ENGINES: Mapping[str, Any] = {"plain": plain, "diskcache": diskcache}
+ENGINES: Mapping[str, Any] = {"locmem-own": own_locmem, "plain": plain, "diskcache": diskcache}

@@ -24,9 +24,7 @@ def wrong_link(request, response):
 
 lockout_protect(key="ip+username", max=5)(LoginView)  # in place, so the URLs stay those of the package
 lockout_protect(key="ip", max=5, failure=wrong_link)(PasswordResetConfirmView)
+PasswordChangeView.serializer_class = PasswordChange
 
-urlpatterns = [
-    path("auth/password/change/", PasswordChangeView.as_view(serializer_class=PasswordChange)),
-    path("auth/", include("dj_rest_auth.urls")),
-]
+urlpatterns = [path("auth/", include("dj_rest_auth.urls"))]
 # end

@@ -3,6 +3,8 @@
 import os
 import tempfile
 
+from gqlauth.settings_type import GqlAuthSettings
+
 from tests.settings import *  # noqa: F403
 from tests.settings import INSTALLED_APPS, MIDDLEWARE
 
@@ -19,6 +21,8 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
+    "gqlauth",
+    "ninja_extra",
     "oauth2_provider",
     "rest_framework_simplejwt",
     "two_factor",
@@ -41,3 +45,5 @@ AXES_ENABLED = False
 AXES_FAILURE_LIMIT = 10
 DEFENDER_LOGIN_FAILURE_LIMIT = 10
 DEFENDER_REDIS_URL = f"unix://{tempfile.gettempdir()}/defender-{os.getpid()}.sock"
+OIDC_CALLBACK_CLASS = "tests.recipes.oidc.Callback"
+GQL_AUTH = GqlAuthSettings(LOGIN_REQUIRE_CAPTCHA=False, ALLOW_LOGIN_NOT_VERIFIED=True)

@@ -54,6 +54,14 @@ def test_old_password(server, bob, verified):
     assert 200 == change(Visitor(server), eve, "right").status_code
 
 
+def test_old_password_without_the_slash(bob, verified):
+    """The package takes the address without it, too: the same five tries."""
+    key = Token.objects.get_or_create(user=bob)[0].key
+    for old in ["wrong"] * 6 + ["right"]:
+        Visitor().send(CHANGE.removesuffix("/"), {**NEW, "old_password": old}, Authorization=f"Token {key}")
+    assert ["wrong"] * 5 == verified
+
+
 def test_a_changed_password(bob, verified):
     """The right old password forgives the mistakes before it."""
     for _ in range(3):

@@ -15,6 +15,7 @@ from lockout_decorators import (
     client_address,
     lockout_protect,
     policies_of,
+    presets,
     reset_attempts,
 )
 
@@ -115,6 +116,7 @@ shared = LockoutPolicy(scope="shared", key=identity, ceiling=None, response=answ
 also_shared = LockoutPolicy(scope="shared", response=aanswer, methods={"POST"}, failure=401, window=timedelta(hours=1))
 
 
+office = LockoutPolicy(scope="office", exempt=["192.0.2.0/24"])
 growing = LockoutPolicy(scope="growing", lockout=(60, timedelta(hours=1)), forget=timedelta(days=7), account=("id",))
 ending = LockoutPolicy(scope="ending", lockout=0, rolling=True, account=[])
 
@@ -135,6 +137,7 @@ def wrong_arguments() -> None:
     lockout_protect("ip")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     lockout_protect(shared, "ip")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     lockout_protect(rolling="yes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    lockout_protect(exempt="192.0.2.0/24")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     shared.max = 5  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -148,11 +151,19 @@ def policy_attributes(policy: LockoutPolicy) -> None:
     assert_type(policy.scope, str)
     assert_type(policy.cache, str)
     assert_type(policy.ceiling, int | None)
+    assert_type(policy.spread, int | None)
     assert_type(policy.calls, int)
     assert_type(policy.methods, frozenset[str] | None)
     assert_type(policy.enforce, bool)
     assert_type(policy.patience, float)
     assert_type(policy.known_browsers, timedelta | None)
+    assert_type(policy.bounds().per_second, float)
+    assert_type(policy.bounds().account[0].day, int | None)
+
+
+@lockout_protect(*presets.LOGIN)
+def preset(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
 
 
 def blocks(policy: LockoutPolicy, request: HttpRequest, secret: Any) -> None:

@@ -21,6 +21,8 @@ CSRF = "a" * 32
 COMMANDS = {
     "gunicorn": "gunicorn --threads 8 --preload --no-control-socket --log-level warning --bind {host}:{port}"
     " --workers {workers} django.core.wsgi:get_wsgi_application()",
+    "gevent": "gunicorn --worker-class gevent --no-control-socket --log-level warning --bind {host}:{port}"
+    " --workers {workers} django.core.wsgi:get_wsgi_application()",
     "uvicorn": "uvicorn --no-proxy-headers --log-level warning --host {host} --port {port}"
     " --workers {workers} --factory django.core.asgi:get_asgi_application",
 }

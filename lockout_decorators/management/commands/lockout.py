@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from lockout_decorators.management import prove
+from lockout_decorators.management import doors, prove, report
 
 
 class Subcommand(Protocol):
@@ -23,13 +23,13 @@ class Subcommand(Protocol):
         """Raises CommandError."""
 
 
-SUBCOMMANDS: Mapping[str, Subcommand] = {"prove": prove}
+SUBCOMMANDS: Mapping[str, Subcommand] = {"doors": doors, "prove": prove, "report": report}
 
 
 class Command(BaseCommand):
     """Hands over to the subcommand."""
 
-    help = "Look after lockouts: prove that a cache counts exactly."
+    help = "Look after lockouts: list the doors of the site, prove that a cache counts, report what policies bound."
     requires_system_checks: tuple[()] = ()  # what it is asked about may be what they complain of
 
     def add_arguments(self, parser: CommandParser) -> None:

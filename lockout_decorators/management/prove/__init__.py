@@ -7,7 +7,7 @@ what is asked and printed.
 import json
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.core.management.base import CommandError
 
 from lockout_decorators.checks.caches import about_cache
 from lockout_decorators.conf import conf
+from lockout_decorators.management.tables import aligned
 from lockout_decorators.stores import store_for
 from lockout_decorators.stores.facts import facts
 
@@ -84,17 +85,10 @@ def as_table(report: Mapping[str, Any]) -> str:
         f"Cache {report['cache']!r}: {report['backend']}",
         report["way"],
         f"Processes: {report['processes']}, threads of each: {report['threads']}",
-        *_aligned(["guesses", "asked", "verified", "allowed", "exact"], trials),
-        *_aligned(["one guess", "round trips seen", "median ms", "leaves entries", "of bytes"], costs),
+        *aligned(["guesses", "asked", "verified", "allowed", "exact"], trials),
+        *aligned(["one guess", "round trips seen", "median ms", "leaves entries", "of bytes"], costs),
         "",
         *report["warnings"],
         *([report["verdict"]] if report["exact"] else []),
     ]
     return "\n".join(lines)
-
-
-def _aligned(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """After an empty line; the first column to the left, the others to the right."""
-    table = [head, *[[str(cell) for cell in row] for row in rows]]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return ["", *["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table]]

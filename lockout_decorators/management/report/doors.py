@@ -1,0 +1,59 @@
+"""The doors of a site: what guesses go through, and the policies that they meet there together."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from django.urls import get_resolver
+
+from lockout_decorators.decorators import policies_of
+from lockout_decorators.policy import LockoutPolicy
+from lockout_decorators.terms.registry import registered
+
+Policies = tuple[LockoutPolicy, ...]
+
+
+class Door(NamedTuple):
+    """Whatever meets the same policies.
+
+    Attributes:
+        name: The scopes that they count under.
+        routes: Of the URLconf; none for a policy that no view there is decorated with.
+        policies: A guess takes a slot of each.
+    """
+
+    name: str
+    routes: Sequence[str]
+    policies: Policies
+
+
+def doors() -> list[Door]:
+    """Those of the URLconf; then each policy that is left, by itself: what else is met with it nobody can see."""
+    found: dict[Policies, list[str]] = {}
+    for route, view in _views(get_resolver().url_patterns):
+        for policies in _policies(view):
+            found.setdefault(policies, []).append(route)
+    seen = [policy for policies in found for policy in policies]
+    for policy in [one for known in registered.values() for one in known if one not in seen]:
+        found[policy,] = []
+    return [Door(", ".join({one.scope: None for one in met}), at, met) for met, at in found.items()]
+
+
+def _views(patterns: Iterable[Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        route = before + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from _views(pattern.url_patterns, route)
+        else:
+            yield f"/{route}", pattern.callback
+
+
+def _policies(view: Any) -> dict[Policies, None]:
+    """Those of a view, and of handlers and actions that are decorated one by one."""
+    cls = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    names = [*(getattr(view, "actions", None) or {}).values(), *getattr(cls, "http_method_names", ())]
+    found: dict[Policies, None] = {}
+    for one in (view, cls, *[getattr(cls, name, None) for name in names]):
+        with suppress(TypeError):
+            found[policies_of(one)] = None
+    return found

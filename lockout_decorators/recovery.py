@@ -1,0 +1,54 @@
+"""The owner frees himself: whoever has reset an account's password by mail has proven to be its owner.
+
+In a project's URLconf, for Django's own view, or one made from it:
+
+    recovery.frees_owner(PasswordResetConfirmView)
+
+For a package that sends a signal with `request` and `user`, as allauth's `password_reset`:
+
+    password_reset.connect(recovery.free_owner)
+"""
+
+import logging
+from functools import wraps
+from typing import Any, TypeVar
+
+from .attempts import desk
+from .clients.asgi import Requestlike
+from .exceptions import StoreError
+from .terms.registry import registered
+
+logger: logging.Logger = logging.getLogger("lockout_decorators")
+
+View = TypeVar("View", bound=type[Any])
+
+
+def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> None:
+    """A receiver: lift the locks that are about the account of `user` alone, under every policy that counts by user
+    name: of the account, and of the pair of account and address that `request` came from; never an address's.
+
+    A cache that fails is told in the log, and takes nothing from the new password.
+    """
+    for policy in [one for known in registered.values() for one in known if "username" in one.key.parts]:
+        try:
+            desk.forgive(policy, request, user.get_username(), owner=True)
+        except StoreError as error:
+            logger.error("cache %a failed, the owner stays locked out: scope=%a", error.alias, policy.scope)
+
+
+def frees_owner(view: View) -> View:
+    """Have a class-based view free the owner once its form has set a new password: `PasswordResetConfirmView`, or what
+    is made from it. Changes it in place, and gives it back. Raises TypeError for anything else.
+    """
+    form_valid = getattr(view, "form_valid", None)
+    if form_valid is None:
+        raise TypeError(f"frees_owner: {view!r} is no PasswordResetConfirmView: it has no form_valid().")
+
+    @wraps(form_valid)
+    def freeing(self: Any, form: Any) -> Any:
+        response = form_valid(self, form)
+        free_owner(type(self), self.request, form.user)
+        return response
+
+    setattr(view, "form_valid", freeing)  # noqa: B010
+    return view

@@ -1,0 +1,119 @@
+"""The owner of an account frees himself by a reset of its password."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.contrib.auth.views import LogoutView, PasswordResetConfirmView
+from django.dispatch import Signal
+from django.http import HttpResponse
+from django.urls import path
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from lockout_decorators import LockoutPolicy, lockout_protect, recovery
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.stores import Store
+from lockout_decorators.terms.registry import register
+from tests.doors import check
+
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+POLICIES = {
+    "account": LockoutPolicy(scope="account", key="username", max=2, lockout=None, ceiling=None),
+    "pair": LockoutPolicy(scope="pair", key="ip+username", max=2, lockout=None, ceiling=None),
+    "address": LockoutPolicy(scope="address", key="ip", max=2, lockout=None),
+    "ceiling": LockoutPolicy(scope="ceiling", key="ip+username", max=2, ceiling=1, lockout=None),
+}
+
+
+@recovery.frees_owner
+class Confirm(PasswordResetConfirmView):
+    success_url, template_name = "/done/", "two_forms.html"
+
+
+urlpatterns = [
+    *(path(f"{name}/", lockout_protect(policy)(check)) for name, policy in POLICIES.items()),
+    path("reset/<uidb64>/<token>/", Confirm.as_view()),
+]
+
+
+@pytest.fixture(autouse=True)
+def site(settings, db):
+    """Gives the owner."""
+    settings.ROOT_URLCONF = __name__
+    for policy in POLICIES.values():
+        register(policy)
+    return User.objects.create_user("bob", "bob@example.com", "old")
+
+
+def locked_out(client, door, address=HERE, name="bob"):
+    for _ in range(2):
+        client.post(f"/{door}/", {"username": name, "password": "wrong"}, REMOTE_ADDR=address)
+    return signs_in(client, door, address, name)
+
+
+def down(store, keys):
+    raise StoreError(store.alias, OSError("no route"))
+
+
+def signs_in(client, door, address=HERE, name="bob"):
+    passwords = {"bob": "right", "eve": "eves"}
+    sent = {"username": name, "password": passwords[name]}
+    return client.post(f"/{door}/", sent, REMOTE_ADDR=address).status_code
+
+
+def reset(client, user, passwords=("a new passw0rd",) * 2):
+    link = f"/reset/{urlsafe_base64_encode(force_bytes(user.pk))}/{default_token_generator.make_token(user)}/"
+    form = client.get(link, REMOTE_ADDR=HERE)["Location"]
+    sent = dict(zip(("new_password1", "new_password2"), passwords, strict=True))
+    return client.post(form, sent, REMOTE_ADDR=HERE).status_code
+
+
+@pytest.mark.parametrize(
+    ("door", "here", "elsewhere"),
+    [("account", 200, 200), ("pair", 200, 429), ("address", 429, 429), ("ceiling", 429, 429)],
+)
+def test_a_reset_password_frees_its_owner(door, here, elsewhere, client, site, verified):
+    """The account's lock, and that of the account at the address at hand; never an address's."""
+    assert [429, 429] == [locked_out(client, door, address) for address in (HERE, ELSEWHERE)]
+    assert 302 == reset(client, site)
+    assert [here, elsewhere] == [signs_in(client, door, address) for address in (HERE, ELSEWHERE)]
+    assert [here, elsewhere].count(200) == sum(password == "right" for _, password in verified)
+
+
+@pytest.mark.parametrize("door", ["account", "pair"])
+def test_others_stay_locked_out(door, client, site):
+    """Whoever resets his own password frees nobody else's account."""
+    assert [429, 429] == [locked_out(client, door, name=name) for name in ("bob", "eve")]
+    reset(client, site)
+    assert [200, 429] == [signs_in(client, door, name=name) for name in ("bob", "eve")]
+
+
+def test_a_form_that_is_wrong_frees_nobody(client, site):
+    """Nor does a link alone, which a mail scanner may have followed."""
+    assert 429 == locked_out(client, "account")
+    assert 200 == reset(client, site, ("one passw0rd", "another passw0rd"))
+    assert 429 == signs_in(client, "account")
+
+
+def test_a_signal_of_another_package(client, site, rf):
+    """As allauth sends it."""
+    password_reset = Signal()
+    password_reset.connect(recovery.free_owner)
+    locked_out(client, "account")
+    password_reset.send(sender=type(site), request=rf.post("/"), user=site, extra="")
+    assert 200 == signs_in(client, "account")
+
+
+def test_an_outage_takes_nothing_from_the_new_password(client, site, monkeypatch, caplog):
+    """It is told, for each policy."""
+    monkeypatch.setattr(Store, "read", down)
+    assert 302 == reset(client, site)
+    assert site.__class__.objects.get().check_password("a new passw0rd")
+    told = [record.getMessage() for record in caplog.records if "stays locked out" in record.getMessage()]
+    assert ["scope='account'", "scope='pair'", "scope='ceiling'"] == [line.rpartition(": ")[2] for line in told]
+
+
+@pytest.mark.parametrize("wrong", [LogoutView, PasswordResetConfirmView.as_view(), HttpResponse, None])
+def test_misplaced(wrong):
+    with pytest.raises(TypeError, match="is no PasswordResetConfirmView"):
+        recovery.frees_owner(wrong)
