@@ -24,7 +24,7 @@ from django.urls import path
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
+from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, presets
 from lockout_decorators.checks import check_lockout
 from lockout_decorators.clients.browsers import SALT, rows_of
 from lockout_decorators.stores import Store
@@ -114,6 +114,20 @@ def test_strangers_lock_out_strangers_only(verified):
     assert 429 == Browser(view, "203.0.113.1").guess("right")
     assert (200, 21) == (at_home.guess("right"), len(verified) - before)
     assert 200 == at_home.copy(address="203.0.113.2").guess("right")
+
+
+def test_owner_at_a_preset(verified):
+    """Though it has been guessed at for a day, from everywhere: by none of its policies is he kept out."""
+    view = lockout_protect(*presets.LOGIN)(sign_in)
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        at_home = owner(view)
+        for _ in range(4):
+            for number in range(10):
+                for _ in range(5):
+                    Browser(view, f"192.0.2.{number}").guess()
+            clock.shift(16 * 60)
+        assert [429, 200] == [Browser(view, "203.0.113.1").guess("right"), at_home.guess("right")]
+    assert 102 == len(verified)
 
 
 @pytest.mark.parametrize("key", ["ip", "ip+username", "ip+ua", "username", lambda request, identity: "everybody"])
