@@ -99,8 +99,8 @@ def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
             yield Warning(
                 f"{policy.scope}: anybody who knows a name keeps its owner out by {policy.max} wrong guesses.",
                 hint='Add known_browsers=timedelta(days=90), or write key="ip+username" and let the account have a '
-                "larger max beside it, as presets.LOGIN does; where only who has passed a first step can guess, silence "
-                "this.",
+                "larger max beside it, as presets.LOGIN does; where only who has passed a first step can guess, "
+                "silence this.",
                 id="lockout_decorators.W011",
             )
 
