@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
@@ -17,6 +17,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 MIDDLEWARE = "lockout_decorators.middleware.LockoutMiddleware"
 UNIX = "unix"  # stands for a peer without an address among the trusted proxies
 FOLDS = ("unicode", "unicode_ci", "general_ci")  # families of user stores
+PASSWORD = "password"  # noqa: S105  # what seals known browsers
+SEALS = '"password", a callable (request, username) -> str, its dotted path, or None'
 _inside = object.__getattribute__
 PREFIX = re.compile(r"[!-~]{1,100}")  # printable ASCII without spaces: valid on memcached
 
@@ -43,12 +45,28 @@ def _read(name: str, default: object) -> Any:
     return getattr(settings if found is empty else found, name, default)
 
 
+def _function(name: str, value: object, allowed: str) -> Callable[..., Any]:
+    """A callable, or what is at its dotted path."""
+    try:
+        found = import_string(value) if isinstance(value, str) else value
+    except ImportError as error:
+        raise refuse(name, value, f"{allowed} ({error})") from error
+    if not callable(found):
+        raise refuse(name, value, allowed)
+    return cast("Callable[..., Any]", found)
+
+
 class LockoutSettings:
     """Each property is one `LOCKOUT_*` setting; ImproperlyConfigured says what came and what is allowed."""
 
     @property
     def secret_key(self) -> str | bytes:
         return cast("str | bytes", _read("SECRET_KEY", "") or settings.SECRET_KEY)  # Django's own says what is wrong
+
+    @property
+    def secret_keys(self) -> Sequence[str | bytes]:
+        """The current one, and those before it."""
+        return (self.secret_key, *_read("SECRET_KEY_FALLBACKS", ()))
 
     @property
     def user_model(self) -> str:
@@ -127,14 +145,7 @@ class LockoutSettings:
     def client_ip(self) -> Callable[[HttpRequest], str | None] | None:
         if (value := _read("LOCKOUT_CLIENT_IP", None)) is None:
             return None
-        allowed = "a callable taking the request, its dotted path, or None"
-        try:
-            found = import_string(value) if isinstance(value, str) else value
-        except ImportError as error:
-            raise refuse("LOCKOUT_CLIENT_IP", value, f"{allowed} ({error})") from error
-        if not callable(found):
-            raise refuse("LOCKOUT_CLIENT_IP", value, allowed)
-        return cast("Callable[[HttpRequest], str | None] | None", found)
+        return _function("LOCKOUT_CLIENT_IP", value, "a callable taking the request, its dotted path, or None")
 
     @property
     def fold(self) -> str:
@@ -142,6 +153,11 @@ class LockoutSettings:
         if value not in FOLDS:
             raise refuse("LOCKOUT_FOLD", value, " or ".join(repr(family) for family in FOLDS))
         return cast("str", value)
+
+    @property
+    def browser_seal(self) -> Callable[[HttpRequest, Any], str | None] | str | None:
+        value = _read("LOCKOUT_BROWSER_SEAL", None)
+        return value if value in (None, PASSWORD) else _function("LOCKOUT_BROWSER_SEAL", value, SEALS)
 
     @property
     def fail_open(self) -> bool:

@@ -13,8 +13,8 @@ class LockoutStatus:
 
     Attributes:
         scope: The name under which the policy counts.
-        counter: Which of its counters this is about: "key", or "ceiling" for the address alone, or the
-            network around it.
+        counter: Which of its counters this is about: "key", "browser" for a known one, or "ceiling" for the address
+            alone, or the network around it.
         locked: Whether guesses are refused until the lock ends.
         failures: Failed guesses on record; all of `maximum` while locked.
         maximum: Failed guesses that lock.

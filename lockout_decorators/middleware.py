@@ -42,7 +42,7 @@ class LockoutMiddleware:
         visit = Visit(block, self.get_response, None, (request,), {}, True)
         try:
             with block:
-                response = self.get_response(request)
+                response = block.response = self.get_response(request)
         except Exception:  # handler500 has failed as well
             if block.refused is None:
                 block.linger()
@@ -57,7 +57,7 @@ class LockoutMiddleware:
         visit = Visit(block, self.get_response, None, (request,), {}, True)
         try:
             async with block:
-                response = await self.get_response(request)
+                response = block.response = await self.get_response(request)
         except Exception:
             if block.refused is None:
                 block.linger()

@@ -3,6 +3,7 @@
 Each cites its text. What it comes to, `manage.py lockout report` says; of one policy, `policy.bounds()`.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from .policy import LockoutPolicy
@@ -32,14 +33,15 @@ def _account(**arguments: Any) -> LockoutPolicy:
 LOGIN: Preset = (
     _pair(ceiling=None, max=5, window=15 * MINUTE, lockout=15 * MINUTE),
     _pair(ceiling=None, max=20, window=DAY, rolling=True, lockout=0),
-    _account(max=100, window=DAY, rolling=True, lockout=0),
+    _account(max=100, window=DAY, rolling=True, lockout=0, known_browsers=timedelta(days=90)),
     _policy(key="ip", max=50, window=HOUR, lockout=HOUR, spread=10),
 )
 """For passwords. A short horizon for the pair of address and name is friendly to typos, a long one is tight; a botnet
 shares a hundred guesses a day at an account, an address gets fifty an hour, and whoever sprays from it ten accounts.
 
 OWASP Authentication Cheat Sheet, "Login Throttling": count by account, with an observation window and a duration; it is
-within ASVS 5.0, 6.3.1. To keep the owner out takes five addresses, each of them a day's worth of guesses.
+within ASVS 5.0, 6.3.1. To keep the owner out takes five addresses, each of them a day's worth of guesses, and does not
+reach the browsers that he has signed in with before.
 """
 
 CODES: Preset = (_policy(key="username", max=5, window=DAY, rolling=True, lockout=0),)

@@ -2,6 +2,8 @@
 the same through Django, by the two ways that the figures are made of.
 """
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 from django.contrib.auth import authenticate
@@ -242,6 +244,8 @@ def test_bounds_are_a_frozen_value():
 def test_who_keeps_out_whom(key, told):
     """In a sentence for each key; nobody where nothing is enforced."""
     assert LockoutPolicy(scope="s", key=key, max=5, ceiling=None).bounds().keeps_out == (told,)
+    known = LockoutPolicy(scope="s", key=key, max=5, ceiling=None, known_browsers=timedelta(days=90))
+    assert known.bounds().keeps_out == (f"{told}, save known browsers",)
     assert LockoutPolicy(scope="s", key=key, max=5, enforce=False).bounds().keeps_out == ()
 
 

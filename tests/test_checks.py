@@ -1,5 +1,6 @@
 """`manage.py check` names configurations that can't count, or that surprise."""
 
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -235,11 +236,12 @@ def test_a_changeable_key_may_leave_its_address_to_another_policy():
 
 
 def test_a_key_by_which_anybody_keeps_the_owner_out_is_a_warning():
-    """By name alone, and few guesses; not a pair with the address, many guesses, or a trial run."""
+    """By name alone, and few guesses; not a pair with the address, many guesses, known browsers, or a trial run."""
     LockoutPolicy(scope="a", key="ip+username", max=5)
     LockoutPolicy(scope="b", key="username", max=50)
     LockoutPolicy(scope="c", key="username", max=5, enforce=False)
     LockoutPolicy(scope="d", key="user", max=5)
+    LockoutPolicy(scope="k", key="username", max=5, known_browsers=timedelta(days=90))
     for name in ("LOGIN", "CODES", "NIST", "ASVS", "PCI_DSS"):  # have considered it
         lockout_protect(*getattr(presets, name))(type(name, (View,), {}))
     assert ids() == []

@@ -2,11 +2,13 @@
 
 import ast
 import re
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.management import call_command
@@ -283,6 +285,21 @@ def test_an_account_and_an_address_are_bounded(guide, post, verified):
         guide.bounded(post({"username": f"user{number}", "password": "Summer2026"}))
     assert 50 == len(verified)
     assert 429 == guide.bounded(post({"username": "eve", "password": "eves"})).status_code
+
+
+@pytest.mark.parametrize("name", ["known", "known_by_hand", "known_by_hand_async"])
+def test_known_browsers(name, guide, post, verified):
+    """Twenty guesses from everywhere lock strangers out, and not the browser that has signed in."""
+    view = getattr(guide, name)
+    view = async_to_sync(view) if name.endswith("async") else view
+    cookies = view(post(RIGHT)).cookies
+    with suppress(LockedOut):
+        for number in range(30):
+            view(post(address=f"198.51.100.{number}"))
+    assert 21 == len(verified)
+    request = post(RIGHT)
+    request.COOKIES.update({name: morsel.value for name, morsel in cookies.items()})
+    assert (200, 22) == (view(request).status_code, len(verified))
 
 
 def test_a_sprayer_is_stopped(guide, post, verified):

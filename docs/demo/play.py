@@ -271,7 +271,11 @@ class Play:
         self.crowd(found["json"])
         self.challenge(found["unsolved"], found["solved"])
         self.code_step(found)
+        at_home = Client(self.port, "192.0.2.10")
+        self.guess(found["admin"], at_home, "root", RIGHT, "root's own browser")
         self.stop(found["admin"], "root", lambda n: Client(self.port, f"198.51.100.{n}"), ", a new address")
+        del at_home.cookies["sessionid"]  # signed out
+        self.guess(found["admin"], at_home, "root", RIGHT, "RIGHT, root's own browser")
         self.guess(found["admin"], Client(self.port), "boss", RIGHT, "another user")
         self.end(found["token"])
         self.spray(found["token"])

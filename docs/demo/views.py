@@ -1,6 +1,7 @@
 """Six doors, each with a policy of its own: one line protects each of them."""
 
 import json
+from datetime import timedelta
 from functools import cache
 from typing import NamedTuple
 
@@ -22,7 +23,9 @@ CODE = "271828"  # a real project makes a fresh one for each sign-in, and sends 
 
 login = lockout_protect(key="ip+ua", max=5, window=300, lockout=60)(LoginView.as_view(template_name="login.html"))
 
-admin.site.login = lockout_protect(key="username", max=3, window=300, lockout=60)(admin.site.login)
+admin.site.login = lockout_protect(key="username", max=3, window=300, lockout=60, known_browsers=timedelta(days=90))(
+    admin.site.login
+)
 
 
 @lockout_protect(key="ip+username", max=4, spread=10, window=300, lockout=12)

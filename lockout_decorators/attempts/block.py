@@ -12,13 +12,14 @@ from ..clients.asgi import Requestlike, request_from
 from ..conf import conf
 from ..terms.terms import Terms
 from . import watch
+from .browsers import are_known
 from .claiming import Claiming
 from .guess import Party
 from .verdicts import is_unmade, response_to
 from .waiting import aclaim, hop, run
 from .watched import Watched
 
-_exempt, _failure = attrgetter("exempt"), attrgetter("failure")
+_exempt, _failure, _browsers = attrgetter("exempt"), attrgetter("failure"), attrgetter("known_browsers")
 
 
 class Block(Watched):
@@ -29,7 +30,6 @@ class Block(Watched):
 
     Attributes:
         policies: Those that it counts under; what an open block of the request counts already is left to that.
-        response: What the view answered or raised, for policies with `failure`; None: no verdict.
         given: All its policies, those that another block counts too.
     """
 
@@ -64,8 +64,7 @@ class Block(Watched):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self.open:
             try:
-                if self._has_verdicts(error):
-                    self._settle()
+                self._finish(error)
             finally:
                 self._close()
 
@@ -136,6 +135,8 @@ class Block(Watched):
             else:
                 late = True
         self._early = early if not late or any(map(_failure, early)) else ()
+        if early and any(map(_browsers, given)) and are_known(self.policies, self.request):  # the guess tells whose
+            self._early = [terms for terms in early if terms.failure is not None]
 
     def _uncounted(self) -> Sequence[Terms]:
         if len(self.given) == 1 and not self._peers:
@@ -155,13 +156,21 @@ class Block(Watched):
         self.open = False
         self.response = None
         watch.leave(self, self._peers)
-        self._tell_peers()
+        if self._peers and self.failed:  # a failure that was counted here is none of theirs
+            for peer in watch.peers(self, self._peers):
+                peer.told = True
 
     def _has_verdicts(self, error: BaseException | None) -> bool:
         """Whether there is anything to settle."""
-        if error is not None and (self.response is None or is_unmade(self.response)):
-            self.response = response_to(error)
-        return bool(self._made and self._made.unsettled) or bool(self._judging and self._judges())
+        made = self._made
+        if error is not None:
+            if self.response is None or is_unmade(self.response):
+                self.response = response_to(error)
+            if made and made.browsers:  # there will be no response; what broke may be what a seal is read from
+                made.browsers.proven.clear()
+        if made and (made.unsettled or (made.browsers and made.browsers.proven)):
+            return True
+        return bool(self._judging and self._judges())
 
     @property
     def failed(self) -> bool:
@@ -186,12 +195,8 @@ class Block(Watched):
             judges = self._judges()
             if failed := [Party(terms) for terms in judges if terms.is_failure(self.request, self.response)]:
                 guesses.unasked.append(failed)
-        self.response = None
+        response, self.response = self.response, None
         while guesses.unsettled:  # whoever is told of it may guess again
             guesses.settle_all()
-
-    def _tell_peers(self) -> None:
-        """A failure that was counted here is none of theirs."""
-        if self._peers and self.failed:  # itself has left
-            for peer in watch.peers(self, self._peers):
-                peer.told = True
+        if guesses.browsers:
+            guesses.browsers.settle(response, self.failed)

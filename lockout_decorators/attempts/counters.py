@@ -27,6 +27,12 @@ class Counter(NamedTuple):
     rule: Rule
     ceiling: bool
     terms: Terms
+    browser: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Of which kind of a client's counters it is, for people."""
+        return "ceiling" if self.ceiling else "browser" if self.browser else "key"
 
 
 class Client:
@@ -41,9 +47,14 @@ class Client:
         self._around: str = digest(self._secret, wider) if wider else ""
         self._spelling: set[int] = set()  # the threads that do
 
-    def counters(self, terms: Terms, identity: str | None) -> list[Counter]:
-        """The counters of a guess at `identity`: of the ceilings first, if there are any, then of the key."""
+    def counters(self, terms: Terms, identity: str | None, browser: str = "") -> list[Counter]:
+        """The counters of a guess at `identity`: of the ceilings first, if there are any, then of the key. Of a known
+        `browser` its own, and no other."""
         prefix, parts = conf.cache_prefix, terms.key.parts
+        if browser:
+            kind, counted = terms.kinds[-1], digest(self._secret, "browser", browser)  # no part of a key has that name
+            key = f"{prefix}:{FORMAT}:{{{counted[:HOME]}}}:{kind.name}{counted[:DIGEST]}"
+            return [Counter(key, kind.rule, False, terms, True)]
         own = self._digest if parts == ("ip",) else digest(self._secret, *self._spell(terms.key, identity))
         place = self._around or self._digest
         counters = []
@@ -73,14 +84,18 @@ class Client:
         was sent, the address, and `further` credentials that name the account. Of no name, or if it is not known which
         those are (None): none.
         """
+        account = self.account(username, further, field)
+        return digest(self._secret, "tag", self.address, *account)[:TAG] if account else UNTAGGED
+
+    def account(self, username: Any, further: Sequence[Any] | None, field: str | None = None) -> tuple[str, ...]:
+        """What names an account exactly, from wherever; nothing where tag() has none."""
         if further is None or username is None or isinstance(username, COMPOUND) or not (name := text_of(username)):
-            return UNTAGGED
+            return ()
         meta = self.request.META
         host = meta.get("HTTP_HOST", "")
         if conf.use_forwarded_host:
             host += f" {meta.get('HTTP_X_FORWARDED_HOST', '')}"
-        named = (field or "", type(username).__name__, name, *map(text_of, further))
-        return digest(self._secret, "tag", host, self.address, *named)[:TAG]
+        return (host, field or "", type(username).__name__, name, *map(text_of, further))
 
     def who(self, identity: str | None) -> str:
         """A short digest of who is tried."""

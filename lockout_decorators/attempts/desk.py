@@ -9,6 +9,7 @@ from ..exceptions import LockoutStatus
 from ..records import moves
 from ..records.record import Record
 from ..terms.terms import Terms
+from .browsers import browser_of
 from .counters import Client
 from .driver import Move, longest, refusal_of, settle
 from .reports import Report, refused_status, status_of
@@ -21,7 +22,8 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
     client, username = _client(terms, request, username)
     for block in watching(client.request):
         block.settle_failures()
-    (book,) = _books(terms, client, username)
+    browser = browser_of(terms, client, username)
+    (book,) = books_of(client.counters(terms, fold(username), browser))
     book.read()
     now = book.clock()
     who = client.who(fold(username))
@@ -44,7 +46,7 @@ def forgive(terms: Terms, request: Requestlike, username: Any, owner: bool = Fal
     alone = terms.key.parts == ("username",) or (owner and "username" in terms.key.parts)
 
     def move(seat: Seat, now: int) -> Record:
-        lift = alone and not seat.counter.ceiling
+        lift = seat.counter.browser or (alone and not seat.counter.ceiling)
         return moves.forgive(seat.record, seat.counter.rule, now, tags, lift)
 
     _move(terms, client, username, move)
@@ -64,8 +66,11 @@ def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, 
 
 
 def _books(terms: Terms, client: Client, username: Any) -> list[Book]:
-    """Raises StoreError."""
-    return books_of(client.counters(terms, fold(username)))
+    """Of all its counters, those of a known browser too. Raises StoreError."""
+    counters = client.counters(terms, fold(username))
+    if browser := browser_of(terms, client, username):
+        counters = client.counters(terms, None, browser) + counters
+    return books_of(counters)
 
 
 def _move(terms: Terms, client: Client, username: Any, move: Move) -> None:

@@ -12,12 +12,15 @@ from .seats import Book, Seat, books_of
 
 
 class Party(NamedTuple):
-    """One policy's part in a guess: who is tried, as the policy sees it: as it was sent, folded, and the tag."""
+    """One policy's part in a guess: who is tried, as the policy sees it: as it was sent, folded, and the tag. Where the
+    policy asks for known browsers, what names the account; and the one that is known there."""
 
     terms: Terms
     username: Any = None
     identity: str | None = None
     tag: str = UNTAGGED
+    account: tuple[str, ...] = ()
+    browser: str = ""
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -50,7 +53,7 @@ class Guess:
         counted: list[Counter] = []
         for party in self.parties:
             if not down or party.terms.cache not in down:
-                counted += client.counters(party.terms, party.identity)
+                counted += client.counters(party.terms, party.identity, party.browser)
         if self.joins:
             known = [seat.counter.key for seat in self.joins.seats]
             counted = [counter for counter in counted if counter.key not in known]
@@ -85,8 +88,10 @@ class Guess:
         return True
 
     def tries(self, party: Party) -> bool:
-        """Whether it has slots at that account."""
-        return any([party.identity == known.identity for known in self.parties if known.terms is party.terms])
+        """Whether it has slots at that account, and of that browser."""
+        by_name = party.terms.key.needs_identity
+        same = [known for known in self.parties if known.terms is party.terms and known.browser == party.browser]
+        return any([not by_name or party.identity == known.identity for known in same])
 
     def name(self, parties: Sequence[Party], proven: bool = False) -> None:
         """Another call of this guess names who is tried. Forgiving needs one account that is named in one way: of

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.http import HttpRequest
 
-from ..clients.identities import fold
 from ..conf import conf
 from ..exceptions import ChallengeRequired, LockedOut, LockoutStatus, StoreError, StoreUnavailable, flavoured
 from ..terms.terms import Terms
+from .browsers import Parties
 from .counters import Client
 from .driver import Move, Refused, Settled, look, settle
 from .guess import Guess, Party
@@ -26,7 +26,7 @@ _settled, _verdict = attrgetter("settled"), attrgetter("verdict")
 _lock = Lock()  # held for a moment only: a block may be shared by threads that were given a copy of the context
 
 
-class Guesses:
+class Guesses(Parties):
     """The guesses of one block.
 
     Attributes:
@@ -52,9 +52,6 @@ class Guesses:
         self.client: Client = Client(request)
         self._early: tuple[list[Terms], list[Book]] | None = None
         self.own: set[str] = home(request).setdefault(OWN, set())
-
-    def party(self, terms: Terms, username: Any, further: Sequence[Any] | None = (), field: str | None = None) -> Party:
-        return Party(terms, username, fold(username), self.client.tag(username, further, field))
 
     def look(self, policies: Sequence[Terms]) -> None:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
@@ -129,7 +126,7 @@ class Guesses:
     def count(self, parties: Sequence[Party]) -> None:
         """A failure that nobody asked about beforehand: counted whether or not a slot is left."""
         self.counted = True
-        guess = Guess(parties)
+        guess = Guess(self.browsers.recognise(parties) if self.browsers else parties)
         try:
             self._find(guess)
             guess.sit(self.client)

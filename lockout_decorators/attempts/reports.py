@@ -35,10 +35,9 @@ def status_of(counter: Counter, record: Record, now: int, why: Refusal | None) -
         length = rule.length(record.level) if locked else None
         retry_after = max(1, left if length is None else min(left, math.ceil(length / 1000)))
         until = datetime.fromtimestamp(why.until / 1000, UTC) if locked else None
-    failures, kind = _failures(counter, record), "ceiling" if counter.ceiling else "key"
-    reference, scope = _shown(record.reference) if locked else "", counter.terms.scope
-    challenge = why is not None and why.unsolved
-    return LockoutStatus(scope, locked, failures, rule.max, retry_after, until, kind, reference, challenge)
+    failures, reference = _failures(counter, record), _shown(record.reference) if locked else ""
+    told = retry_after, until, counter.kind, reference, why is not None and why.unsolved
+    return LockoutStatus(counter.terms.scope, locked, failures, rule.max, *told)
 
 
 def refused_status(refused: Refused) -> LockoutStatus:
@@ -95,7 +94,7 @@ class Report:
         username = None if self.username is None else text_of(self.username)
         if logger.isEnabledFor(level):
             name = None if username is None else ascii(username[:SHOWN])
-            shown += " (ceiling)" if counter.ceiling else ""
+            shown += "" if counter.kind == "key" else f" ({counter.kind})"
             code = f" reference={_shown(record.reference)}" if record.locked else ""
             scope, address = self.terms.scope, self.address
             logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, scope, address, name, code)

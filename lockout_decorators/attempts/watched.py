@@ -1,7 +1,7 @@
 """What the hook into django.contrib.auth asks of an open block: whose guess a call is, and what came of it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
@@ -15,6 +15,8 @@ from .guess import Guess, Party
 from .guesses import Guesses
 from .watch import Call
 
+Response = TypeVar("Response")
+
 
 class Watched:
     """The calls of one block.
@@ -22,9 +24,11 @@ class Watched:
     Attributes:
         policies: Those that it counts under.
         open: Whether it watches.
+        response: What the view answered or raised, for policies with `failure`; None: no verdict.
     """
 
     open: bool = False
+    response: Any = None
     _held: Guess | None = None  # the one that `attempt()` has made
     _comparison: Comparison | None = None  # made by the first call
 
@@ -65,8 +69,20 @@ class Watched:
 
     def _say(self, verdict: bool) -> None:
         if self._held:
+            if verdict and self._held.verdict is None and self._guesses.browsers:
+                self._guesses.browsers.prove(self._held.parties)
             self._judge(self._held, verdict)
             self._held.said = True
+
+    def remember(self, response: Response) -> Response:
+        """Have `response` set the cookie that makes the browser known, if the policy has `known_browsers` and a guess
+        in this block was right; return it. In the block, or after it. A decorated view's own response needs no word.
+        """
+        if self.open:
+            self.response = response
+        elif self._made and self._made.browsers:
+            self._made.browsers.mark(response)
+        return response
 
     def asking(self, call: Call, policies: Sequence[Terms]) -> Claiming:
         """Before a backend sees credentials: the guess they belong to, with its slots."""
@@ -85,8 +101,12 @@ class Watched:
         given back by a word only."""
         if self.open and not guess.settled and guess is not self._held:
             guess.verdict = True
-            guess.name(self._guesses.named[call], proven=True)
-            self._guesses.settle(guess)
+            guesses = self._guesses
+            parties = guesses.named[call]
+            guess.name(parties, proven=True)
+            guesses.settle(guess)
+            if guesses.browsers:
+                guesses.browsers.prove(parties)
 
     def fail_at(self, guess: Guess | None, call: Call, policies: Sequence[Terms]) -> None:
         """Take note. A failure of no known guess is counted on leaving, without a tag; so is one that is told of a
@@ -102,7 +122,9 @@ class Watched:
         self._guesses.settle_all(failures_only=True)
 
     def _new(self) -> Guess:
-        return Guess([self._guesses.party(terms, self.username) for terms in self.policies])
+        guesses = self._guesses
+        parties: Sequence[Party] = [guesses.party(terms, self.username) for terms in self.policies]
+        return Guess(guesses.browsers.recognise(parties) if guesses.browsers else parties)
 
     def _judge(self, guess: Guess | None, verdict: bool) -> None:
         """The first verdict on a guess stands."""
@@ -114,6 +136,8 @@ class Watched:
             return None
         field, parties = self._parties(call, policies)
         guesses = self._guesses
+        if guesses.browsers:
+            parties = guesses.browsers.recognise(parties)
         guesses.named[call] = parties
         self._comparison = self._comparison or Comparison()
         secrets = (*map(id, policies), self._comparison.digest(call.credentials, field))
@@ -124,7 +148,7 @@ class Watched:
             guess = Guess(parties, secrets=secrets, calls=[(named, {call.backend})])
         elif guess is not self._held:  # that proves what its own code has verified
             guess.name(parties)
-            if others := [one for one in parties if one.terms.key.needs_identity and not guess.tries(one)]:
+            if others := [one for one in parties if not guess.tries(one)]:
                 part = Guess(others)
                 part.joins = guess
                 return part
@@ -134,9 +158,10 @@ class Watched:
         """Whether a call without values has a secret all the same: a backend may read it from the request."""
         return any([(terms.credentials or presents)(self.request) for terms in policies])
 
-    def _parties(self, call: Call, policies: Sequence[Terms]) -> tuple[str | None, list[Party]]:
+    def _parties(self, call: Call, policies: Sequence[Terms]) -> tuple[str | None, Sequence[Party]]:
         """Who is tried, as each policy sees it; and the credential that names the account."""
-        field, parties, guesses = None, [], self._guesses
+        field, guesses = None, self._guesses
+        parties: list[Party] = []
         for terms in policies:
             field, value = account_in(call.credentials, terms.username, self.request)
             parties.append(guesses.party(terms, value, further(terms, field, call.credentials), field))

@@ -110,8 +110,9 @@ def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
         if keeps_owner_out(policy):
             yield Warning(
                 f"{policy.scope}: anybody who knows a name keeps its owner out by {policy.max} wrong guesses.",
-                hint='Write key="ip+username", and let the account have a larger max beside it, as presets.LOGIN does; '
-                "where only who has passed a first step can guess, silence this.",
+                hint='Add known_browsers=timedelta(days=90), or write key="ip+username" and let the account have a '
+                "larger max beside it, as presets.LOGIN does; where only who has passed a first step can guess, "
+                "silence this.",
                 id="lockout_decorators.W011",
             )
 

@@ -20,6 +20,6 @@ CONSIDERED = list(map(_arguments, (*presets.CODES, *presets.PCI_DSS)))  # which 
 
 def keeps_owner_out(policy: LockoutPolicy) -> bool:
     """Whether a few wrong guesses by anybody do."""
-    if not policy.enforce or policy.key != NAME or policy.max >= FEW:
+    if not policy.enforce or policy.key != NAME or policy.max >= FEW or policy.known_browsers:
         return False
     return _arguments(policy) not in CONSIDERED

@@ -37,6 +37,13 @@ def duration(least: float) -> Callable[[Any], float]:
     return check
 
 
+def lifetime(value: Any) -> timedelta:
+    """Of a cookie; a bare number would be taken for days by one, for seconds by another."""
+    if not isinstance(value, timedelta) or not timedelta(minutes=1) <= value <= timedelta(days=400):
+        raise ValueError("a timedelta from a minute to 400 days, as timedelta(days=90); browsers keep no cookie longer")
+    return value
+
+
 def lockout(value: Any) -> Any:
     """None, seconds (0 for no lock), or a tuple of several."""
     if value is None or (value == 0 and type(value) in (int, float)):

@@ -48,6 +48,7 @@ class PolicyArguments(TypedDict, total=False):
     patience: Duration
     challenge: Callable[[HttpRequest], bool] | None
     challenge_after: int | None
+    known_browsers: timedelta | None
 
 
 class _Unset:

@@ -1,6 +1,7 @@
 """How many wrong guesses a policy lets be verified, from how many addresses, and whom it lets be kept out.
 
-An address is a client's: of IPv6 its network (/64). That a wider network is bounded too makes no figure larger.
+An address is a client's: of IPv6 its network (/64). That a wider network is bounded too makes no figure larger. Who is
+known by a cookie is a client of its own, and in no figure.
 """
 
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ def bounds_of(terms: Terms) -> Bounds:
     """The figures of one policy."""
     rule = terms.plan[-1].rule
     account, total = [tuple([guesses([terms], many, one) for many in ADDRESSES]) for one in (True, False)]
-    keeps_out = tuple([_keeps_out(terms.key, kind) for kind in _kinds(terms)])
+    keeps_out = tuple([_keeps_out(terms, kind) for kind in _kinds(terms)])
     return Bounds(bounds.per_second(rule), bounds.within(rule, rule.window), account, total, keeps_out)
 
 
@@ -105,10 +106,11 @@ def _clients(key: Key, addresses: int, one_account: bool) -> int | None:
     return addresses if "ip" in key.parts else 1
 
 
-def _keeps_out(key: Key, kind: Kind) -> str:
-    parts = ("ip",) if kind.ceiling else key.parts or ("callable",)
+def _keeps_out(terms: Terms, kind: Kind) -> str:
+    parts = ("ip",) if kind.ceiling else terms.key.parts or ("callable",)
     shared = [TOGETHER.get(part, f"with the same {part}") for part in parts if part not in ACCOUNT]
     by = " ".join(["whoever is signed in" if "user" in parts else "anybody", *shared])
     whom = "that account's user" if "user" in parts else "the owner of the account" if "username" in parts else "all"
     most = min(kind.rule.max, kind.rule.spread or kind.rule.max)
-    return f"{by}, by {most} wrong guesses: {whom} {'there' if shared else 'anywhere'}"
+    where = ("there" if shared else "anywhere") + (", save known browsers" if terms.known_browsers else "")
+    return f"{by}, by {most} wrong guesses: {whom} {where}"

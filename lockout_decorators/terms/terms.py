@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from inspect import getattr_static
 from typing import Any, Self
 
@@ -60,10 +61,11 @@ class Terms:
         enforce: False counts, logs and signals, but refuses nobody.
         exempt: Whom to let through uncounted: networks, as `["192.0.2.0/24"]`, or a callable `(request) -> bool`.
         patience: Seconds that a guess waits for a slot while others are being verified. Default 5.
-        challenge: A callable `(request) -> bool`: whether it brings a solved challenge, such as a CAPTCHA. Asked once a
-            request, and only if the slots that are open without one are taken.
+        challenge: A callable `(request) -> bool`: whether it brings a solved challenge; asked once, where it is needed.
         challenge_after: Slots that guesses without a solved challenge may take, fewer than `max`; of the ceiling
             `ceiling` times as many. A further one raises ChallengeRequired.
+        known_browsers: For how long a browser that has signed in is known by a cookie: its guesses at that account are
+            counted apart from those of all others, whatever locks those; a `timedelta`. Default None: not at all.
     """
 
     key: Argument[str | KeyFunction, Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
@@ -96,6 +98,7 @@ class Terms:
     patience: Argument[Duration, float] = Argument(allowed.duration(0), 5)
     challenge: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
     challenge_after: Argument[int | None, int | None] = Argument(allowed.optional(allowed.whole(1, 999)))
+    known_browsers: Argument[timedelta | None, timedelta | None] = Argument(allowed.optional(allowed.lifetime))
 
     def __post_init__(self) -> None:
         if self.scope is UNSET:
@@ -104,28 +107,36 @@ class Terms:
             getattr_static(type(self), argument.name).settle(self.__dict__)
         if "key" in self.__dict__:
             self.__dict__.setdefault("ceiling", self.ceiling)
-        self._expect_sense()
+        self._expect_numbers()
+        self._expect_company()
         if self.scope != DERIVED:
             register(self)
 
-    def _expect_sense(self) -> None:
-        """What each argument alone does not tell. Raises ValueError."""
+    def _expect_numbers(self) -> None:
+        """Beside each other. Raises ValueError."""
         if self.__dict__.get("lockout") == 0 and not self.rolling:
             raise ValueError("lockout_protect: lockout is 0; that needs rolling=True, where failures end one by one.")
-        if self.failure is not None and self.methods == frozenset():
-            raise ValueError("lockout_protect: failure= with methods=() would refuse nobody; leave methods= out.")
         if (slots := (self.__dict__.get("ceiling") or 1) * self.__dict__.get("max", 1)) > SLOTS:
             raise ValueError(f"lockout_protect: ceiling * max is {slots}; it must be at most {SLOTS}.")
-        if (self.challenge is None) is not (self.challenge_after is None):
-            raise ValueError("lockout_protect: challenge= and challenge_after= go together; give both, or neither.")
-        if self.challenge is not None and self.failure is not None:
-            raise ValueError("lockout_protect: challenge= comes before a guess, failure= after it; leave one out.")
         if (self.challenge_after or 0) >= self.__dict__.get("max", 1000):
             raise ValueError(f"lockout_protect: challenge_after is {self.challenge_after}; it must be less than max.")
         if "key" in self.__dict__ and (
             wrong := lost_spread(self.key, self.__dict__.get("max", SLOTS), self.ceiling, self.spread)
         ):
             raise ValueError(f"lockout_protect: {wrong}")
+
+    def _expect_company(self) -> None:
+        """What goes with what. Raises ValueError."""
+        if (self.challenge is None) is not (self.challenge_after is None):
+            raise ValueError("lockout_protect: challenge= and challenge_after= go together; give both, or neither.")
+        if self.failure is None:
+            return
+        if self.methods == frozenset():
+            raise ValueError("lockout_protect: failure= with methods=() would refuse nobody; leave methods= out.")
+        if self.known_browsers is not None:
+            raise ValueError("lockout_protect: known_browsers= has to know who is tried, which failure= never does.")
+        if self.challenge is not None:
+            raise ValueError("lockout_protect: challenge= comes before a guess, failure= after it; leave one out.")
 
     def scoped(self, scope: str) -> Self:
         """These terms under a scope that was derived from a view."""

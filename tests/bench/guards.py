@@ -1,6 +1,7 @@
 """What guards a login view: this package under several rules, and its peers at five failures an hour by address."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ def ours(view: Any) -> Rules:
         "ip": lockout_protect(key="ip", scope="one", **HOUR)(view),
         "ip+username": lockout_protect(key="ip+username", scope="two", **HOUR)(view),
         "ip-500": lockout_protect(key="ip", scope="large", **HOUR | {"max": 500})(view),
+        "known": lockout_protect(key="username", scope="known", known_browsers=timedelta(days=90), **HOUR)(view),
         "spread": lockout_protect(key="ip", scope="spread", **HOUR | {"max": 500, "spread": 100})(view),
         "unenforced": lockout_protect(key="ip", scope="quiet", enforce=False, **HOUR)(view),
     }

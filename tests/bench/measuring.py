@@ -104,6 +104,8 @@ def _once(site: Site, rule: str, case: Case, turn: int = 0) -> tuple[int, int]:
 
 def prepared(site: Site, rule: str, case: Case) -> Client:
     client = next(clients)
+    if rule == "known":
+        client = site.known(rule, client)
     if case.before < CROWD:
         for _ in range(case.before):
             site.send(rule, client, "wrong")

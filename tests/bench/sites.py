@@ -35,10 +35,11 @@ ENVIRON = {
 
 
 class Client(NamedTuple):
-    """Who sends a request: nobody else has the address, or the name."""
+    """Who sends a request: nobody else has the address, or the name. `cookies` are what it was given."""
 
     address: str
     name: str
+    cookies: str = ""
 
 
 clients = (Client(f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}", f"user{n}") for n in count(os.getpid() % 200 << 16))
@@ -111,6 +112,8 @@ class Site:
         """A POST if there is a password, else a GET. The status, and how many nanoseconds it took."""
         worn = self.doors[door]
         environ = {**ENVIRON, "PATH_INFO": worn.path, "REMOTE_ADDR": client.address, "HTTP_ACCEPT": accept}
+        if client.cookies:
+            environ["HTTP_COOKIE"] += f"; {client.cookies}"
         fields = {"username": client.name, "password": password, "csrfmiddlewaretoken": TOKEN}
         body = urlencode(fields).encode() if password else b""
         environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
@@ -122,7 +125,13 @@ class Site:
         for _ in response:
             pass
         response.close()
-        return response.status_code, self.clock() - began
+        taken, self.given = self.clock() - began, response.cookies
+        return response.status_code, taken
+
+    def known(self, door: str, client: Client) -> Client:
+        """With the cookie of one that has signed in."""
+        self.send(door, client, "right")
+        return client._replace(cookies=self.given.output(attrs=[], header="", sep="; ").strip())
 
     def crowded(self, door: str, client: Client, failures: int, times: int) -> Client:
         """One with so many failures at another name; the same one so many times."""

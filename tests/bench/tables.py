@@ -23,6 +23,7 @@ OWN_ROWS = (
     *[("ip", label) for label in (*USUAL, "refused, HTML")],
     *[(rule, label) for rule in ("ip+username", "three") for label in USUAL],
     *[("challenge", label) for label in ("refused", "success", "first failure", "third failure", "success after two")],
+    *[("known", label) for label in ("refused", "success", "third failure", "failure that locks")],
     *[("ip-500", label) for label in ("first failure", "failure, 400 on record")],
     *[("ip-500", label) for label in ("success", "success, 400 on record")],
     *[("spread", label) for label in ("success", "first failure", "failure, 400 on record")],
@@ -36,6 +37,7 @@ RULES = {
     "ip+username": 'key="ip+username", ceiling',
     "three": "three policies",
     "challenge": 'key="ip", challenge_after=2',
+    "known": 'key="username", a known browser',
     "ip-500": 'key="ip", max=500',
     "spread": 'key="ip", max=500, spread=100',
 }
@@ -120,7 +122,7 @@ def trips(row: Row) -> int | None:
         return 0
     found = TRIPS.get(row.label, 3)
     if row.store.startswith("Memcached"):
-        if row.rule not in ("ip", "challenge", "ip-500"):
+        if row.rule not in ("ip", "challenge", "known", "ip-500"):
             return None  # it swaps one key at a time
         return found + (found > 1)
     return found

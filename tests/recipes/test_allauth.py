@@ -1,12 +1,17 @@
 """django-allauth: logins by password and by code, through forms and through the headless API."""
 
 import re
+from datetime import timedelta
 
 import pytest
-from allauth.account import forms
+from allauth.account import forms, views
+from allauth.headless.account import views as headless
+from allauth.headless.constants import Client
 from django.contrib.auth.models import User
 from django.test import RequestFactory
+from django.urls import include, path
 
+from lockout_decorators import LockoutPolicy, lockout_protect
 from tests.recipes.allauth import passwords
 from tests.recipes.visitors import Visitor
 
@@ -60,6 +65,30 @@ def test_passwords(server, bob, verified, login, failed, passed):
     assert (429, ["wrong"] * 5) == (refused.status_code, verified)
     assert 0 < int(refused.headers["Retry-After"]) <= 600
     assert passed == login(Visitor(server, "192.0.2.2"), "right").status_code
+
+
+KNOWN = LockoutPolicy(scope="known", key="username", ceiling=None, max=3, known_browsers=timedelta(days=90))
+urlpatterns = [
+    path("accounts/login/", lockout_protect(KNOWN)(views.LoginView.as_view())),
+    *(
+        path(f"_allauth/{one.value}/v1/auth/login", lockout_protect(KNOWN)(headless.LoginView.as_api_view(client=one)))
+        for one in Client
+    ),
+    path("", include("tests.recipes.allauth")),
+]
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize(("login", "failed", "passed"), LOGINS.values(), ids=LOGINS)
+def test_known_browsers(server, bob, verified, login, failed, passed):
+    """While strangers have locked the account, the browser that has signed in to it does so again, and no other."""
+    owner = Visitor(server)
+    assert passed == login(owner, "right").status_code
+    owner.client.cookies.pop("sessionid", None)
+    strangers = [Visitor(server, f"198.51.100.{number}") for number in range(5)]
+    assert [failed] * 3 + [429] * 2 == [login(stranger, "wrong").status_code for stranger in strangers]
+    assert [429, passed] == [login(visitor, "right").status_code for visitor in (Visitor(server), owner)]
+    assert ["right", *["wrong"] * 3, "right"] == verified
 
 
 def test_answers(bob):

@@ -163,6 +163,7 @@ def policy_attributes(policy: LockoutPolicy) -> None:
     assert_type(policy.methods, frozenset[str] | None)
     assert_type(policy.enforce, bool)
     assert_type(policy.patience, float)
+    assert_type(policy.known_browsers, timedelta | None)
     assert_type(policy.bounds().per_second, float)
     assert_type(policy.bounds().account[0].day, int | None)
 
@@ -178,6 +179,7 @@ def blocks(policy: LockoutPolicy, request: HttpRequest, secret: Any) -> None:
     with policy.attempt(request, "bob") as attempt:
         if secret == "right":
             attempt.succeed()
+            assert_type(attempt.remember(HttpResponse("welcome")), HttpResponse)
         elif secret:
             attempt.fail()
         else:
@@ -214,5 +216,7 @@ def status_attributes(status: LockoutStatus) -> None:
 
 def arguments_of_a_policy_are_checked() -> None:
     LockoutPolicy(scope="a", key=lambda request, identity: "x", window=timedelta(minutes=1), failure=[401, 403])
+    LockoutPolicy(scope="a", known_browsers=timedelta(days=90))
+    LockoutPolicy(scope="a", known_browsers=90)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     LockoutPolicy(scope="a", max="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     LockoutPolicy(scope="a", lockout="an hour")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
