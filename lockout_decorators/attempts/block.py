@@ -47,8 +47,7 @@ class Block(Watched):
     ) -> None:
         self.policies: Sequence[Terms] = policies
         self.request: HttpRequest = request_from(request)
-        self.username: Any = username
-        self.eager: bool = eager
+        self.username, self.eager = username, eager
 
     def __enter__(self) -> Self:
         if self._opens():
@@ -162,15 +161,13 @@ class Block(Watched):
 
     def _has_verdicts(self, error: BaseException | None) -> bool:
         """Whether there is anything to settle."""
-        made = self._made
         if error is not None:
             if self.response is None or is_unmade(self.response):
                 self.response = response_to(error)
-            if made and made.browsers:  # there will be no response; what broke may be what a seal is read from
-                made.browsers.proven.clear()
-        if made and (made.unsettled or (made.browsers and made.browsers.proven)):
-            return True
-        return bool(self._judging and self._judges())
+            if self._made and self._made.browsers:  # there will be no response; a seal may be what broke
+                self._made.browsers.proven.clear()
+        made = self._made and (self._made.unsettled or (self._made.browsers and self._made.browsers.proven))
+        return bool(made or (self._judging and self._judges()))
 
     @property
     def failed(self) -> bool:

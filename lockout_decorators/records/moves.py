@@ -141,10 +141,8 @@ def release(record: Record, rule: Rule, now: int, occupancy: str) -> Record:
 def abandon(record: Record, rule: Rule, now: int, occupancy: str) -> Record:
     """Nobody will ever know of the guess: its slot stays taken as long as an undecided one, and nobody waits for it."""
     record = prune(record, rule, now)
-    own = record.slot_of(occupancy)
-    if own is None or own.failed:
-        return record
-    return _keep(record, [slot.abandoned() if slot is own else slot for slot in record.slots])
+    slots = [slot if slot.failed or slot.occupancy != occupancy else slot.abandoned() for slot in record.slots]
+    return _keep(record, slots)
 
 
 def forgive(record: Record, rule: Rule, now: int, tags: Iterable[str], lift: bool) -> Record:
