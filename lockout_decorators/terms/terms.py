@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from inspect import getattr_static
+from operator import attrgetter
 from typing import Any, Self
 
 from django.core.exceptions import ImproperlyConfigured
@@ -21,6 +22,7 @@ from .registry import register
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 IP, IP_UA = Key.parse("ip"), Key.parse("ip+ua")
 CEILING = 5  # times `max`, for keys that a client can change
+_counted = attrgetter("scope", "key", "rolling", "max", "window", "lockout", "forget", "ceiling", "spread")
 DERIVED = "(derived from the view)"  # the scope of a policy whose view is not known yet
 
 
@@ -148,31 +150,26 @@ class Terms:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The counters of each client: the ceilings', where there are any, and the key's."""
-        return self.__dict__.get("_kinds") or self._worked_out()
-
-    @property
-    def frames(self) -> frozenset[str]:
-        """What is counted: policies with the same are one."""
-        return self.__dict__.get("_frames") or frozenset([kind.frame for kind in self.kinds])
-
-    def _worked_out(self) -> tuple[Kind, ...]:
-        """Kept where no setting can change it."""
         if self.scope == DERIVED:
             raise ImproperlyConfigured(
                 'The policy of a view under method_decorator(..., name="dispatch") has no scope that could be known '
                 'beforehand: write scope="..." to use it by hand.'
             )
-        found = self.plan
-        if self.__dict__.keys() >= {"key", "max", "window", "lockout", "ceiling"}:
-            self.__dict__.update(_kinds=found, _frames=frozenset([kind.frame for kind in found]))
-        return found
+        return self.plan
+
+    @property
+    def frames(self) -> frozenset[str]:
+        """What is counted: policies with the same are one."""
+        return frozenset([kind.frame for kind in self.kinds])
 
     @property
     def plan(self) -> tuple[Kind, ...]:
-        """The same under a scope that is not known yet."""
-        locks = self.rolling, self.max, self.window, self.lockout, self.forget
-        unsolved = (self.enforce and self.challenge_after) or 0
-        return kinds(self.scope, self.key, *locks, self.ceiling, self.spread, unsolved)
+        """The same under a scope that is not known yet; kept as long as all that it comes from."""
+        terms = (*_counted(self), (self.enforce and self.challenge_after) or 0)
+        known: tuple[tuple[Any, ...], tuple[Kind, ...]] = self.__dict__.get("_plan", ((), ()))
+        if known[0] != terms:
+            self.__dict__["_plan"] = known = terms, kinds(*terms)
+        return known[1]
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""
