@@ -835,6 +835,16 @@ def test_only_a_success_is_remembered(said, verified):
     assert not attempt.remember(HttpResponse()).cookies
 
 
+def test_block_that_breaks_remembers_nothing(verified):
+    """Whatever it was told before."""
+    response = HttpResponse()
+    with pytest.raises(ZeroDivisionError), ABOUT().observe(RequestFactory().post("/")) as block:
+        authenticate(block.request, **RIGHT)
+        block.remember(response)
+        raise ZeroDivisionError
+    assert not response.cookies and not block.remember(response).cookies
+
+
 def test_nothing_to_remember(verified):
     """Where nobody asks, or guesses."""
     for policy in (BY_ADDRESS(), ABOUT()):
