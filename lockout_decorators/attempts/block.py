@@ -47,7 +47,8 @@ class Block(Watched):
     ) -> None:
         self.policies: Sequence[Terms] = policies
         self.request: HttpRequest = request_from(request)
-        self.username, self.eager = username, eager
+        self.username: Any = username
+        self.eager: bool = eager
 
     def __enter__(self) -> Self:
         if self._opens():

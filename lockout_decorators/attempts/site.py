@@ -57,6 +57,6 @@ class SiteBlock(Block):
         """Those of `policies` that nobody is exempt from. The project is asked once, and watched meanwhile."""
         if not self._asked:
             self._asked = True
-            self.policies = [one for one in self.given if not one.exempts(self.request)]
-            self.given = self.policies
+            self.policies: Sequence[Terms] = [one for one in self.given if not one.exempts(self.request)]
+            self.given: Sequence[Terms] = self.policies
         return [one for one in policies if one in self.policies]

@@ -19,7 +19,7 @@ from ..terms.terms import Terms
 from .deferred import Resumed, is_deferred, watch_on
 from .naming import verifies
 
-COMPLETE = {HttpResponse, HttpResponseRedirect}
+COMPLETE: tuple[type[HttpResponse], ...] = (HttpResponse, HttpResponseRedirect)
 
 
 class Visit(NamedTuple):
