@@ -425,3 +425,23 @@ def path_with(*callbacks):
 @protect
 def operation(request):
     return authenticate(request)
+
+
+# Middlewares
+
+
+class Older:
+    def process_request(self, request):
+        request.user = auth.authenticate(request, token=request.GET["token"])
+
+
+class Newer(Older):
+    """Inherits it."""
+
+
+def tokens(get_response):
+    def middleware(request):
+        request.user = authenticate(request, token=request.GET["token"])
+        return get_response(request)
+
+    return middleware

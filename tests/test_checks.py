@@ -4,8 +4,6 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
-from django.contrib import auth
-from django.contrib.auth import authenticate
 from django.core.cache import caches
 from django.core.checks import INFO, run_checks
 from django.core.management import call_command
@@ -377,25 +375,11 @@ DJANGO = [
 ]
 
 
+SPECIMENS = "tests.specimens"
+
+
 class Ours(LockoutMiddleware):
     """A project may make its own."""
-
-
-class Older:
-    def process_request(self, request):
-        request.user = auth.authenticate(request, token=request.GET["token"])
-
-
-class Newer(Older):
-    """Inherits it."""
-
-
-def tokens(get_response):
-    def middleware(request):
-        request.user = authenticate(request, token=request.GET["token"])
-        return get_response(request)
-
-    return middleware
 
 
 @pytest.mark.parametrize("value", [None, [], "", "no.where", {"max": 0}, {"failure": 401}])
@@ -420,9 +404,9 @@ def test_policies_of_the_site_take_part(settings):
     ("middleware", "expected"),
     [
         ([], ["not in MIDDLEWARE"]),
-        ([f"{__name__}.tokens", "no.where"], ["not in MIDDLEWARE"]),
-        ([*DJANGO, "no.where", f"{__name__}.Ours", f"{__name__}.tokens"], []),
-        ([*DJANGO, f"{__name__}.Newer", f"{__name__}.tokens", SITE], ["Newer comes before", "tokens comes before"]),
+        ([f"{SPECIMENS}.tokens", "no.where"], ["not in MIDDLEWARE"]),
+        ([*DJANGO, "no.where", f"{__name__}.Ours", f"{SPECIMENS}.tokens"], []),
+        ([*DJANGO, f"{SPECIMENS}.Newer", f"{SPECIMENS}.tokens", SITE], ["Newer comes before", "tokens comes before"]),
     ],
 )
 def test_a_middleware_that_misses_guesses_is_a_warning(settings, middleware, expected):
