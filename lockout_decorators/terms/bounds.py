@@ -82,7 +82,7 @@ def most_within(seconds: int, policies: Sequence[Terms], addresses: int, one_acc
 
 
 def keeps_out(policies: Sequence[Terms]) -> tuple[str, ...]:
-    """Who can keep out whom at a door with these policies. If one of them asks who is known, all spare known browsers."""
+    """Who can keep out whom at a door with these policies; where one asks who is known, all spare known browsers."""
     spared = ", save known browsers" if any([one.known_browsers for one in policies if one.enforce]) else ""
     found = [f"{_keeps_out(terms, kind)}{spared}" for terms in policies for kind in _kinds(terms)]
     return tuple(dict.fromkeys(found))
