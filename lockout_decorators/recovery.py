@@ -24,14 +24,15 @@ View = TypeVar("View", bound=type[Any])
 
 
 def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> None:
-    """A receiver: lift the locks that are about the account of `user` alone, under every policy that counts by user
-    name: of the account, and of the pair of account and address that `request` came from; never an address's.
+    """A receiver: lift the locks that are about the account of `user` alone: under every policy that counts by user
+    name that of the account, and of the pair of account and address that `request` came from; under every policy that
+    of a known browser that sent it. Never an address's.
 
     A cache that fails is told in the log, and takes nothing from the new password.
     """
-    for policy in [one for known in registered.values() for one in known if "username" in one.key.parts]:
+    for policy in [one for known in registered.values() for one in known]:
         try:
-            desk.forgive(policy, request, user.get_username(), owner=True)
+            desk.free_owner(policy, request, user.get_username())
         except StoreError as error:
             logger.error("cache %a failed, the owner stays locked out: scope=%a", error.alias, policy.scope)
 

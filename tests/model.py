@@ -83,8 +83,9 @@ class Model:
     def refusal(self, now: int, own=frozenset(), who=None):
         """When the next guess at `who` would be admitted (None: not before a reset), and whether one waits for it; or
         False."""
-        if lock := self.lock(now):
-            return lock.end, False
+        if lock := self.lock(now):  # and whatever stands when that has ended
+            left = lock.end is not None and self.rule.rolling and self.refusal(lock.end, who=who)
+            return left[0] if left else lock.end, False
         refused = [why for why in (self.full(now, own), self.wide(now, own, who)) if why]
         return max(
             refused, key=lambda why: why[0] - why[1] / 2, default=False

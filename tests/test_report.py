@@ -1,6 +1,7 @@
 """`manage.py lockout report` says what each door lets through."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from types import ModuleType
 
@@ -99,6 +100,15 @@ def test_the_tightest_policy_bounds_a_door(serve):
     assert all(one["clause"] and one["demands"] for one in door["standards"])
 
 
+@pytest.mark.parametrize(("enforce", "spared"), [(True, ", save known browsers"), (False, "")])
+def test_known_browsers_are_spared_at_the_whole_door(enforce, spared, serve):
+    """By every policy, if one that is enforced asks for them."""
+    asking = LockoutPolicy(scope="account", **STRICT, known_browsers=timedelta(days=90), enforce=enforce)
+    serve(path("", lockout_protect(LockoutPolicy(scope="address", max=5), asking)(view)))
+    (door,) = found()["doors"]
+    assert door["keeps_out"][0] == f"anybody behind the same address, by 5 wrong guesses: all there{spared}"
+
+
 @pytest.mark.parametrize(
     ("terms", "told"),
     [
@@ -108,6 +118,8 @@ def test_the_tightest_policy_bounds_a_door(serve):
         ({"exempt": ["192.0.2.9", "::1"]}, "; not counted: 192.0.2.9/32, ::1/128"),
         ({"exempt": view}, "; not counted: tests.test_report.view"),
         ({"key": "ip+ua"}, "; an address 5 times as many"),
+        ({"challenge_after": 3, "challenge": view}, "; after 3 a challenge"),
+        ({"known_browsers": timedelta(days=90)}, "; a browser is known for 90 days"),
         ({"enforce": False}, "; NOT ENFORCED"),
         ({"key": "session", "ceiling": None}, "at one account                  1               no bound"),
         ({"max": 1, "lockout": None}, "at one account                  1                      0                  1"),

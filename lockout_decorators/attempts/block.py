@@ -12,7 +12,7 @@ from ..clients.asgi import Requestlike, request_from
 from ..conf import conf
 from ..terms.terms import Terms
 from . import watch
-from .browsers import are_known
+from .browsers import may_be_known
 from .claiming import Claiming
 from .guess import Party
 from .verdicts import is_unmade, response_to
@@ -135,7 +135,7 @@ class Block(Watched):
             else:
                 late = True
         self._early = early if not late or any(map(_failure, early)) else ()
-        if early and any(map(_browsers, given)) and are_known(self.policies, self.request):  # the guess tells whose
+        if early and any(map(_browsers, given)) and may_be_known(self.policies, self.request):  # the guess tells whose
             self._early = [terms for terms in early if terms.failure is not None]
 
     def _uncounted(self) -> Sequence[Terms]:

@@ -100,15 +100,17 @@ class Parties:
         return party._replace(account=self.client.account(username, further, field))
 
 
-def are_known(policies: Sequence[Terms], request: HttpRequest) -> bool:
-    """Whether a request may be a known browser's, at whatever account: by a cookie of each policy that asks."""
-    return all([_fresh(terms, request) for terms in policies if terms.known_browsers is not None])
+def may_be_known(policies: Sequence[Terms], request: HttpRequest) -> bool:
+    """Whether a request may be a known browser's, at whatever account: by a cookie of each policy that asks, or of each
+    that is enforced too."""
+    asking = [(terms.enforce, bool(_fresh(terms, request))) for terms in policies if terms.known_browsers is not None]
+    enforced = [fresh for enforce, fresh in asking if enforce]
+    return all([fresh for _, fresh in asking]) or (bool(enforced) and all(enforced))
 
 
 def browser_of(terms: Terms, client: Client, username: Any) -> str:
-    """The name of a client's browser at an account, whichever credential it was named by; empty if it is not known."""
-    if terms.known_browsers is None:
-        return ""
+    """The name of a client's browser at an account, whichever credential that was named by, under a policy that asks;
+    empty if it is not known."""
     browsers = Browsers(client.request)
     parties = [Party(terms, username, account=client.account(username, (), field)) for field in (None, *fields())]
     return next(filter(None, [browsers.known([party]) for party in parties]), "")

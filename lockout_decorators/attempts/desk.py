@@ -1,6 +1,9 @@
 """What is asked about a client, or done for it, outside of any guess: status, reset, forgive."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from django.http import HttpRequest
 
 from ..clients.asgi import Requestlike, request_from
 from ..clients.credentials import account_in, fields
@@ -8,25 +11,26 @@ from ..clients.identities import fold
 from ..exceptions import LockoutStatus
 from ..records import moves
 from ..records.record import Record
+from ..terms.registry import registered
 from ..terms.terms import Terms
 from .browsers import browser_of
-from .counters import Client
+from .counters import Client, Counter
 from .driver import Move, longest, refusal_of, settle
 from .reports import Report, refused_status, status_of
-from .seats import Book, Seat, books_of
+from .seats import Seat, books_of
 from .watch import watching
 
 
 def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
     """Of the counter that refuses longest, else of the key's; the failures at hand included. Raises StoreError."""
-    client, username = _client(terms, request, username)
+    client, name = _client(terms, request, username)
     for block in watching(client.request):
         block.settle_failures()
-    browser = browser_of(terms, client, username)
-    (book,) = books_of(client.counters(terms, fold(username), browser))
+    browser = "".join(_browsers(terms, client, username, registered.get(terms.scope, ()))[:1])
+    (book,) = books_of(client.counters(terms, fold(name), browser))
     book.read()
     now = book.clock()
-    who = client.who(fold(username))
+    who = client.who(fold(name))
     if refused := longest([found for seat in book.seats if (found := refusal_of(seat, now, who, solved=False))]):
         return refused_status(refused)
     seat = book.seats[-1]
@@ -35,21 +39,26 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
 
 def reset(terms: Terms, request: Requestlike, username: Any) -> None:
     """Raises StoreError, and as _client() does."""
-    client, username = _client(terms, request, username)
-    _move(terms, client, username, lambda seat, now: moves.reset())
+    client, name = _client(terms, request, username)
+    counters = [*_known(terms, client, username), *client.counters(terms, fold(name))]
+    _move(terms, client, name, counters, lambda seat, now: moves.reset())
 
 
-def forgive(terms: Terms, request: Requestlike, username: Any, owner: bool = False) -> None:
-    """Of the `owner` also the lock of the account as seen from there. Raises StoreError, and as _client() does."""
-    client, username = _client(terms, request, username)
-    tags = [client.tag(username, (), field) for field in (None, *fields())]
-    alone = terms.key.parts == ("username",) or (owner and "username" in terms.key.parts)
+def forgive(terms: Terms, request: Requestlike, username: Any) -> None:
+    """Raises StoreError, and as _client() does."""
+    client, name = _client(terms, request, username)
+    counters = [*_known(terms, client, username), *client.counters(terms, fold(name))]
+    _forgive(terms, client, name, counters, terms.key.parts == ("username",))
 
-    def move(seat: Seat, now: int) -> Record:
-        lift = seat.counter.browser or (alone and not seat.counter.ceiling)
-        return moves.forgive(seat.record, seat.counter.rule, now, tags, lift)
 
-    _move(terms, client, username, move)
+def free_owner(terms: Terms, request: Requestlike, username: Any) -> None:
+    """As forgive(), and the lock of the account as seen from there; under a key without a name, of the owner's browser
+    only."""
+    by_name = "username" in terms.key.parts
+    client, name = _client(terms, request, username if by_name else None)
+    counters = [*_known(terms, client, username), *(client.counters(terms, fold(name)) if by_name else ())]
+    if counters:
+        _forgive(terms, client, name if by_name else username, counters, by_name)
 
 
 def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, Any]:
@@ -60,19 +69,40 @@ def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, 
         raise TypeError(f"policy {terms.scope!r}: request is {request!r}; it must be a request, or an ASGI scope.")
     if username is None and "username" in terms.key.parts:
         raise ValueError(f"policy {terms.scope!r} counts by user name: pass username=.")
-    if username is not None and callable(terms.username):
-        _, username = account_in({"username": username}, terms.username, found)
-    return Client(found), username
+    return Client(found), _named(terms, found, username)
 
 
-def _books(terms: Terms, client: Client, username: Any) -> list[Book]:
-    """Of all its counters, those of a known browser too. Raises StoreError."""
-    counters = client.counters(terms, fold(username))
-    if browser := browser_of(terms, client, username):
-        counters = client.counters(terms, None, browser) + counters
-    return books_of(counters)
+def _named(terms: Terms, request: HttpRequest, username: Any) -> Any:
+    if username is None or not callable(terms.username):
+        return username
+    return account_in({"username": username}, terms.username, request)[1]
 
 
-def _move(terms: Terms, client: Client, username: Any, move: Move) -> None:
-    settled = settle(_books(terms, client, username), move, all_seats=True)
+def _known(terms: Terms, client: Client, username: Any) -> list[Counter]:
+    """The counters of a known browser."""
+    policies = [one for several in registered.values() for one in several]
+    return [one for name in _browsers(terms, client, username, policies) for one in client.counters(terms, None, name)]
+
+
+def _browsers(terms: Terms, client: Client, username: Any, policies: Iterable[Terms]) -> list[str]:
+    """What a known browser is called, which is one client at all policies of a door: by the policy itself if it asks,
+    else by those of `policies` that do."""
+    asking = [terms] if terms.known_browsers else [one for one in policies if one.known_browsers]
+    names = [browser_of(one, client, _named(one, client.request, username)) for one in asking]
+    return [name for name in dict.fromkeys(names) if name]
+
+
+def _forgive(terms: Terms, client: Client, username: Any, counters: Sequence[Counter], alone: bool) -> None:
+    """Lift the locks of browsers, too, and of the key's counter if that is about the account `alone`."""
+    tags = [client.tag(username, (), field) for field in (None, *fields())]
+
+    def move(seat: Seat, now: int) -> Record:
+        lift = seat.counter.browser or (alone and not seat.counter.ceiling)
+        return moves.forgive(seat.record, seat.counter.rule, now, tags, lift)
+
+    _move(terms, client, username, counters, move)
+
+
+def _move(terms: Terms, client: Client, username: Any, counters: Sequence[Counter], move: Move) -> None:
+    settled = settle(books_of(counters), move, all_seats=True)
     Report(terms, client.request, client.address, username).reset(settled[-1])

@@ -32,9 +32,10 @@ def status_of(counter: Counter, record: Record, now: int, why: Refusal | None) -
     retry_after, until = None, None
     if why and why.until < FOREVER and not why.unsolved:
         left = math.ceil((why.until - now) / 1000)
-        length = rule.length(record.level) if locked else None
-        retry_after = max(1, left if length is None else min(left, math.ceil(length / 1000)))
-        until = datetime.fromtimestamp(why.until / 1000, UTC) if locked else None
+        if locked and (length := rule.length(record.level)) is not None:
+            left = min(left, math.ceil(max(length, rule.window if rule.rolling else 0) / 1000))
+        retry_after = max(1, left)
+        until = datetime.fromtimestamp(record.until / 1000, UTC) if locked else None
     failures, reference = _failures(counter, record), _shown(record.reference) if locked else ""
     told = retry_after, until, counter.kind, reference, why is not None and why.unsolved
     return LockoutStatus(counter.terms.scope, locked, failures, rule.max, *told)

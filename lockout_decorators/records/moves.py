@@ -60,7 +60,8 @@ def refusal(
     if rule.unsolved and not solved:
         return _unsolved(record, rule, now, own, who)
     if record.locked:
-        return Refusal(record.until)
+        left = rule.rolling and refusal(prune(record, rule, record.until), rule, record.until, who=who)
+        return Refusal(left.until if left else record.until)
     full = None
     if len(record.slots) >= rule.max:
         full = _crowded(record, rule, now, own, [*enumerate(record.slots)], rule.max)

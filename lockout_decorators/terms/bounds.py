@@ -65,8 +65,7 @@ def bounds_of(terms: Terms) -> Bounds:
     """The figures of one policy."""
     rule = terms.plan[-1].rule
     account, total = [tuple([guesses([terms], many, one) for many in ADDRESSES]) for one in (True, False)]
-    keeps_out = tuple([_keeps_out(terms, kind) for kind in _kinds(terms)])
-    return Bounds(bounds.per_second(rule), bounds.within(rule, rule.window), account, total, keeps_out)
+    return Bounds(bounds.per_second(rule), bounds.within(rule, rule.window), account, total, keeps_out([terms]))
 
 
 def guesses(policies: Sequence[Terms], addresses: int, one_account: bool) -> Guesses:
@@ -80,6 +79,13 @@ def most_within(seconds: int, policies: Sequence[Terms], addresses: int, one_acc
     """In the worst stretch of so many seconds; None: there is no bound."""
     reach, time = _reach(policies, addresses, one_account), seconds * bounds.SECOND
     return min([count * bounds.within(rule, time) for rule, count in reach], default=None)
+
+
+def keeps_out(policies: Sequence[Terms]) -> tuple[str, ...]:
+    """Who can keep out whom at a door with these policies; where one asks who is known, all spare known browsers."""
+    spared = ", save known browsers" if any([one.known_browsers for one in policies if one.enforce]) else ""
+    found = [f"{_keeps_out(terms, kind)}{spared}" for terms in policies for kind in _kinds(terms)]
+    return tuple(dict.fromkeys(found))
 
 
 def _reach(policies: Sequence[Terms], addresses: int, one_account: bool) -> list[tuple[Rule, int]]:
@@ -112,5 +118,4 @@ def _keeps_out(terms: Terms, kind: Kind) -> str:
     by = " ".join(["whoever is signed in" if "user" in parts else "anybody", *shared])
     whom = "that account's user" if "user" in parts else "the owner of the account" if "username" in parts else "all"
     most = min(kind.rule.max, kind.rule.spread or kind.rule.max)
-    where = ("there" if shared else "anywhere") + (", save known browsers" if terms.known_browsers else "")
-    return f"{by}, by {most} wrong guesses: {whom} {where}"
+    return f"{by}, by {most} wrong guesses: {whom} {'there' if shared else 'anywhere'}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from lockout_decorators.clients.keys import Key
 from lockout_decorators.policy import LockoutPolicy
-from lockout_decorators.terms.bounds import ADDRESSES, guesses
+from lockout_decorators.terms.bounds import ADDRESSES, guesses, keeps_out
 
 from .doors import Door
 from .standards import verdicts
@@ -19,17 +19,18 @@ def figures(door: Door) -> dict[str, Any]:
         "policies": [_policy(policy) for policy in door.policies],
         "account": [asdict(guesses(door.policies, addresses, True)) for addresses in ADDRESSES],
         "total": [asdict(guesses(door.policies, addresses, False)) for addresses in ADDRESSES],
-        "keeps_out": list({told: None for policy in door.policies for told in policy.bounds().keeps_out}),
+        "keeps_out": list(keeps_out(door.policies)),
         "standards": [verdict._asdict() for verdict in verdicts(door.policies)],
     }
 
 
 def _policy(policy: LockoutPolicy) -> dict[str, Any]:
-    names = ("scope", "max", "window", "lockout", "rolling", "ceiling", "spread", "enforce")
-    exempt = policy.exempt
+    names = ("scope", "max", "window", "lockout", "rolling", "ceiling", "spread", "challenge_after", "enforce")
+    exempt, known = policy.exempt, policy.known_browsers
     return {
         "key": str(policy.key),
         **{name: getattr(policy, name) for name in names},
         "exempt": sorted(map(str, exempt)) if isinstance(exempt, frozenset) else exempt and str(Key.parse(exempt)),
+        "known_browsers": known and known.total_seconds(),
         "interval": policy.bounds().interval,
     }

@@ -40,6 +40,10 @@ def _policy(policy: Mapping[str, Any]) -> str:
         told += f"; an address {policy['ceiling']} times as many"
     if policy["spread"] is not None:
         told += f"; an address fails at {policy['spread']} names at most"
+    if policy["challenge_after"] is not None:
+        told += f"; after {policy['challenge_after']} a challenge"
+    if policy["known_browsers"] is not None:
+        told += f"; a browser is known for {policy['known_browsers'] / 86_400:g} days"
     if policy["exempt"]:
         told += (
             f"; not counted: {policy['exempt'] if isinstance(policy['exempt'], str) else ', '.join(policy['exempt'])}"
