@@ -156,8 +156,8 @@ SPREAD = {
     for name, rule in RULES.items()
     if rule.max == max
 }
-DEPTHS = {1: 12, 2: 10, 3: 9} if IN_FULL else {1: 8, 2: 6, 3: 6}  # for each max
-LESS = 3 if IN_FULL else 1  # where guesses are at several names, which makes many more of them
+DEPTHS = {1: 10, 2: 8, 3: 7} if IN_FULL else {1: 8, 2: 6, 3: 6}  # for each max
+LESS = 2 if IN_FULL else 1  # where guesses are at several names, which makes many more of them
 
 
 def name(number: int) -> str:
