@@ -10,7 +10,7 @@ import re
 import socket
 import string
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -449,7 +449,8 @@ def statuses_of(port, data):
     """Of all answers that the server gives to these bytes before it hangs up."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # the server may have hung up by now
+            connection.shutdown(socket.SHUT_WR)
         with connection.makefile("rb") as answers:
             return re.findall(rb"^HTTP/1.1 (\d+)", answers.read(), re.MULTILINE)
 
