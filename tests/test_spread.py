@@ -85,7 +85,7 @@ def test_an_office_of_typos_is_not_refused(rule, store, settings, verified):
 
 @on_stores
 async def test_an_office_of_tasks(rule, store, settings, verified):
-    """The same in one event loop."""
+    """The same in one event loop, of a smaller office."""
     door(settings, rule, acheck)
     nine = asyncio.Semaphore(9)
 
@@ -94,8 +94,8 @@ async def test_an_office_of_tasks(rule, store, settings, verified):
             wrong = await DistantAsyncClient(HERE).post("/", form(name))
             return wrong.status_code, (await DistantAsyncClient(HERE).post("/", form(name, right=True))).status_code
 
-    assert {(401, 200)} == set(await asyncio.gather(*map(sign_in, STAFF)))
-    assert 400 == len(verified)
+    assert {(401, 200)} == set(await asyncio.gather(*map(sign_in, STAFF[:50])))
+    assert 100 == len(verified)
 
 
 @on_stores
