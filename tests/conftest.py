@@ -1,10 +1,12 @@
 from contextlib import ExitStack
 from secrets import token_hex
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
 from django.utils import translation
 
+from lockout_decorators.attempts import driver, waiting
 from lockout_decorators.terms import registry
 from lockout_decorators.views import naming
 from tests import servers
@@ -37,6 +39,16 @@ def clean():
 def verified():
     """The (username, password) pairs that the hasher was run for."""
     return CountingBackend.verified
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    """The pauses of those who wait; it takes them no time."""
+    pauses = []
+    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
+    monkeypatch.setattr(driver, "time", clock)
+    monkeypatch.setattr(waiting, "time", clock)
+    return pauses
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from copy import copy, deepcopy
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import authenticate
@@ -21,7 +20,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from lockout_decorators import ChallengeRequired, LockedOut, LockoutPolicy, LockoutStatus, lockout_protect, signals
-from lockout_decorators.attempts import driver, waiting
 from lockout_decorators.exceptions import flavoured
 from lockout_decorators.stores import Store
 from tests.backends import CountingBackend
@@ -166,16 +164,6 @@ def test_waiting_in_vain(guess, policy):
     with first.attempt(post()), first.attempt(post()), first.attempt(post()):
         assert "ChallengeRequired" == guess([first], post("right"))
         assert 200 == guess([first], post("right", "yes"))
-
-
-@pytest.fixture
-def slept(monkeypatch):
-    """The pauses of those who wait; it takes them no time."""
-    pauses = []
-    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
-    monkeypatch.setattr(driver, "time", clock)
-    monkeypatch.setattr(waiting, "time", clock)
-    return pauses
 
 
 @pytest.mark.parametrize(("solved", "took", "patience"), [("no", 0, 5 * 1 / 3), ("yes", 10, 5 * 8 / 10)])

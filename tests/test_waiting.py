@@ -4,7 +4,6 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -14,7 +13,7 @@ from django.core.cache import cache
 from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy
-from lockout_decorators.attempts import driver, waiting
+from lockout_decorators.attempts import waiting
 from lockout_decorators.attempts.claiming import Claiming
 from lockout_decorators.attempts.waiting import aclaim
 from lockout_decorators.stores import Store
@@ -52,16 +51,6 @@ def refused(policy=POLICY):
     with pytest.raises(LockedOut) as caught:
         policy.attempt(request_from()).__enter__()
     return caught.value.status
-
-
-@pytest.fixture
-def slept(monkeypatch):
-    """The pauses of those who wait; it takes them no time."""
-    pauses = []
-    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
-    monkeypatch.setattr(driver, "time", clock)
-    monkeypatch.setattr(waiting, "time", clock)
-    return pauses
 
 
 @pytest.mark.parametrize("failures", range(POLICY.max))
