@@ -4,7 +4,7 @@ Needs PyICU (with libicu-dev and pkg-config to build it) and mariadbd; takes a m
 weights, and a weight is named by the plainest character that has it alone. So "the ligature weighs what a and e weigh"
 is an equation between texts. The equations of all stores are made true together, as far as they don't contradict each
 other: one of a character and a text defines that character, one of two characters makes them one. What contradicts what
-stands before is printed; the rules of `folding.py` and docs/keys.md answer for it.
+stands before is printed; the rules of `folding.py` and docs/explanation/keys.md answer for it.
 """
 
 import os

@@ -53,7 +53,7 @@ class Names:
 def guide():
     """The names that the guide's examples define."""
     before = admin.site.login
-    yield Names(execute("docs/guide.md"))
+    yield Names(execute("docs/howto/guide.md"))
     admin.site.login = before
 
 
@@ -313,7 +313,7 @@ def test_a_sprayer_is_stopped(guide, post, verified):
 
 def test_presets(post, verified):
     """Five wrong passwords, five wrong codes; then the right one is refused."""
-    page = Names(execute("docs/presets.md"))
+    page = Names(execute("docs/explanation/presets.md"))
     assert [401] * 5 + [429] * 2 == [page.sign_in(post(form)).status_code for form in [FORM] * 6 + [RIGHT]]
     assert 5 == len(verified)
     ann = User(pk=1, username="ann")
@@ -323,9 +323,9 @@ def test_presets(post, verified):
 
 def test_presets_are_what_the_page_says(settings):
     """Each is in its table; the report that it shows is that of LOGIN."""
-    page = text_of("docs/presets.md")
+    page = text_of("docs/explanation/presets.md")
     names = {name for name, value in vars(presets).items() if isinstance(value, tuple)}
-    assert sorted(names) == sorted(rows("docs/presets.md", "Presets"))
+    assert sorted(names) == sorted(rows("docs/explanation/presets.md", "Presets"))
     settings.ROOT_URLCONF = ModuleType("urls")
     settings.ROOT_URLCONF.urlpatterns = [path("sign-in/", lockout_protect(*presets.LOGIN)(sign_in))]
     out = StringIO()
@@ -349,20 +349,20 @@ def rows(page, heading):
 
 def test_every_argument_is_in_the_reference():
     """And no other."""
-    assert [*PolicyArguments.__annotations__] == rows("docs/reference.md", "Arguments")
+    assert [*PolicyArguments.__annotations__] == rows("docs/reference/index.md", "Arguments")
 
 
 def test_every_setting_is_in_the_reference():
     """And no other, on any page."""
     source = {*re.findall(r"LOCKOUT_[A-Z0-9_]+", (PACKAGE / "conf.py").read_text(encoding="utf-8"))}
-    assert sorted(source) == sorted(rows("docs/reference.md", "Settings"))
-    for page in (ROOT / "docs").glob("*.md"):
-        assert source >= {*re.findall(r"LOCKOUT_[A-Z0-9_]+", page.read_text(encoding="utf-8"))}
+    assert sorted(source) == sorted(rows("docs/reference/index.md", "Settings"))
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert source >= {*re.findall(r"\bLOCKOUT_[A-Z0-9_]+", page.read_text(encoding="utf-8"))}
 
 
 def test_default_of_every_setting_is_what_the_reference_says():
     """The second column is what the code falls back to."""
-    table = dict(re.findall(r"^\| `LOCKOUT_(\w+)` \| `([^`]+)` \|", text_of("docs/reference.md"), re.MULTILINE))
+    table = dict(re.findall(r"^\| `LOCKOUT_(\w+)` \| `([^`]+)` \|", text_of("docs/reference/index.md"), re.MULTILINE))
     assert table.pop("TRUSTED_PROXIES") == "()" and conf.trusted_proxies == (frozenset(), False)
     assert {name: ast.literal_eval(text) for name, text in table.items()} == {
         name: getattr(conf, name.lower()) for name in table
@@ -373,9 +373,9 @@ def test_every_check_is_on_its_page():
     """And no other."""
     texts = [file.read_text(encoding="utf-8") for file in (PACKAGE / "checks").glob("*.py")]
     source = re.findall(r'id="(lockout_decorators\.[EWI]\d{3})"', "".join(texts))
-    table = re.findall(r"^\| `(lockout_decorators\.\w+)`", text_of("docs/checks.md"), re.MULTILINE)
+    table = re.findall(r"^\| `(lockout_decorators\.\w+)`", text_of("docs/reference/checks.md"), re.MULTILINE)
     assert sorted({*source}) == sorted(table)
-    for page in (ROOT / "docs").glob("*.md"):
+    for page in (ROOT / "docs").rglob("*.md"):
         named = re.findall(r"\b[EWI]0\d\d\b", page.read_text(encoding="utf-8"))
         assert {f"lockout_decorators.{number}" for number in named} <= {*source}
 
@@ -383,12 +383,12 @@ def test_every_check_is_on_its_page():
 def test_every_signal_and_status_is_in_the_reference():
     """Signals and the attributes of LockoutStatus."""
     assert [name for name in vars(signals) if isinstance(getattr(signals, name), signals.Signal)] == rows(
-        "docs/reference.md", "Signals"
+        "docs/reference/index.md", "Signals"
     )
-    assert [*LockoutStatus.__dataclass_fields__] == rows("docs/reference.md", "LockoutStatus")
-    assert [*Bounds.__dataclass_fields__] == rows("docs/presets.md", "Bounds")
+    assert [*LockoutStatus.__dataclass_fields__] == rows("docs/reference/index.md", "LockoutStatus")
+    assert [*Bounds.__dataclass_fields__] == rows("docs/explanation/presets.md", "Bounds")
     for detail in (signals.AttemptDetail, signals.StoreDetail):
-        line = re.search(rf"^`{detail.__name__}`: .*?\n\n", text_of("docs/reference.md"), re.MULTILINE | re.DOTALL)
+        line = re.search(rf"^`{detail.__name__}`: .*?\n\n", text_of("docs/reference/index.md"), re.MULTILINE | re.DOTALL)
         assert {*detail.__dataclass_fields__} <= {*re.findall(r"`(\w+)`", line[0])}
 
 
@@ -400,8 +400,8 @@ def test_two_commands():
 
 def test_links_between_the_pages_lead_somewhere():
     """Files and headings that are linked to exist."""
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([\w./]*\.md(?:#[\w-]+)?|#[\w-]+)\)", page.read_text(encoding="utf-8")):
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([\w./-]*\.md(?:#[\w-]+)?|#[\w-]+)\)", page.read_text(encoding="utf-8")):
             file, _, anchor = target.partition("#")
             linked = page.parent / file if file else page
             headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)

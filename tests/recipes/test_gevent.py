@@ -1,4 +1,4 @@
-"""What docs/counting.md says of gevent: bursts over HTTP at its workers, whose requests are greenlets of one thread."""
+"""What docs/explanation/counting.md says of gevent: bursts over HTTP at its workers, whose requests are greenlets of one thread."""
 
 import pytest
 
