@@ -160,6 +160,13 @@ class LockoutSettings:
         return value if value in (None, PASSWORD) else _function("LOCKOUT_BROWSER_SEAL", value, SEALS)
 
     @property
+    def journal(self) -> bool | None:
+        value = _read("LOCKOUT_JOURNAL", False)
+        if value is not None and not isinstance(value, bool):
+            raise refuse("LOCKOUT_JOURNAL", value, "True, False, or None for no journal at all")
+        return value
+
+    @property
     def fail_open(self) -> bool:
         return self._flag("LOCKOUT_FAIL_OPEN", False)
 

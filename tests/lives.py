@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from lockout_decorators.attempts import driver, seats
-from lockout_decorators.attempts.driver import Claim, look, settle
+from lockout_decorators.attempts.driver import Claim, look
 from lockout_decorators.attempts.seats import Book, Seat
+from lockout_decorators.attempts.settling import settle
 from lockout_decorators.attempts.waiting import Wait
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.records import moves

@@ -353,7 +353,7 @@ def test_a_small_cache_is_a_warning(cache, backend, tmp_path):
     cache(f"django.core.cache.backends.{backend}", LOCATION=str(tmp_path))
     (message,) = messages()
     assert message.id == "lockout_decorators.W008"
-    assert '"MAX_ENTRIES": 2600' in message.hint
+    assert '"MAX_ENTRIES": 2716' in message.hint
 
 
 def test_room_is_needed_for_every_policy(cache):
@@ -361,10 +361,10 @@ def test_room_is_needed_for_every_policy(cache):
     for scope in ("a", "a", "b"):
         LockoutPolicy(scope=scope, key="ip+ua", max=5, response=f"{scope}.html")
     LockoutPolicy(scope="c", key="ip", max=10)
-    cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 2600 + 2600 + 100 - 1})
+    cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 2700 + 2700 + 200 + 16 - 1})
     (message,) = messages()
-    assert '"MAX_ENTRIES": 5300' in message.hint
-    cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 5300})
+    assert '"MAX_ENTRIES": 5616' in message.hint
+    cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 5616})
     assert ids() == []
 
 

@@ -388,7 +388,9 @@ def test_every_signal_and_status_is_in_the_reference():
     assert [*LockoutStatus.__dataclass_fields__] == rows("docs/reference/index.md", "LockoutStatus")
     assert [*Bounds.__dataclass_fields__] == rows("docs/explanation/presets.md", "Bounds")
     for detail in (signals.AttemptDetail, signals.StoreDetail):
-        line = re.search(rf"^`{detail.__name__}`: .*?\n\n", text_of("docs/reference/index.md"), re.MULTILINE | re.DOTALL)
+        line = re.search(
+            rf"^`{detail.__name__}`: .*?\n\n", text_of("docs/reference/index.md"), re.MULTILINE | re.DOTALL
+        )
         assert {*detail.__dataclass_fields__} <= {*re.findall(r"`(\w+)`", line[0])}
 
 

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from lockout_decorators.attempts import driver
+from lockout_decorators.attempts import driver, settling
 from lockout_decorators.attempts.counters import Counter
-from lockout_decorators.attempts.driver import Claim, Refused, look, refusal_of, settle
+from lockout_decorators.attempts.driver import Claim, Refused, look, refusal_of
 from lockout_decorators.attempts.seats import Book, Seat, books_of
+from lockout_decorators.attempts.settling import settle
 from lockout_decorators.attempts.waiting import Wait
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.records import moves
@@ -103,6 +104,7 @@ time = Time()
 def _time(monkeypatch):
     time.__init__()
     monkeypatch.setattr(driver, "time", time)
+    monkeypatch.setattr(settling, "time", time)
     monkeypatch.setattr(driver, "random", time)
 
 

@@ -122,7 +122,7 @@ def test_made_up_clients(store, verified, key, made_up):
     for number in range(MADE_UP.get(store, 100)):
         guess("10.0.0.1", **{made_up: f"made up {number}"})
     assert slots == len(verified)
-    assert 1 + slots == len(lives(store))  # the address, and each that it made up
+    assert 1 + slots + 2 == len(lives(store))  # the address, and each that it made up; its lock, and the page of that
     assert (429, slots) == (guess("10.0.0.1", "right"), len(verified))
 
 

@@ -150,8 +150,9 @@ def test_what_is_no_cache(alias, told, settings):
 
 
 @pytest.mark.parametrize("store", stores("sqlite", "valkey"), indirect=True)
-def test_what_a_guess_costs(store, django_db_blocker, monkeypatch):
+def test_what_a_guess_costs(store, django_db_blocker, monkeypatch, settings):
     """Round trips of a socket, or statements of a database; and what it leaves."""
+    settings.LOCKOUT_JOURNAL = None
     for owner, name in [*costs.SENDING, *[(connection, "execute_wrappers") for connection in connections.all()]]:
         monkeypatch.setattr(owner, name, [] if name == "execute_wrappers" else getattr(owner, name))
     costs.count_trips()

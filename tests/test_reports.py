@@ -185,10 +185,10 @@ def test_lock_is_told_though_the_reply_was_lost(told, verified, monkeypatch):
     known, swaps = LocMemStore.swap, []
 
     def swap(store, changes, now):
-        """At the second time, the mark, somebody else has written upon it before it is sent again."""
+        """At the third time, the mark, somebody else has written upon it before it is sent again."""
         swapped = known(store, changes, now)
         swaps.append(swapped)
-        if len(swaps) == 2:
+        if len(swaps) == 3:
             (one,) = swapped.found
             (change,) = changes
             again = Change(change.key, one.token, spell(parse(one.text), "f" * STAMP), change.life)

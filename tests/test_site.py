@@ -632,7 +632,10 @@ def test_reset_where_no_middleware_was_loaded(value, settings, rf):
     settings.LOCKOUT_SITE = value
     stranger = LockoutPolicy(scope="site", key="ip", **value)
     request = rf.post("/", REMOTE_ADDR="192.0.2.7")
-    for reset in (reset_attempts, lambda request: call_command("reset_attempts", ip="192.0.2.7", stdout=StringIO())):
+    for reset in (
+        reset_attempts,
+        lambda request: call_command("lockout", "unlock", "--ip", "192.0.2.7", stdout=StringIO()),
+    ):
         with stranger.attempt(request):
             pass
         registered.clear()

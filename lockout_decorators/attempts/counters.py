@@ -36,11 +36,11 @@ class Counter(NamedTuple):
 
 
 class Client:
-    """Whoever sent a request."""
+    """Whoever sent a request; `address` is theirs if it is known already, as it is counted."""
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, address: str = "") -> None:
         self.request: HttpRequest = getattr(request, "_request", request)  # DRF's must not resolve its user
-        self.address: str = client_address(self.request)
+        self.address: str = address or client_address(self.request)
         self._secret: Secret = conf.secret_key
         self._digest: str = digest(self._secret, self.address)
         wider = around(self.address)

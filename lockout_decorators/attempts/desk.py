@@ -15,9 +15,10 @@ from ..terms.registry import registered
 from ..terms.terms import Terms
 from .browsers import browser_of
 from .counters import Client, Counter
-from .driver import Move, longest, refusal_of, settle
+from .driver import longest, refusal_of
 from .reports import Report, refused_status, status_of
 from .seats import Seat, books_of
+from .settling import Move, settle
 from .watch import watching
 
 

@@ -6,24 +6,21 @@ after another, ceiling first, and what was taken before one refused is released.
 
 import random
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from typing import NamedTuple
 
 from ..exceptions import StoreError
 from ..records import moves
 from ..records.moves import Refusal
-from ..records.record import NOBODY, Record
-from ..stores import UNKNOWN
+from ..records.record import NOBODY
 from ..terms.terms import Terms
 from .seats import Book, Seat
+from .settling import settle
 from .waiting import Wait
 
 PAUSE, GROWTH = 0.01, 1.22  # seconds between the first two looks of a waiting guess, and how they grow: 25 in 5 s
 LOSING = 1.0  # seconds for which a claim may go on losing, with less patience than that too
-SETTLING = 30.0  # seconds for which a settlement may go on losing
-
-Move = Callable[[Seat, int], Record]
 
 
 class Refused(NamedTuple):
@@ -31,15 +28,6 @@ class Refused(NamedTuple):
 
     seat: Seat
     refusal: Refusal
-    now: int
-
-
-class Settled(NamedTuple):
-    """What a move has made of a record, at which moment."""
-
-    seat: Seat
-    before: Record
-    after: Record
     now: int
 
 
@@ -173,28 +161,3 @@ class Claim:
         pause = PAUSE * GROWTH**self._pauses * random.uniform(0.5, 1)  # noqa: S311
         self._pauses += 1
         return Wait(min(pause, left))
-
-
-def settle(books: Sequence[Book], move: Move, all_seats: bool = False) -> list[Settled]:
-    """Make a move on the records of which the guess has a slot, or on all. Raises StoreError."""
-    settled: list[Settled] = []
-    for book in books:
-        seats = book.seats if all_seats else [seat for seat in book.seats if seat.taken]
-        if unknown := [seat for seat in seats if seat.found.token is UNKNOWN]:
-            book.read(unknown)
-        for group in book.groups if len(seats) > 1 else [seats]:
-            settled += _move(book, [seat for seat in group if seat in seats], move)
-    return settled
-
-
-def _move(book: Book, seats: Sequence[Seat], move: Move) -> list[Settled]:
-    deadline = time.monotonic() + SETTLING
-    while True:
-        now, settled = book.clock(), []
-        for seat in seats:
-            seat.moved = move(seat, now)
-            settled.append(Settled(seat, seat.record, seat.moved, now))
-        if book.swap(seats, now):
-            return settled
-        if time.monotonic() > deadline:
-            raise StoreError(book.store.alias, TimeoutError(f"others came between for {SETTLING:g} s"))

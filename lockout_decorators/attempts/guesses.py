@@ -1,6 +1,7 @@
 """Refuses and settles: what becomes of the guesses of one block, and what is told of it."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from threading import Lock
 from typing import TypeVar
@@ -12,10 +13,12 @@ from ..exceptions import ChallengeRequired, LockedOut, LockoutStatus, StoreError
 from ..terms.terms import Terms
 from .browsers import Parties
 from .counters import Client
-from .driver import Move, Refused, Settled, look, settle
+from .driver import Refused, look
+from .filing import file_locks
 from .guess import Guess, Party
 from .reports import Report, refused_status, report_outage
 from .seats import Book, Seat
+from .settling import Move, Settled, settle
 from .watch import OWN, Call, home
 
 OUTAGE_RETRY = 30  # seconds after which a refused client is told to come back when the cache is down
@@ -136,9 +139,10 @@ class Guesses(Parties):
 
     def _settle(self, guess: Guess, move: Move, all_seats: bool = False) -> list[Settled]:
         settled: list[Settled] = []
+        file = partial(file_locks, guess, self.client) if move is Seat.fail and conf.journal is not None else None
         for book in list(guess.books):
             try:
-                settled += settle([book], move, all_seats)
+                settled += settle([book], move, all_seats, file)
             except StoreError as error:
                 self._note_outage(guess, error)
         return settled

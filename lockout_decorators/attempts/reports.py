@@ -14,12 +14,14 @@ from .. import signals
 from ..clients.identities import text_of
 from ..conf import conf
 from ..exceptions import LockoutStatus, StoreError
+from ..journal.lock import spell_reference
 from ..records.moves import Refusal, prune, refusal
 from ..records.record import FOREVER, Record
 from ..terms.terms import Terms
 from .counters import Counter
-from .driver import Refused, Settled
+from .driver import Refused
 from .seats import Seat
+from .settling import Settled
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
@@ -36,7 +38,7 @@ def status_of(counter: Counter, record: Record, now: int, why: Refusal | None) -
             left = min(left, math.ceil(max(length, rule.window if rule.rolling else 0) / 1000))
         retry_after = max(1, left)
         until = datetime.fromtimestamp(record.until / 1000, UTC) if locked else None
-    failures, reference = _failures(counter, record), _shown(record.reference) if locked else ""
+    failures, reference = _failures(counter, record), spell_reference(record.reference) if locked else ""
     told = retry_after, until, counter.kind, reference, why is not None and why.unsolved
     return LockoutStatus(counter.terms.scope, locked, failures, rule.max, *told)
 
@@ -96,7 +98,7 @@ class Report:
         if logger.isEnabledFor(level):
             name = None if username is None else ascii(username[:SHOWN])
             shown += "" if counter.kind == "key" else f" ({counter.kind})"
-            code = f" reference={_shown(record.reference)}" if record.locked else ""
+            code = f" reference={spell_reference(record.reference)}" if record.locked else ""
             scope, address = self.terms.scope, self.address
             logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, scope, address, name, code)
         if signal.receivers and signal.has_listeners(self.terms):
@@ -133,7 +135,3 @@ def _made(seat: Seat, before: Record, after: Record, now: int) -> int:
 
 def _failures(counter: Counter, record: Record) -> int:
     return counter.rule.max if record.locked else record.failures
-
-
-def _shown(reference: str) -> str:
-    return f"{reference[:4]}-{reference[4:]}".upper()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from ..exceptions import StoreError
+from ..journal.lock import new_code
 from ..records import moves
 from ..records.moves import Refusal
 from ..records.record import EMPTY, FOREVER, STAMP, Record, Slot, parse, spell
@@ -15,8 +16,6 @@ from .counters import Counter
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
-# The letter of a reference that each random byte stands for: nothing that is taken for something else.
-LETTERS = (b"23456789abcdefghjkmnpqrstuvwxyz" * 9)[:256]
 UNREAD = Found(None, UNKNOWN)
 MARGIN = 2  # seconds by which an entry outlives its record
 UNCHANGED = 3  # swaps lost in a row, though nothing has changed: the store does not do what it says
@@ -31,6 +30,7 @@ class Seat:
         solved: Whether the challenge of the policy is, if it has one.
         moved: What a move has made of the record, to be written; None: nothing.
         reference: The code of the lock, if the guess's failure writes one; empty before it failed.
+        filed: Whether that lock is in the journal.
     """
 
     slot: Slot
@@ -40,6 +40,7 @@ class Seat:
     reference: str = ""
     taken: bool = False
     solved: bool = False
+    filed: bool = False
 
     def __init__(self, counter: Counter) -> None:
         self.counter: Counter = counter
@@ -78,7 +79,7 @@ class Seat:
         return moves.succeed(self.record, self.counter.rule, now, self.slot.occupancy, self.slot.tag)
 
     def fail(self, now: int) -> Record:
-        self.reference = self.reference or os.urandom(8).translate(LETTERS).decode()
+        self.reference = self.reference or new_code()
         return moves.fail(self.record, self.counter.rule, now, self.slot, self.reference)
 
     def change(self, now: int) -> Change | None:

@@ -12,6 +12,7 @@ from django.core.checks import ERROR, CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ..doors.door import IN_VAIN, OPEN
+from ..journal.entries import PAGES
 from ..policy import LockoutPolicy, known_policies
 from ..stores.facts import facts
 from ..terms.registry import registered
@@ -146,11 +147,16 @@ def _caches(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
 
 
 def _size(alias: str, holds: int | None, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
-    entries = {policy.frames: 1 if policy.ceiling is None else 1 + policy.ceiling * policy.max for policy in policies}
-    needed = ADDRESSES * sum(entries.values())
+    entries = {policy.frames: _entries(policy) for policy in policies}
+    needed = PAGES + ADDRESSES * sum(entries.values())
     if holds is not None and holds < needed:
         yield Warning(
             f"The cache {alias!r} holds {holds} entries; {ADDRESSES} guessing addresses would evict locks.",
             hint=f'Set OPTIONS = {{"MAX_ENTRIES": {needed}}} or more.',
             id="lockout_decorators.W008",
         )
+
+
+def _entries(policy: LockoutPolicy) -> int:
+    """Of one address: its record and that lock's reference; and of each client that it makes up, locked or not."""
+    return 2 if policy.ceiling is None else 2 + policy.ceiling * policy.max * (2 if policy.max == 1 else 1)

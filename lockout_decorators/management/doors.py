@@ -13,6 +13,8 @@ from lockout_decorators.checks.doors import message_about
 from lockout_decorators.doors.door import GUARDED, Door
 from lockout_decorators.doors.urlconf import find_doors
 
+from .tables import columns
+
 HELP = "List what of the URLconf verifies secrets, with its policies, or the lines to write."
 SILENCED = "silenced"
 
@@ -53,8 +55,7 @@ def as_table(doors: Sequence[Door], states: Sequence[str]) -> str:
         for door, state in zip(doors, states, strict=True)
     ]
     head = ("state", "kind", "route", "name", "policies")
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in (head, *rows)]
+    lines = columns([head, *rows])
     for door, state in zip(doors, states, strict=True):
         if state not in (GUARDED, SILENCED):
             lines += ["", f"# {door.kind}, {state}: {door.name}", door.write]

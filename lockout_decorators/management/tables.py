@@ -15,3 +15,10 @@ def piped(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     """As Markdown, after an empty line."""
     table = [head, ["---"] * len(head), *[[str(cell) for cell in row] for row in rows]]
     return ["", *[f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in table]]
+
+
+def columns(rows: Iterable[Sequence[str]]) -> list[str]:
+    """All columns to the left."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]

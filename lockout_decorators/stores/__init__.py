@@ -9,9 +9,9 @@ from .guarded import NonAtomicStore
 from .locmem import LocMemStore, LocMemSubclassStore
 from .memcached import PyLibMCStore, PyMemcacheStore
 from .redis import RedisStore
-from .store import UNKNOWN, Change, Clock, Found, Reading, Store, Swapped, host_clock
+from .store import ABSENT, UNKNOWN, Change, Clock, Found, Reading, Store, Swapped, host_clock
 
-__all__ = ["UNKNOWN", "Change", "Clock", "Found", "Reading", "Store", "Swapped", "host_clock", "store_for"]
+__all__ = ["ABSENT", "UNKNOWN", "Change", "Clock", "Found", "Reading", "Store", "Swapped", "host_clock", "store_for"]
 
 KINDS: tuple[type[Store], ...] = (
     LocMemStore,

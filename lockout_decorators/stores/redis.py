@@ -96,8 +96,8 @@ def _since(offset: int) -> int:
 
 
 def _written(text: str) -> Found:
-    return Found(text or None, text[:STAMP].encode())
+    return Found(text or None, text[:STAMP].encode() or None)
 
 
 def _found(text: bytes) -> Found:
-    return Found(text.decode("ascii", "backslashreplace") or None, text[:STAMP])
+    return Found(text.decode("ascii", "backslashreplace") or None, text[:STAMP] or None)

@@ -46,7 +46,7 @@ def ask(clients: Clients, names: Sequence[str], changes: Sequence[Change] = (), 
     """What the script returns: of a look, without changes, or of a swap."""
     arguments: list[Any] = [now] if changes else []
     for _, token, text, life in changes:
-        arguments += [token, text or "", life or 0]
+        arguments += [token or "", text or "", life or 0]
     client = clients.of(names[0])
     try:
         answer = client.execute_command("EVALSHA", DIGEST, len(names), *names, *arguments, **RAW)

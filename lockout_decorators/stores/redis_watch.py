@@ -37,7 +37,7 @@ def ask(clients: Clients, names: Sequence[str], changes: Sequence[Change] = (), 
         told = _told(pipe.execute_command("TIME"), pipe.execute_command("MGET", *names, **RAW))
         if abs(told[1] - now) > DRIFT:
             return [-1, *told[1:]]
-        if any(text[:STAMP] != change.token for text, change in zip(told[2:], changes, strict=True)):
+        if any(text[:STAMP] != (change.token or b"") for text, change in zip(told[2:], changes, strict=True)):
             return told
         if _executed(pipe, names, changes):
             return [1]

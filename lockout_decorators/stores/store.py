@@ -29,7 +29,7 @@ def host_clock() -> int:
 
 
 class Found(NamedTuple):
-    """What stands under a key: text (None: nothing), and the token by which a swap knows it again.
+    """What stands under a key: text, and the token by which a swap knows it again; of nothing both are None.
 
     Anything that is no text has been put there by somebody else.
     """

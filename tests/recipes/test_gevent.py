@@ -1,4 +1,4 @@
-"""What docs/explanation/counting.md says of gevent: bursts over HTTP at its workers, whose requests are greenlets of one thread."""
+"""What the pages say of gevent: bursts over HTTP at its workers, whose requests are greenlets of one thread."""
 
 import pytest
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from lockout_decorators.management import doors, prove, report
+from lockout_decorators.management import doors, listing, policies, prove, report, show, unlock
 
 
 class Subcommand(Protocol):
@@ -23,13 +23,21 @@ class Subcommand(Protocol):
         """Raises CommandError."""
 
 
-SUBCOMMANDS: Mapping[str, Subcommand] = {"doors": doors, "prove": prove, "report": report}
+SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "list": listing,
+    "show": show,
+    "unlock": unlock,
+    "policies": policies,
+    "doors": doors,
+    "report": report,
+    "prove": prove,
+}
 
 
 class Command(BaseCommand):
     """Hands over to the subcommand."""
 
-    help = "Look after lockouts: list the doors of the site, prove that a cache counts, report what policies bound."
+    help = "Look after lockouts: who is locked out, and how to lift it; which doors there are, and what guards them."
     requires_system_checks: tuple[()] = ()  # what it is asked about may be what they complain of
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -28,7 +28,12 @@ PATIENCE = 120  # seconds in which a process has to answer
 CONTEXT = get_context("spawn")  # what is forked shares connections
 
 # No setting of the site lets guesses through.
-SETTINGS: Mapping[str, Any] = {"LOCKOUT_ENABLED": True, "LOCKOUT_FAIL_OPEN": False, "LOCKOUT_CLIENT_IP": None}
+SETTINGS: Mapping[str, Any] = {
+    "LOCKOUT_ENABLED": True,
+    "LOCKOUT_FAIL_OPEN": False,
+    "LOCKOUT_CLIENT_IP": None,
+    "LOCKOUT_JOURNAL": None,
+}
 
 _failures: list[str] = []  # what the cache has raised in this process
 

@@ -1,0 +1,130 @@
+"""The entries of the journal in a cache: one for each lock, under its reference; and a few pages that list the recent
+ones, so that no cache has to list its keys.
+
+A page is picked by the reference, and holds so many locks that even one page's worth of them is never lost. Whoever
+writes one goes by how it last saw it: mostly that is one write a lock.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from zlib import crc32
+
+from ..conf import conf
+from ..exceptions import StoreError
+from ..records.record import FOREVER, STAMP, Record
+from ..records.record import parse as parse_record
+from ..stores import ABSENT, UNKNOWN, Change, Found, Store, store_for
+from .lock import Lock, parse, spell, spell_reference
+
+logger: logging.Logger = logging.getLogger("lockout_decorators")
+
+PAGES, PAGE = 16, 32  # how many there are, and how many locks one holds
+TRIES = 5  # writes that may be lost to others before a lock is left out of the list
+LIFTING = 100  # removals that may be lost to others
+KEPT = 7 * 86400  # seconds for which a page is kept after its last lock
+AFTER = 86400  # seconds for which a lock is found after its end
+
+_seen: dict[tuple[str, str], Found] = {}  # each page as this process saw it last, by the way of its store
+
+
+def enter(store: Store, locks: Sequence[Lock], now: int) -> None:
+    """Put on file what is about to fall. A store that fails now is told in the log: the lock matters more."""
+    try:
+        _enter(store, locks, now)
+    except StoreError as error:
+        logger.error("cache %a failed, locks can't be found by reference: %.300a", error.alias, error.error)
+
+
+def _enter(store: Store, locks: Sequence[Lock], now: int) -> None:
+    page = page_key(crc32(locks[0].reference.encode()) % PAGES)
+    seen = _seen.get((store.way, page), ABSENT)
+    pending = {_key(lock.reference): _change(lock, now) for lock in locks}
+    for _ in range(TRIES):
+        if seen.token is UNKNOWN:
+            seen = store.read([page]).found[0]
+        pending[page] = Change(page, seen.token, _stamped([*locks, *_listed(page, seen)[: PAGE - len(locks)]]), KEPT)
+        for batch in store.batches(list(pending)):
+            won, found, *_ = store.swap([pending[key] for key in batch], now)
+            for key, one in zip(batch, found, strict=True):
+                seen = one if key == page else seen
+                if won or (key != page and one.text is not None):
+                    del pending[key]
+        if page not in pending:
+            break
+    _seen[store.way, page] = seen
+
+
+def find(alias: str, reference: str) -> Lock | None:
+    """The lock of a reference, spelled as people see it, in one round trip. Raises StoreError."""
+    key = _key(reference)
+    return next(iter(_listed(key, store_for(alias).read([key]).found[0])), None)
+
+
+def recent(alias: str) -> list[Lock]:
+    """What is listed, the last one first. Raises StoreError."""
+    keys = list(map(page_key, range(PAGES)))
+    found = store_for(alias).read(keys).found
+    locks = {lock for key, one in zip(keys, found, strict=True) for lock in _listed(key, one)}
+    return sorted(locks, key=lambda lock: lock.began, reverse=True)
+
+
+def records(alias: str, locks: Sequence[Lock]) -> tuple[list[Record | None], int]:
+    """The records of locks, where these stand there still, by their references; and what time it is. Raises
+    StoreError."""
+    if not locks:
+        return [], 0
+    keys = list(dict.fromkeys([lock.record for lock in locks]))
+    found, clock = store_for(alias).read(keys)
+    texts = {key: one.text for key, one in zip(keys, found, strict=True)}
+    return [_standing(lock.reference, texts[lock.record]) for lock in locks], clock()
+
+
+def lift(alias: str, record: str, reference: str = "") -> bool:
+    """Remove the record under a key, if there is one; with a `reference` only if that lock stands there still. Raises
+    StoreError."""
+    store = store_for(alias)
+    for _ in range(LIFTING):
+        (found,), clock = store.read([record])
+        if found.text is None or (reference and _standing(reference, found.text) is None):
+            return False
+        if store.swap([Change(record, found.token, None, 0)], clock()).won:
+            return True
+    raise StoreError(alias, TimeoutError(f"others came between {LIFTING} times"))
+
+
+def page_key(number: int) -> str:
+    return f"{conf.cache_prefix}:{{locks}}:page{number:02}"
+
+
+def _key(reference: str) -> str:
+    return f"{conf.cache_prefix}:{{locks}}:{reference}"
+
+
+def _change(lock: Lock, now: int) -> Change:
+    """A lock that ends is found a day longer: somebody may ask what it was."""
+    life = None if lock.ends >= FOREVER else -((now - lock.ends) // 1000) + AFTER
+    return Change(_key(lock.reference), None, _stamped([lock]), life)
+
+
+def _stamped(locks: list[Lock]) -> str:
+    return f"{os.urandom(STAMP // 2).hex()}.{spell(locks)}"
+
+
+def _listed(key: str, found: Found) -> list[Lock]:
+    """What is no list of locks has been put there by somebody else, and counts as absent."""
+    if found.text is None:
+        return []
+    try:
+        return parse(found.text[STAMP + 1 :])
+    except Exception:  # noqa: BLE001  # whatever it is
+        logger.error("%s holds no locks, and counts as absent: %.80a", key, found.text)
+        return []
+
+
+def _standing(reference: str, text: object) -> Record | None:
+    try:
+        record = parse_record(text)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001  # no record, or nothing
+        return None
+    return record if record.locked and spell_reference(record.reference) == reference else None

@@ -1,0 +1,54 @@
+"""manage.py lockout unlock: lift a client's locks, and forget its failures."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from getpass import getuser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.support.standing import Standing
+from lockout_decorators.support.unlocking import unlock
+
+from .clients import ERROR, add_client, as_json, find, state
+from .show import NOTHING
+
+HELP = "Lift a client's locks and forget its failures. Exit status 0: there were some; 1: there were none; 2: an error."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_client(parser)
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be lifted")
+
+
+def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
+    """Raises CommandError as find() does, and SystemExit."""
+    found, passed_over = find(options)
+    standing = [one for one in found if not one.clean]
+    try:
+        lifted = standing if options["dry_run"] else [one for one in standing if unlock(one, f"command: {_user()}")]
+    except StoreError as error:
+        raise CommandError(str(error), returncode=ERROR) from error
+    if options["json"]:
+        told = {"unlocked": list(map(as_json, lifted)), "passed_over": passed_over, "dry_run": options["dry_run"]}
+        write(json.dumps(told, indent=2))
+    else:
+        done = "would be unlocked" if options["dry_run"] else "unlocked"
+        lines = [f"{one.status.scope}: {done} ({_counter(one)}{state(one)})" for one in lifted]
+        write("\n".join([*(lines or [NOTHING]), *passed_over]))
+    if not lifted:
+        sys.exit(1)
+
+
+def _counter(standing: Standing) -> str:
+    return "" if standing.status.counter == "key" else f"{standing.status.counter}, "
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "unknown"

@@ -1,0 +1,78 @@
+"""A client as somebody describes it: by its address, by the name it tries, and whatever else a key is made of."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from django.http import HttpRequest
+
+from ..attempts.counters import Client, Counter
+from ..clients.addresses import counted, parse
+from ..clients.credentials import account_in
+from ..clients.identities import fold
+from ..clients.keys import Key
+from ..terms.terms import Terms
+
+NOWHERE = "0.0.0.0"  # noqa: S104  # stands for an address that nobody has asked about
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The parts of a client that are known; `None`: not this one.
+
+    Attributes:
+        ip: The address, as text. ValueError if it is none.
+        username: The name tried, as it was sent.
+        user_agent: The User-Agent header, exactly.
+        user: The primary key of the account that is signed in.
+        session: The session's key.
+        headers: Other headers, by their names.
+    """
+
+    ip: str | None = None
+    username: str | None = None
+    user_agent: str | None = None
+    user: str | None = None
+    session: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.ip is not None:
+            ipaddress.ip_address(self.ip)
+
+    @property
+    def parts(self) -> set[str]:
+        """The parts of keys that it tells."""
+        told = {"ip": self.ip, "username": self.username, "ua": self.user_agent}
+        told |= {"user": self.user, "session": self.session}
+        return {part for part, value in told.items() if value is not None} | {f"header:{name}" for name in self.headers}
+
+    def lacks(self, key: Key) -> list[str] | None:
+        """The parts of a key that it does not tell; None for a callable, which nobody can spell."""
+        known = {part.lower() for part in self.parts}
+        return [part for part in key.parts if part.lower() not in known] if key.parts else None
+
+    def counters(self, policy: Terms) -> list[Counter]:
+        """Those of the client under a policy, as far as it is described: of its address alone, if that is all."""
+        client = self._client()
+        complete = self.lacks(policy.key) == []
+        found = client.counters(policy, fold(self._named(policy, client)) if complete else None)
+        return [one for one in found if complete or (one.ceiling and self.ip is not None)]
+
+    def _named(self, policy: Terms, client: Client) -> Any:
+        if self.username is None or not callable(policy.username):
+            return self.username
+        return account_in({"username": self.username}, policy.username, client.request)[1]
+
+    def _client(self) -> Client:
+        request = HttpRequest()
+        request.META = {"REMOTE_ADDR": self.ip or NOWHERE}
+        request.META |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
+        if self.user_agent is not None:
+            request.META["HTTP_USER_AGENT"] = self.user_agent
+        request.user = SimpleNamespace(pk=self.user, is_authenticated=self.user is not None)  # type: ignore[assignment]
+        request.session = SimpleNamespace(session_key=self.session)  # type: ignore[assignment]
+        address = parse(self.ip or NOWHERE)
+        return Client(request, counted(address) if address else NOWHERE)

@@ -1,0 +1,53 @@
+"""Finds what stands about a client: by the reference of a lock, among the recent ones, or by a description."""
+
+from collections.abc import Iterable
+
+from ..attempts.seats import books_of
+from ..conf import conf
+from ..journal import entries
+from ..journal.lock import Lock, parse_reference
+from ..policy import known_policies
+from ..terms.terms import Terms
+from .client import Described
+from .standing import Standing, of_counter, of_lock
+
+
+def aliases() -> list[str]:
+    """The caches that count here."""
+    used = [policy.cache for several in known_policies().values() for policy in several]
+    return list(dict.fromkeys([*used, str(conf.cache)]))
+
+
+def by_reference(reference: str) -> Standing | None:
+    """The lock of a reference, standing or over; None if nothing is on file. Raises ValueError for what is no
+    reference, and StoreError."""
+    code = parse_reference(reference)
+    for alias in aliases():
+        if lock := entries.find(alias, code):
+            return _stand(alias, [lock])[0]
+    return None
+
+
+def recent(scope: str | None = None) -> list[Standing]:
+    """The locks of late, the last one first, those that are over included. Raises StoreError."""
+    found: list[Standing] = []
+    for alias in aliases():
+        found += _stand(alias, [lock for lock in entries.recent(alias) if scope in (None, lock.scope)])
+    return sorted(found, key=lambda one: str(one.since), reverse=True)
+
+
+def by_description(client: Described, policies: Iterable[Terms]) -> list[Standing]:
+    """The counters that a description leads to under `policies`. Raises StoreError."""
+    found: dict[str, Standing] = {}
+    for policy in policies:
+        for book in books_of(client.counters(policy)):
+            book.read()
+            for seat in book.seats:
+                told = (client.ip or "", client.username)
+                found[seat.counter.key] = of_counter(seat.counter, seat.record, book.clock(), *told)
+    return list(found.values())
+
+
+def _stand(alias: str, locks: list[Lock]) -> list[Standing]:
+    records, now = entries.records(alias, locks)
+    return [of_lock(alias, lock, record, now) for lock, record in zip(locks, records, strict=True)]

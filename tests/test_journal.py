@@ -1,0 +1,134 @@
+"""The journal: locks under their references, and the list of the recent ones, on every engine and in every mishap."""
+
+from threading import Barrier, Thread
+
+import pytest
+from django.core.cache import cache
+
+from lockout_decorators import LockoutPolicy
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.journal import entries
+from lockout_decorators.journal.lock import Lock, new_code, spell_reference
+from lockout_decorators.stores import Store, Swapped, host_clock, store_for
+from lockout_decorators.support import finding
+from lockout_decorators.support.unlocking import unlock
+from tests.engines import ENGINES
+
+
+@pytest.fixture
+def policy():
+    return LockoutPolicy(scope="s", key="ip+username", max=1, ceiling=1)
+
+
+@pytest.fixture
+def request_(rf):
+    return rf.post("/", REMOTE_ADDR="192.0.2.7")
+
+
+def fail(policy, request, username="bob"):
+    with policy.attempt(request, username):
+        pass
+    return policy.status(request, username).reference
+
+
+def made(number=1):
+    """Locks, as they are put on file."""
+    began = host_clock()
+    references = [spell_reference(new_code()) for _ in range(number)]
+    return [Lock(reference, "s", "ip", "key", "record", began, began + 60_000) for reference in references]
+
+
+@pytest.mark.parametrize("store", list(ENGINES), indirect=True)
+def test_locks_are_found_listed_and_lifted_on_every_engine(store, policy, request_):
+    """The key's and the ceiling's that fall at once too; a second time there is nothing."""
+    reference = fail(policy, request_)
+    listed = finding.recent()
+    assert ["ceiling", "key"] == sorted(one.status.counter for one in listed)
+    assert reference in [one.status.reference for one in listed]
+    for one in listed:
+        found = finding.by_reference(one.status.reference)
+        assert (one.status, True) == (found.status, found.status.locked)
+        assert [True, False] == [unlock(found, "test"), unlock(found, "test")]
+    assert not policy.status(request_, "bob").failures
+    assert [False, False] == [one.status.locked for one in finding.recent()]
+
+
+def test_locks_of_many_threads_are_all_listed():
+    """Whoever loses a page to another one writes it again."""
+    locks, barrier = made(64), Barrier(8)
+
+    def file(mine):
+        store = store_for("default")
+        barrier.wait()
+        for lock in mine:
+            entries.enter(store, [lock], host_clock())
+
+    threads = [Thread(target=file, args=[locks[n::8]]) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(locks) == set(entries.recent("default"))
+    assert locks == [entries.find("default", lock.reference) for lock in locks]
+
+
+def test_a_page_that_is_always_lost_loses_the_list_alone(monkeypatch):
+    """The lock is found by its reference; nobody spins."""
+    (lock,), store, asked = made(), store_for("default"), []
+    swap = store.swap
+
+    def losing(changes, now):
+        asked.append(len(changes))
+        swap([change for change in changes if ":page" not in change.key], now)
+        return Swapped(False, store.read([change.key for change in changes]).found)
+
+    monkeypatch.setattr(store, "swap", losing)
+    entries.enter(store, [lock], host_clock())
+    assert [2, *[1] * (entries.TRIES - 1)] == asked
+    assert (lock, []) == (entries.find("default", lock.reference), entries.recent("default"))
+
+
+def test_what_is_no_list_counts_as_absent(policy, request_, caplog):
+    """It is told as an error; the next lock has the page."""
+    reference = fail(policy, request_)
+    for number in range(entries.PAGES):
+        cache.set(entries.page_key(number), "junk", None)
+    assert finding.recent() == []
+    assert ":page00 holds no locks, and counts as absent: 'junk'" in caplog.text
+    cache.set(entries._key(reference), 7, None)
+    assert finding.by_reference(reference) is None
+    policy.reset(request_, "bob")
+    reference = fail(policy, request_, "eve")
+    assert reference in [one.status.reference for one in finding.recent()]
+
+
+def test_a_record_that_is_none_is_no_lock(policy, request_):
+    """It is not lifted either."""
+    found = finding.by_reference(fail(policy, request_))
+    cache.set(found.record, "junk", None)
+    assert not finding.by_reference(found.status.reference).status.locked
+    assert not unlock(found, "test")
+
+
+def test_a_journal_that_fails_takes_no_lock_away(policy, request_, monkeypatch, caplog):
+    """It is told as an error."""
+    swap = Store.swap
+
+    def failing(store, changes, now):
+        if "{locks}" in changes[0].key:
+            raise StoreError(store.alias, ConnectionError("gone"))
+        return swap(store, changes, now)
+
+    monkeypatch.setattr(Store, "swap", failing)
+    reference = fail(policy, request_)
+    assert policy.status(request_, "bob").locked
+    assert finding.by_reference(reference) is None
+    assert "cache 'default' failed, locks can't be found by reference: ConnectionError('gone')" in caplog.text
+
+
+def test_a_lock_that_nobody_can_lift_is_an_error(policy, request_, monkeypatch):
+    """Others come between all the time."""
+    found = finding.by_reference(fail(policy, request_))
+    monkeypatch.setattr(Store, "swap", lambda store, changes, now: Swapped(False, ()))
+    with pytest.raises(StoreError, match="others came between 100 times"):
+        unlock(found, "test")
