@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
+from django.core.signals import request_finished
 from django.utils import translation
 
 from lockout_decorators.attempts import driver, waiting
@@ -23,7 +24,7 @@ def pytest_ignore_collect(collection_path, config):
 @pytest.fixture(autouse=True)
 def clean():
     """Every test begins with an empty cache, no registered policy and a hasher that has not run."""
-    registered = dict(registry.registered)
+    registered, receivers = dict(registry.registered), request_finished.receivers[:]
     registry.registered.clear()
     naming.derived.clear()
     entries._seen.clear()
@@ -35,6 +36,10 @@ def clean():
     cache.clear()
     registry.registered.clear()
     registry.registered.update(registered)
+    request_finished.receivers[:] = (
+        receivers  # one package's import connects a coroutine, which async streams can't have
+    )
+    request_finished.sender_receivers_cache.clear()
 
 
 @pytest.fixture
