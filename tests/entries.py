@@ -11,15 +11,29 @@ from urllib.parse import unquote
 from django.core.cache import cache
 from django.db import connections
 
+from lockout_decorators.records.record import STAMP
 from lockout_decorators.stores import store_for
 from lockout_decorators.stores.files import content_of, value_of
 from tests.servers import DATABASE
 
 
 def lives(store):
-    """The seconds that each entry of the store has left, None for ever."""
+    """The seconds that each record in the store has left, None for ever."""
+    return {name: life for name, life in _all(store).items() if not _is_journal(store, name)}
+
+
+def journal_lives(store):
+    """The same of the entries of the journal."""
+    return {name: life for name, life in _all(store).items() if _is_journal(store, name)}
+
+
+def _all(store):
     now = time.time()
     return {name: end and end - now for name, end in ENDS.get(store, of_table)().items()}
+
+
+def _is_journal(store, name):
+    return text_of(store, name)[STAMP + 1 :].startswith("[[")
 
 
 def text_of(store, name):

@@ -8,10 +8,11 @@ import pytest
 from django.contrib.auth import authenticate
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
+from lockout_decorators.journal.entries import AFTER, KEPT
 from lockout_decorators.records.record import parse
 from tests.backends import CountingBackend
 from tests.crashing import LOCKOUT, MAX, WINDOW, Guess, Record, Steps, killed, login, request_of, stepping
-from tests.entries import lives, text_of
+from tests.entries import journal_lives, lives, text_of
 from tests.servers import hang_up, stores
 from tests.sizes import IN_FULL
 
@@ -180,6 +181,8 @@ def test_ordinary_traffic(store, policy):
     with pytest.raises(LockedOut):
         policy.attempt(request, "eve").__enter__()
     assert_nothing_is_immortal(store)
+    found, page = sorted(journal_lives(store).values())
+    assert LOCKOUT - 1 < found - AFTER < LOCKOUT + 4 < KEPT - 1 < page < KEPT + 4
     policy.reset(request)
     assert {} == lives(store)
 

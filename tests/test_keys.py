@@ -270,7 +270,7 @@ def test_keys_are_valid_on_memcached(key, prefix, settings, verified):
             request.POST = {**FORM, "password": f"wrong {guess}"}
             view(request)
         names = [name for name in cache._cache if f":{prefix}:" in name]
-        assert 2 * number == len(names)
+        assert 2 * number == len([name for name in names if "{locks}" not in name])
         assert [warning for name in names for warning in memcache_key_warnings(name)] == []
     assert len(verified) == 4 * 2
 
@@ -286,7 +286,7 @@ def test_cache_holds_no_personal_data(key, verified):
         view(request)
         values = [pickle.loads(value) for value in cache._cache.values()]
         held += f"{[*cache._cache]} {values}"
-        records += map(parse, values)
+        records += [parse(value) for value in values if "[[" not in value]
     assert len(verified) == 3
     slots = [slot for record in records for slot in record.slots]
     assert slots and any(record.locked for record in records)
@@ -297,12 +297,13 @@ def test_cache_holds_no_personal_data(key, verified):
 
 
 def test_values_are_short_ascii_strings(rf, verified):
-    """Every serializer, client library and database stores them, and a lock is under 250 bytes."""
+    """Every serializer, client library and database stores them, and a lock is under 250 bytes, in the journal too."""
     view = lockout_protect(scope="s", key="ip+username", max=3)(check)
     for number in range(4):
         view(rf.post("/", {"username": "bøb", "password": str(number)}))
     values = [pickle.loads(value) for value in cache._cache.values()]
-    assert values and all(value == value.lower() and value.isascii() and len(value) < 250 for value in values)
+    assert values and all(value.isascii() and len(value) < 250 for value in values)
+    assert all(value == value.lower() for value in values if "[[" not in value)
 
 
 # The ceiling
