@@ -33,7 +33,7 @@ def _all(store):
 
 
 def _is_journal(store, name):
-    return text_of(store, name)[STAMP + 1 :].startswith("[[")
+    return text_of(store, name)[STAMP] == "\n"
 
 
 def text_of(store, name):

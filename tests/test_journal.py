@@ -92,9 +92,9 @@ def test_what_is_no_list_counts_as_absent(policy, request_, caplog):
     """It is told as an error; the next lock has the page."""
     reference = fail(policy, request_)
     for number in range(entries.PAGES):
-        cache.set(entries.page_key(number), "junk", None)
+        cache.set(entries.page_key(number), "junk\nof others", None)
     assert finding.recent() == []
-    assert ":page00 holds no locks, and counts as absent: 'junk'" in caplog.text
+    assert r":page00 holds what is no lock, and counts as absent: 'of others'" in caplog.text
     cache.set(entries._key(reference), 7, None)
     assert finding.by_reference(reference) is None
     policy.reset(request_, "bob")

@@ -43,7 +43,8 @@ def _enter(store: Store, locks: Sequence[Lock], now: int) -> None:
     for _ in range(TRIES):
         if seen.token is UNKNOWN:
             seen = store.read([page]).found[0]
-        pending[page] = Change(page, seen.token, _stamped([*locks, *_listed(page, seen)[: PAGE - len(locks)]]), KEPT)
+        lines = [*map(spell, locks), *_lines(seen)]
+        pending[page] = Change(page, seen.token, _stamped(lines[:PAGE]), KEPT)
         for batch in store.batches(list(pending)):
             won, found, *_ = store.swap([pending[key] for key in batch], now)
             for key, one in zip(batch, found, strict=True):
@@ -104,22 +105,28 @@ def _key(reference: str) -> str:
 def _change(lock: Lock, now: int) -> Change:
     """A lock that ends is found a day longer: somebody may ask what it was."""
     life = None if lock.ends >= FOREVER else -((now - lock.ends) // 1000) + AFTER
-    return Change(_key(lock.reference), None, _stamped([lock]), life)
+    return Change(_key(lock.reference), None, _stamped([spell(lock)]), life)
 
 
-def _stamped(locks: list[Lock]) -> str:
-    return f"{os.urandom(STAMP // 2).hex()}.{spell(locks)}"
+def _stamped(lines: list[str]) -> str:
+    return "\n".join([os.urandom(STAMP // 2).hex(), *lines])
+
+
+def _lines(found: Found) -> list[str]:
+    return found.text.split("\n")[1:] if isinstance(found.text, str) else []
 
 
 def _listed(key: str, found: Found) -> list[Lock]:
-    """What is no list of locks has been put there by somebody else, and counts as absent."""
-    if found.text is None:
-        return []
+    return [lock for line in _lines(found) if (lock := _parsed(key, line))]
+
+
+def _parsed(key: str, line: str) -> Lock | None:
+    """What is no lock has been put there by somebody else, and counts as absent."""
     try:
-        return parse(found.text[STAMP + 1 :])
+        return parse(line)
     except Exception:  # noqa: BLE001  # whatever it is
-        logger.error("%s holds no locks, and counts as absent: %.80a", key, found.text)
-        return []
+        logger.error("%s holds what is no lock, and counts as absent: %.80a", key, line)
+        return None
 
 
 def _standing(reference: str, text: object) -> Record | None:

@@ -67,11 +67,11 @@ def parse_reference(text: str) -> str:
     return spell_reference(code)
 
 
-def spell(locks: list[Lock]) -> str:
-    """ASCII; the address and the name take what JSON needs for them."""
-    return json.dumps(locks, separators=(",", ":"))
+def spell(lock: Lock) -> str:
+    """One line of ASCII; the address and the name take what JSON needs for them."""
+    return json.dumps(lock, separators=(",", ":"))
 
 
-def parse(text: str) -> list[Lock]:
+def parse(text: str) -> Lock:
     """Raises ValueError or TypeError for anything else."""
-    return [Lock(*lock) for lock in json.loads(text)]
+    return Lock(*json.loads(text))
