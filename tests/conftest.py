@@ -1,8 +1,10 @@
 from contextlib import ExitStack, suppress
+from contextvars import copy_context
 from secrets import token_hex
 from types import SimpleNamespace
 
 import pytest
+from _pytest import runner
 from django.core.cache import cache
 from django.core.signals import request_finished
 from django.utils import translation
@@ -19,6 +21,13 @@ from tests.engines import ENGINES
 def pytest_ignore_collect(collection_path, config):
     """These need packages, and so a tox environment and settings of their own."""
     return True if collection_path.name in ("graphene", "recipes") and config.getoption("ds") is None else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Each test has a context of its own: each `CACHES` of a test leaves a variable in it, and asgiref goes through all
+    of them at every hop."""
+    return copy_context().run(runner.pytest_runtest_protocol, item, nextitem)
 
 
 @pytest.fixture(autouse=True)

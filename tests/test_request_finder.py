@@ -221,7 +221,8 @@ def test_response_may_be_an_http_response():
         return check(info.request, password)
 
     refused = [answered(None, Info(post()), password=f"wrong{n}") for n in range(4)][-1]
-    assert ("600", "no-store") == (refused["Retry-After"], refused["Cache-Control"])
+    assert 540 < int(refused["Retry-After"]) <= 600
+    assert "no-store" == refused["Cache-Control"]
 
 
 def test_one_guess_under_two_decorators(verified):

@@ -324,7 +324,8 @@ def test_every_guess_of_the_site_counts(place, guess, verified, settings, caplog
     status, page = guess(url, "right", Accept="text/plain, application/json", **more)
     assert (429, 3) == (status, len(verified))
     assert b"Too many failed attempts" in page and b"welcome" not in page
-    assert ("600", "no-store") == (guess.response["Retry-After"], guess.response["Cache-Control"])
+    assert 540 < int(guess.response["Retry-After"]) <= 600
+    assert "no-store" == guess.response["Cache-Control"]
     if place in QUIETLY:
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
