@@ -35,7 +35,13 @@ class Guard(NamedTuple):
         return find_spec(self.package) is not None
 
     def settings_for(self, cache: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: cache["LOCATION"] if value is SERVER else value for name, value in self.settings.items()}
+        return {name: _filled_in(value, cache["LOCATION"]) for name, value in self.settings.items()}
+
+
+def _filled_in(value: Any, server: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled_in(one, server) for name, one in value.items()}
+    return server if value is SERVER else value
 
 
 HOUR = {"max": 5, "window": 3600, "lockout": 3600}
@@ -74,6 +80,36 @@ def limited(view: Any) -> Rules:
     from django_ratelimit.decorators import ratelimit
 
     return {"ip": ratelimit(key="ip", rate="5/h", method="POST", block=True)(view)}
+
+
+def smartly_limited(view: Any) -> Rules:
+    from django_smart_ratelimit import rate_limit
+
+    guarded = rate_limit(key="ip", rate="5/h")(view)
+    return {"ip": lambda request: (guarded if request.method == "POST" else view)(request)}
+
+
+def throttled(view: Any) -> Rules:
+    """The same view as an APIView, with the throttle that DRF has for whoever is not signed in."""
+    from rest_framework.throttling import AnonRateThrottle
+    from rest_framework.views import APIView
+
+    class Throttle(AnonRateThrottle):
+        rate = "5/hour"
+
+    class Login(APIView):
+        authentication_classes = permission_classes = ()
+
+        def get(self, request: Any) -> Any:
+            return view(request._request)
+
+        def post(self, request: Any) -> Any:
+            return view(request._request)
+
+        def get_throttles(self) -> Any:
+            return [Throttle()] if self.request.method == "POST" else []
+
+    return {"ip": Login.as_view()}
 
 
 def adapted(view: Any) -> Rules:
@@ -140,4 +176,11 @@ GUARDS = {
         needs_more=True,
     ),
     "django-ratelimit": Guard("django_ratelimit", limited, refusal=403),
+    "django-smart-ratelimit": Guard(
+        "django_smart_ratelimit",
+        smartly_limited,
+        settings={"RATELIMIT_BACKEND": "redis", "RATELIMIT_REDIS": {"url": SERVER}},
+        stores=("Valkey",),
+    ),
+    "DRF throttles": Guard("rest_framework", throttled, apps=["rest_framework"]),
 }

@@ -56,9 +56,10 @@ class Door(NamedTuple):
 
 
 class Site:
-    """`guard` is a name among GUARDS; `cache` is CACHES["default"]; `form` is for LoginView in place of a function."""
+    """`guard` is a name among GUARDS; `cache` is CACHES["default"]; `form` is for LoginView in place of a function;
+    `backend` verifies."""
 
-    def __init__(self, guard: str, cache: dict[str, Any], form: bool = False) -> None:
+    def __init__(self, guard: str, cache: dict[str, Any], form: bool = False, backend: str = BACKEND) -> None:
         from django.contrib import auth
         from django.contrib.auth import signals
         from django.urls import path
@@ -71,7 +72,7 @@ class Site:
         view = login_form() if form else login
         rules = self.guard.rules(view)
         middleware = MIDDLEWARE if form else []
-        usual = [BACKEND]
+        usual = [backend]
         self.doors = {"bare": self._door("bare", usual, middleware, untouched)}
         for name in ("open", *rules):
             backends = [*self.guard.backends, *usual]
