@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from ..terms.terms import Terms
+from .extras import extra
 from .watch import home
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
@@ -48,6 +49,7 @@ class Answers:
             if isawaitable(answer):
                 raise TypeError("it must answer by itself: what is to be awaited says nothing yet")
         except Exception:
-            logger.exception("the challenge broke down, and counts as not solved: scope=%a", terms.scope)
+            facts = extra("challenge_broken", scope=terms.scope)
+            logger.exception("the challenge broke down, and counts as not solved: scope=%a", terms.scope, extra=facts)
             return False
         return bool(answer)

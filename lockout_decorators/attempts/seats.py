@@ -13,6 +13,7 @@ from ..records.moves import Refusal
 from ..records.record import EMPTY, FOREVER, STAMP, Record, Slot, parse, spell
 from ..stores import UNKNOWN, Change, Clock, Found, Store, host_clock, store_for
 from .counters import Counter
+from .extras import extra
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
@@ -55,7 +56,8 @@ class Seat:
         try:
             return parse(text)
         except Exception:  # noqa: BLE001  # whatever somebody else has put there
-            logger.error("%s holds no record, and counts as absent: %.80a", self.counter.key, text)
+            facts = extra("record_damaged", scope=self.counter.terms.scope, alias=self.counter.terms.cache)
+            logger.error("%s holds no record, and counts as absent: %.80a", self.counter.key, text, extra=facts)
             return EMPTY
 
     @property

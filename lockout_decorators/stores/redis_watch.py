@@ -23,7 +23,8 @@ def warn() -> None:
     """Once in a process."""
     logger.warning(
         "The server of a Redis or Valkey cache forbids scripts (EVALSHA). Guesses are counted exactly all the same, "
-        "by WATCH and MULTI, in four round trips instead of one. Let the cache's user run scripts (ACL +@scripting)."
+        "by WATCH and MULTI, in four round trips instead of one. Let the cache's user run scripts (ACL +@scripting).",
+        extra={"lockout": {"event": "scripts_forbidden"}},
     )
 
 
