@@ -19,6 +19,7 @@ from lockout_decorators.contrib.metrics import METRICS
 from tests.doors import FORM, RIGHT, check
 
 DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "howto/monitoring.md"
 HERE, VICTIM = "192.0.2.1", "203.0.113.9"
 HOSTILE = f"WARNING lockout_decorators: locked out after 9 failures: scope='s' address={VICTIM} username='x' "
 
@@ -32,7 +33,7 @@ def request_for(form=FORM, address=HERE):
 @pytest.fixture
 def page(tmp_path):
     """The names of the page's examples, run as one module; its log goes to a file, which `read()` gives."""
-    text = (DOCS / "monitoring.md").read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     file, names = tmp_path / "lockout.log", {"__name__": "monitoring"}
     for example in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         exec(example.replace("/var/log/project/lockout.log", str(file)), names)
@@ -125,7 +126,7 @@ def test_the_dashboard_and_the_rules_name_what_there_is(exposed):
 
 def test_the_page_has_every_metric_and_label(exposed):
     """And no other."""
-    rows = re.findall(r"^\| `(lockout_\w+)` \|", (DOCS / "monitoring.md").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| `(lockout_\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(exposed) == sorted(rows)
     assert {"scope", "counter", "enforced"} == exposed["lockout_locks_total"]
     assert {"scope", "cache", "fail_open"} == exposed["lockout_outages_total"]

@@ -18,7 +18,7 @@ from lockout_decorators.contrib.unittest import LockoutTestMixin
 from tests.doors import FORM, RIGHT, acheck, check
 
 pytest_plugins = ["pytester"]
-PAGE = Path(__file__).parent.parent / "docs/testing.md"
+PAGE = Path(__file__).parent.parent / "docs/howto/testing.md"
 
 codes = LockoutPolicy(scope="codes of the tests", key="user", max=3, window=60, rolling=True, lockout=0)
 asks = LockoutPolicy(scope="asks", max=4, challenge_after=2, challenge=lambda request: False)
