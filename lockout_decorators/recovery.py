@@ -14,9 +14,9 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from .attempts import desk
-from .attempts.extras import extra
 from .clients.asgi import Requestlike
 from .exceptions import StoreError
+from .logs import extra
 from .terms.registry import registered
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")

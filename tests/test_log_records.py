@@ -3,9 +3,11 @@
 import json
 import logging
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.core.management import call_command
 from django.dispatch import Signal
 from django.test import RequestFactory
 
@@ -42,9 +44,6 @@ def successes():
     signals.succeeded_after_failures.connect(receive)
     yield told
     signals.succeeded_after_failures.disconnect(receive)
-
-
-# What a record carries
 
 
 def test_every_record_has_the_facts_of_its_line(records, time_machine):
@@ -104,7 +103,15 @@ def test_a_lock_without_end_and_one_that_nobody_enforces_say_so(records):
     assert all(text.endswith(" until=reset") for text in shown)
 
 
-# A success after failures
+def test_who_has_lifted_a_lock_is_in_the_record(records):
+    """With its reference."""
+    with LockoutPolicy(scope="s", max=1).attempt(request_for(), "bob"):
+        pass
+    reference = records[-1].lockout["reference"]
+    call_command("lockout", "unlock", reference, stdout=StringIO())
+    facts = records[-1].lockout
+    assert ("lockout_reset", reference, False) == (facts["event"], facts["reference"], facts["locked"])
+    assert f"by={facts['by']!r}" in records[-1].getMessage()
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])

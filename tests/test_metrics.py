@@ -8,7 +8,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry
 
-from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
+from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect, signals
 from lockout_decorators.contrib import opentelemetry, prometheus
 from tests.doors import FORM, RIGHT, check
 
@@ -120,6 +120,13 @@ def test_an_outage_is_counted_by_its_cache(counted):
     with LockoutPolicy(scope="trial", cache="gone", enforce=False).attempt(request_for()):
         pass
     assert {("outages", "s", "gone", "false"): 1, ("outages", "trial", "gone", "true"): 1} == counted()
+
+
+def test_a_lock_that_is_lifted_by_its_reference_is_a_reset(counted):
+    """Also where its policy is gone by now."""
+    status = LockoutStatus("gone", False, 0, 5, counter="ceiling")
+    signals.lockout_reset.send(None, request=request_for(), detail=signals.AttemptDetail(status, HERE, ceiling=True))
+    assert {("resets", "gone", "ceiling", "true"): 1} == counted()
 
 
 def test_counters_begin_at_nothing_with_the_first_event(counted):

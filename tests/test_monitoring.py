@@ -1,5 +1,6 @@
 """What the page on monitoring ships: its code runs, its files name what there is, and no guesser forges a match."""
 
+import ast
 import configparser
 import json
 import logging
@@ -19,6 +20,7 @@ from lockout_decorators.contrib.metrics import METRICS
 from tests.doors import FORM, RIGHT, check
 
 DOCS = Path(__file__).parent.parent / "docs"
+PACKAGE = DOCS.parent / "lockout_decorators"
 PAGE = DOCS / "howto/monitoring.md"
 HERE, VICTIM = "192.0.2.1", "203.0.113.9"
 HOSTILE = f"WARNING lockout_decorators: locked out after 9 failures: scope='s' address={VICTIM} username='x' "
@@ -62,6 +64,21 @@ def test_the_formatter_writes_a_line_of_json_for_each_record(page):
     assert "bob\nü" == failed["lockout"]["username"]
     assert lock["message"].startswith("locked out after 1 failures: scope='s'")
     assert ("plain", False, True) == (plain["message"], "lockout" in plain, "broken" in plain["exception"])
+
+
+def test_every_line_has_its_facts_and_the_page_has_every_event():
+    """No call of the logger without them."""
+    named = set()
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called.startswith("logger.") and called != "logger.isEnabledFor":
+                assert "extra" in [keyword.arg for keyword in node.keywords], f"{file}:{node.lineno}"
+            if called in ("extra", "extra_of", "self._tell") and isinstance(node.args[0], ast.Constant):
+                named.add(node.args[0].value)
+    section = PAGE.read_text(encoding="utf-8").partition('`lockout["event"]`')[2].partition("\n## ")[0]
+    rows = {word for row in re.findall(r"^\|.*", section, re.MULTILINE) for word in re.findall(r"`(\w+)`", row)}
+    assert named == {*re.findall(r"`([a-z]+_[a-z_]+)`", section)} - rows - {"fail_open"}
 
 
 def test_somebody_got_in(page, caplog):

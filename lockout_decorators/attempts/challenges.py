@@ -8,8 +8,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from ..logs import extra
 from ..terms.terms import Terms
-from .extras import extra
 from .watch import home
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")

@@ -15,12 +15,12 @@ from ..clients.identities import text_of
 from ..conf import conf
 from ..exceptions import LockoutStatus, StoreError
 from ..journal.lock import spell_reference
+from ..logs import SHOWN, extra, extra_of
 from ..records.moves import Refusal, prune, refusal
 from ..records.record import FOREVER, Record
 from ..terms.terms import Terms
 from .counters import Counter
 from .driver import Refused
-from .extras import SHOWN, extra, extra_of
 from .seats import Seat
 from .settling import Settled
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from ..exceptions import StoreError
 from ..journal.lock import new_code
+from ..logs import extra
 from ..records import moves
 from ..records.moves import Refusal
 from ..records.record import EMPTY, FOREVER, STAMP, Record, Slot, parse, spell
 from ..stores import UNKNOWN, Change, Clock, Found, Store, host_clock, store_for
 from .counters import Counter
-from .extras import extra
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..conf import conf
-from .extras import extra
+from ..logs import extra
 from .watch import BLOCKS, home
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")

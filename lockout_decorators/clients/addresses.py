@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
 from ..conf import UNIX, Network, conf
+from ..logs import extra
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
@@ -75,7 +76,7 @@ def _claimed(custom: Callable[[HttpRequest], object], request: HttpRequest) -> A
         )
     if (found := parse(said)) is None:
         line = "LOCKOUT_CLIENT_IP returned %.80a, which is no address; REMOTE_ADDR is used"
-        logger.warning(line, said, extra={"lockout": {"event": "client_ip_unreadable"}})
+        logger.warning(line, said, extra=extra("client_ip_unreadable"))
     return found
 
 
@@ -165,5 +166,5 @@ def _warn_of_untrusted_peer() -> None:
     logger.warning(
         "A request came with X-Forwarded-For from a peer that is not in LOCKOUT_TRUSTED_PROXIES; the header is "
         "ignored. If that peer is your proxy, all visitors are counted as one client: name it there.",
-        extra={"lockout": {"event": "proxy_untrusted"}},
+        extra=extra("proxy_untrusted"),
     )

@@ -43,15 +43,16 @@ def connect(add: Add) -> None:
     first event that is heard of it: what begins at 1 has not grown for those who compute rates."""
     begun: set[LockoutPolicy] = set()
 
-    def receive(sender: LockoutPolicy, signal: Signal, detail: Any, **kwargs: Any) -> None:
-        if sender not in begun:
+    def receive(sender: LockoutPolicy | None, signal: Signal, detail: Any, **kwargs: Any) -> None:
+        if sender is not None and sender not in begun:  # None: a lock was lifted whose policy is gone
             begun.add(sender)
             _begin(sender, add)
         if isinstance(detail, signals.StoreDetail):
-            add("outages", 1, _outage(sender, detail.alias, detail.fail_open))
+            add("outages", 1, _outage(detail.scope, detail.alias, detail.fail_open))
         else:
-            unsolved = signal is signals.attempt_refused and detail.status.challenge
-            add("challenges" if unsolved else SIGNALS[signal], 1, _labels(sender, detail.status.counter))
+            status, unsolved = detail.status, signal is signals.attempt_refused and detail.status.challenge
+            name = "challenges" if unsolved else SIGNALS[signal]
+            add(name, 1, _guess(status.scope, status.counter, detail.enforced))
 
     for signal in SIGNALS:
         signal.connect(receive, weak=False)
@@ -61,16 +62,16 @@ def _begin(policy: LockoutPolicy, add: Add) -> None:
     counters = {"ceiling" if kind.ceiling else "key" for kind in policy.kinds}
     for counter in (*counters, "browser") if policy.known_browsers else counters:
         for name in METRICS.keys() - {"outages"}:
-            add(name, 0, _labels(policy, counter))
-    add("outages", 0, _outage(policy, policy.cache, conf.fail_open or not policy.enforce))
+            add(name, 0, _guess(policy.scope, counter, policy.enforce))
+    add("outages", 0, _outage(policy.scope, policy.cache, conf.fail_open or not policy.enforce))
 
 
-def _labels(policy: LockoutPolicy, counter: str) -> dict[str, str]:
-    return {"scope": policy.scope, "counter": counter, "enforced": _flag(policy.enforce)}
+def _guess(scope: str, counter: str, enforced: bool) -> dict[str, str]:
+    return {"scope": scope, "counter": counter, "enforced": _flag(enforced)}
 
 
-def _outage(policy: LockoutPolicy, alias: str, fail_open: bool) -> dict[str, str]:
-    return {"scope": policy.scope, "cache": alias, "fail_open": _flag(fail_open)}
+def _outage(scope: str, alias: str, fail_open: bool) -> dict[str, str]:
+    return {"scope": scope, "cache": alias, "fail_open": _flag(fail_open)}
 
 
 def _flag(value: bool) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 from django.http.response import HttpResponseBase
 
 from ..attempts.block import Block
-from ..attempts.extras import extra
 from ..attempts.verdicts import is_unmade
 from ..exceptions import LockedOut, refusal_in
+from ..logs import extra
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
