@@ -11,6 +11,7 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 
 from lockout_decorators import LockoutPolicy, checks
+from lockout_decorators.checks import doors
 
 urlpatterns = []  # no door
 
@@ -93,6 +94,13 @@ def test_a_cache_that_is_unknown_is_told_either_way(cache, named, settings, tmp_
     assert named in told(deploy=False) and named in told()
 
 
+def test_a_search_for_doors_that_breaks_down_is_told(monkeypatch):
+    """Silence would be taken for closed doors."""
+    monkeypatch.setattr(doors, "find_doors", lambda **options: 1 / 0)
+    assert "W016" not in told(deploy=False)
+    assert "ZeroDivisionError: division by zero" in told()["W016"]
+
+
 @pytest.mark.tree
 def test_a_fresh_project(tmp_path):
     """The app and a decorated login make no noise; for a deployment its cache and the admin's open doors are named."""
@@ -111,5 +119,5 @@ def test_a_fresh_project(tmp_path):
     quiet = check()
     assert ("System check identified no issues (0 silenced).\n", "") == (quiet.stdout, quiet.stderr)
     named = re.findall(r"\(lockout_decorators\.(\S+)\)", check("--deploy").stderr)
-    doors = [f"W012.django.contrib.admin.sites.AdminSite.{name}" for name in ("login", "password_change")]
-    assert ["W004", *doors] == sorted(named)
+    open_ = [f"W012.django.contrib.admin.sites.AdminSite.{name}" for name in ("login", "password_change")]
+    assert ["W004", *open_] == sorted(named)
