@@ -22,7 +22,7 @@ from django.urls import path
 
 from lockout_decorators import lockout_protect
 
-urlpatterns = [path("admin/", admin.site.urls), path("login/", lockout_protect()(LoginView.as_view()))]
+urlpatterns = [path("admin/", admin.site.urls), path("login/", lockout_protect(key="ip+ua")(LoginView.as_view()))]
 """
 
 
