@@ -1,9 +1,9 @@
 """What projects test with: every test has an empty record, and clients are locked out by real guesses."""
 
 import re
+import unittest
 from datetime import timedelta
 from pathlib import Path
-from unittest import TestResult, defaultTestLoader
 
 import pytest
 from django.contrib.auth.models import User
@@ -45,7 +45,6 @@ VIEWS = {
     "login": lockout_protect(*presets.LOGIN)(check),
     "computed": lockout_protect(scope="computed", key="username", username=lambda _, got: got["username"] * 2)(check),
     "handler": Handled.as_view(),
-    "code": lockout_protect()(code),
     "inside": code,
     "open": check,
     "known": known,
@@ -147,7 +146,7 @@ def test_the_mixin():
 
         test_other = test_one
 
-    defaultTestLoader.loadTestsFromTestCase(Tests).run(result := TestResult())
+    unittest.defaultTestLoader.loadTestsFromTestCase(Tests).run(result := unittest.TestResult())
     assert (2, []) == (result.testsRun, result.failures + result.errors)
     with pytest.raises(TypeError, match="must come before the test case"):
         type("Tests", (SimpleTestCase, LockoutTestMixin), {})
@@ -167,7 +166,6 @@ def test_a_fresh_record_hides_the_others_and_clears_nothing(client):
 
 PROJECT = """
 from tests.settings import *
-
 SECRET_KEY, ROOT_URLCONF = "a", "project"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -177,7 +175,6 @@ URLS = """
 from django.urls import path
 from lockout_decorators import lockout_protect
 from tests.doors import check
-
 urlpatterns = [path("login/", lockout_protect(key="ip+username", max=5)(check))]
 """
 FURTHER = """
