@@ -34,10 +34,8 @@ def enter(store: Store, locks: Sequence[Lock], now: int) -> None:
     try:
         _enter(store, locks, now)
     except StoreError as error:
-        line, facts = (
-            "cache %a failed, locks can't be found by reference: %.300a",
-            extra("lock_unfiled", alias=error.alias),
-        )
+        line = "cache %a failed, locks can't be found by reference: %.300a"
+        facts = extra("lock_unfiled", alias=error.alias)
         logger.error(line, error.alias, error.error, extra=facts)
 
 
