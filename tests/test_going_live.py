@@ -114,10 +114,10 @@ def test_a_fresh_project(tmp_path):
         path = os.pathsep.join([str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
         env = {**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "fresh.settings"}
         command = [sys.executable, "manage.py", "check", *options]
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
 
     quiet = check()
     assert ("System check identified no issues (0 silenced).\n", "") == (quiet.stdout, quiet.stderr)
-    named = re.findall(r"\(lockout_decorators\.(\S+)\)", check("--deploy").stderr)
+    named = re.findall(r"\(lockout_decorators\.(\S+)\)", check("--deploy").stderr)  # Django has errors of its own
     open_ = [f"W012.django.contrib.admin.sites.AdminSite.{name}" for name in ("login", "password_change")]
     assert ["W004", *open_] == sorted(named)
