@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from .attempts import desk
 from .clients.asgi import Requestlike
 from .exceptions import StoreError
+from .logs import extra
 from .terms.registry import registered
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
@@ -34,7 +35,9 @@ def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> N
         try:
             desk.free_owner(policy, request, user.get_username())
         except StoreError as error:
-            logger.error("cache %a failed, the owner stays locked out: scope=%a", error.alias, policy.scope)
+            facts = extra("owner_kept_out", scope=policy.scope, alias=error.alias)
+            line = "cache %a failed, the owner stays locked out: scope=%a"
+            logger.error(line, error.alias, policy.scope, extra=facts)
 
 
 def frees_owner(view: View) -> View:

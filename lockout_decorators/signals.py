@@ -1,4 +1,4 @@
-"""What the library tells: five signals, each sent with `request` and one frozen `detail`; the sender is the policy."""
+"""What the library tells: six signals, each sent with `request` and one frozen `detail`; the sender is the policy."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from .exceptions import LockoutStatus
 
 @dataclass(frozen=True, slots=True)
 class AttemptDetail:
-    """The subject of `attempt_failed`, `locked_out`, `attempt_refused` and `lockout_reset`.
+    """The subject of `attempt_failed`, `locked_out`, `attempt_refused`, `succeeded_after_failures` and `lockout_reset`.
 
     Attributes:
         status: The `LockoutStatus` after the event.
@@ -18,6 +18,8 @@ class AttemptDetail:
         enforced: False under a policy with `enforce=False`: the guess went ahead.
         ceiling: Whether the event is about the address alone, the policy's ceiling, or the network around it.
         spread: Of `locked_out`: it fell since too many names were tried from there, not for `max` failures.
+        forgiven: Of `succeeded_after_failures`: how many failures it forgave, having proven them to be its own; those
+            of others stay in `status.failures`.
     """
 
     status: LockoutStatus
@@ -26,6 +28,7 @@ class AttemptDetail:
     enforced: bool = True
     ceiling: bool = False
     spread: bool = False
+    forgiven: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ locked_out: Signal = Signal()
 
 attempt_refused: Signal = Signal()
 """A guess met a lock, or found all slots busy."""
+
+succeeded_after_failures: Signal = Signal()
+"""A guess was right, and failures stood on record: once for each counter on whose record they did."""
 
 lockout_reset: Signal = Signal()
 """`reset()` forgot a client, or `forgive()` its failures."""

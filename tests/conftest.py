@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.core.signals import request_finished
 from django.utils import translation
 
+from lockout_decorators import signals
 from lockout_decorators.attempts import driver, waiting
 from lockout_decorators.journal import entries
 from lockout_decorators.terms import registry
@@ -55,6 +56,17 @@ def clean():
 def verified():
     """The (username, password) pairs that the hasher was run for."""
     return CountingBackend.verified
+
+
+@pytest.fixture
+def receivers():
+    """How many receivers each signal has gained; in the end it has lost them."""
+    told = {name: signal for name, signal in vars(signals).items() if isinstance(signal, signals.Signal)}
+    before = {name: [*signal.receivers] for name, signal in told.items()}
+    yield {name: lambda name=name: len(told[name].receivers) - len(before[name]) for name in told}
+    for name, signal in told.items():
+        signal.receivers = before[name]
+        signal.sender_receivers_cache.clear()
 
 
 @pytest.fixture

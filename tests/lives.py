@@ -189,7 +189,7 @@ class Life:
         self.books = [Book(FakeStore(scenario, alias, self.ask, self.clock), held) for alias, held in stores.items()]
 
     def seat(self, key: str, rule: Rule) -> Seat:
-        terms = SimpleNamespace(patience=self.plan.patience, enforce=True)
+        terms = SimpleNamespace(scope="s", cache="default", patience=self.plan.patience, enforce=True)
         seat = Seat(SimpleNamespace(key=key, rule=rule, terms=terms))
         seat.slot = Slot(False, 0, self.occupancy, name_of(self.plan.tag), self.plan.tag)
         return seat

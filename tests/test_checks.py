@@ -339,14 +339,14 @@ def test_a_sound_cache_passes_the_probe(settings):
     """And nobody asks one that is wrong anyway, or where the settings are."""
     settings.ROOT_URLCONF = __name__  # which has no door
     LockoutPolicy(scope="a")
-    assert [] == ids(include_deployment_checks=True)
+    assert ["W004"] == ids(include_deployment_checks=True)
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     assert ["E005"] == ids(include_deployment_checks=True)
     settings.LOCKOUT_CACHE = ""
     assert ["E001"] == ids(include_deployment_checks=True)
 
 
-@pytest.mark.parametrize("backend", ["locmem.LocMemCache", "filebased.FileBasedCache", "db.DatabaseCache"])
+@pytest.mark.parametrize("backend", ["filebased.FileBasedCache", "db.DatabaseCache"])
 def test_a_small_cache_is_a_warning(cache, backend, tmp_path):
     """Django's default of 300 entries is soon full of clients that an attacker makes up; the hint says how many."""
     LockoutPolicy(scope="a", key="ip+ua", max=5)
@@ -356,15 +356,25 @@ def test_a_small_cache_is_a_warning(cache, backend, tmp_path):
     assert '"MAX_ENTRIES": 2716' in message.hint
 
 
-def test_room_is_needed_for_every_policy(cache):
+def test_the_size_of_locmem_matters_outside_of_debug_alone(cache, settings):
+    """In development nobody floods it."""
+    LockoutPolicy(scope="a", key="ip+ua", max=5)
+    cache(LOCMEM)
+    assert ids() == []
+    settings.DEBUG = False
+    assert ids() == ["W004", "W008"]
+
+
+def test_room_is_needed_for_every_policy(cache, tmp_path):
     """Whoever guesses may do so at all doors; those that share their counters need their entries once."""
     for scope in ("a", "a", "b"):
         LockoutPolicy(scope=scope, key="ip+ua", max=5, response=f"{scope}.html")
     LockoutPolicy(scope="c", key="ip", max=10)
-    cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 2700 + 2700 + 200 + 16 - 1})
+    where = {"backend": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)}
+    cache(**where, OPTIONS={"MAX_ENTRIES": 2700 + 2700 + 200 + 16 - 1})
     (message,) = messages()
     assert '"MAX_ENTRIES": 5616' in message.hint
-    cache(LOCMEM, OPTIONS={"MAX_ENTRIES": 5616})
+    cache(**where, OPTIONS={"MAX_ENTRIES": 5616})
     assert ids() == []
 
 

@@ -115,7 +115,8 @@ def shelf():
 
 def seat(key="K", rule=RULE, patience=5, enforce=True, name="me"):
     """A seat of the guess `name` at a counter."""
-    seat = Seat(SimpleNamespace(key=key, rule=rule, terms=SimpleNamespace(patience=patience, enforce=enforce)))
+    terms = SimpleNamespace(scope="s", cache="default", patience=patience, enforce=enforce)
+    seat = Seat(SimpleNamespace(key=key, rule=rule, terms=terms))
     seat.slot = slot(name)
     return seat
 

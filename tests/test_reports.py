@@ -33,7 +33,9 @@ from tests.backends import CountingBackend
 from tests.doors import FORM, RIGHT, acheck, check
 
 HERE = "192.0.2.1"
-NAMES = ["attempt_failed", "locked_out", "attempt_refused", "lockout_reset", "store_failed"]
+NAMES = [
+    *("attempt_failed", "locked_out", "attempt_refused", "succeeded_after_failures", "lockout_reset", "store_failed"),
+]
 
 
 class FailingCache(LocMemCache):
@@ -153,7 +155,7 @@ def test_course_of_a_lock(protect, told, lines, verified, time_machine):
     assert [
         ("INFO", f"failed attempt 1 of 2: {where}"),
         ("INFO", f"failed attempt 2 of 2: {where} reference={code}"),
-        ("WARNING", f"locked out after 2 failures: {where} reference={code}"),
+        ("WARNING", f"locked out after 2 failures: {where} reference={code} until=2030-01-01T00:01:00Z"),
         ("DEBUG", f"attempt refused: {nobody} reference={code}"),
         ("DEBUG", f"attempt refused: {nobody} reference={code}"),
     ] == lines()
@@ -222,7 +224,8 @@ def test_ceiling_is_told_as_such(protect, told, lines, verified):
     code = status.reference
     assert ("ceiling", True) == (status.counter, status.locked)
     where = f"scope='s' address={HERE}"
-    assert ("WARNING", f"locked out after 2 failures (ceiling): {where} username='bob' reference={code}") in lines()
+    (wide,) = [text for level, text in lines() if text.startswith("locked out after 2 failures (ceiling)")]
+    assert f"{where} username='bob' reference={code} until={status.until:%Y-%m-%dT%H:%M:%SZ}" in wide
     assert ("DEBUG", f"attempt refused (ceiling): {where} username=None reference={code}") in lines()
 
 
@@ -239,8 +242,8 @@ def test_a_lock_by_the_spread_is_told_as_such(rule, reach, protect, told, lines,
     assert locked.status.failures == locked.status.maximum
     code, where = locked.status.reference, f"scope='s' address={HERE} username='eve'"
     failed = f"INFO failed attempt {1 if reach else 2} of 9: {where}"
-    assert [f"WARNING locked out after failures at 2 names{reach}: {where} reference={code}"] == [
-        " ".join(line) for line in lines() if line[0] == "WARNING"
+    assert [f"locked out after failures at 2 names{reach}: {where} reference={code}"] == [
+        text.partition(" until=")[0] for level, text in lines() if level == "WARNING"
     ]
     assert failed + ("" if reach else f" reference={code}") in [" ".join(line) for line in lines()]
 
@@ -411,7 +414,7 @@ def test_details_are_frozen():
                 setattr(fact, field.name, None)
 
 
-def test_signals_are_five():
+def test_signals_are_six():
     """Each is documented by name."""
     assert set(NAMES) == {name for name, value in vars(signals).items() if isinstance(value, Signal)}
 

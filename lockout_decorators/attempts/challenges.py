@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from ..logs import extra
 from ..terms.terms import Terms
 from .watch import home
 
@@ -48,6 +49,7 @@ class Answers:
             if isawaitable(answer):
                 raise TypeError("it must answer by itself: what is to be awaited says nothing yet")
         except Exception:
-            logger.exception("the challenge broke down, and counts as not solved: scope=%a", terms.scope)
+            facts = extra("challenge_broken", scope=terms.scope)
+            logger.exception("the challenge broke down, and counts as not solved: scope=%a", terms.scope, extra=facts)
             return False
         return bool(answer)

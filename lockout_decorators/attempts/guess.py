@@ -9,6 +9,7 @@ from ..records.record import OCCUPANCY, UNTAGGED, Slot
 from ..terms.terms import Terms
 from .counters import Client, Counter
 from .seats import Book, Seat, books_of
+from .settling import Settled
 
 
 class Party(NamedTuple):
@@ -32,6 +33,7 @@ class Guess:
         unknown: A backend broke down: nobody will ever know, and the slots stay taken.
         settled: Nothing more is written for it.
         contradicted: A failure was signalled of it; once more is the same one.
+        withdrawn: There was no guess.
         joins: The guess that this one is a part of: the same secrets, tried at another account.
         said: The view's own code has given the verdict: no call joins it any more.
     """
@@ -46,6 +48,7 @@ class Guess:
     contradicted: bool = False
     joins: "Guess | None" = None
     said: bool = False
+    withdrawn: bool = False
 
     def find(self, client: Client, down: Collection[str]) -> None:
         """Its records, without those of caches that are `down`, and those that the guess it joins has already. Raises
@@ -105,9 +108,15 @@ class Guess:
     def seats(self) -> list[Seat]:
         return [seat for book in self.books for seat in book.seats]
 
+    @property
+    def passed(self) -> list[Settled]:
+        """What it left as it is: records that would have refused it, under policies that are not enforced."""
+        asked = [(book, seat) for book in self.books for seat in book.seats if not seat.taken]
+        return [Settled(seat, seat.record, seat.record, book.now) for book, seat in asked]
+
     def withdraw(self) -> None:
         """There was no guess: free its slots, prove nothing."""
-        self.verdict = True
+        self.verdict = self.withdrawn = True
         for seat in self.seats:
             if seat.taken:
                 seat.slot = seat.slot.tagged(UNTAGGED)

@@ -16,7 +16,7 @@ from .counters import Client
 from .driver import Refused, look
 from .filing import file_locks
 from .guess import Guess, Party
-from .reports import Report, refused_status, report_outage
+from .reports import Report, after_failures, refused_status, report_outage
 from .seats import Book, Seat
 from .settling import Move, Settled, settle
 from .watch import OWN, Call, home
@@ -107,8 +107,10 @@ class Guesses(Parties):
             return
         unknown = guess.unknown and guess.verdict is None
         written = self._settle(guess, Seat.abandon if unknown else Seat.succeed if guess.verdict else Seat.fail)
-        if not (guess.verdict or unknown):
-            self._tell(guess, written)
+        if guess.verdict:
+            self._tell(guess, () if guess.withdrawn else after_failures([*written, *guess.passed]), Report.succeeded)
+        elif not unknown:
+            self._tell(guess, written, Report.failed)
 
     @property
     def failing(self) -> bool:
@@ -135,7 +137,7 @@ class Guesses(Parties):
             guess.sit(self.client)
         except StoreError as error:
             self._note_outage(guess, error)
-        self._tell(guess, self._settle(guess, Seat.fail, all_seats=True))
+        self._tell(guess, self._settle(guess, Seat.fail, all_seats=True), Report.failed)
 
     def _settle(self, guess: Guess, move: Move, all_seats: bool = False) -> list[Settled]:
         settled: list[Settled] = []
@@ -155,10 +157,10 @@ class Guesses(Parties):
         else:
             guess.find(self.client, self.down)
 
-    def _tell(self, guess: Guess, settled: Sequence[Settled]) -> None:
-        for party in guess.parties:
+    def _tell(self, guess: Guess, settled: Sequence[Settled], tell: Callable[..., None]) -> None:
+        for party in guess.parties if settled else ():
             if told := [one for one in settled if one.seat.counter.terms is party.terms]:
-                Report(party.terms, self.request, self.client.address, party.username).failed(told)
+                tell(Report(party.terms, self.request, self.client.address, party.username), told)
 
     def _report(self, guess: Guess, terms: Terms) -> Report:
         username = next(party.username for party in guess.parties if party.terms is terms)

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from ..clients.identities import text_of
 from ..conf import conf
 from ..exceptions import LockoutStatus, StoreError
 from ..journal.lock import spell_reference
+from ..logs import SHOWN, extra, extra_of
 from ..records.moves import Refusal, prune, refusal
 from ..records.record import FOREVER, Record
 from ..terms.terms import Terms
@@ -24,8 +25,6 @@ from .seats import Seat
 from .settling import Settled
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
-
-SHOWN = 80  # characters of a user name in the log
 
 
 def status_of(counter: Counter, record: Record, now: int, why: Refusal | None) -> LockoutStatus:
@@ -63,14 +62,14 @@ class Report:
         for seat, before, after, now in settled if heard else ():
             if not seat.counter.ceiling:
                 shown = f"failed attempt {_made(seat, before, after, now)} of {seat.counter.rule.max}"
-                self._tell(signals.attempt_failed, seat.counter, after, now, logging.INFO, shown)
+                self._tell("attempt_failed", seat.counter, after, now, logging.INFO, shown)
         for seat, before, after, now in settled:
             if _fell(seat, before, after, now):
                 rule = seat.counter.rule
                 wide = _made(seat, before, after, now) < rule.max
                 shown = f"failures at {rule.spread} names" if wide else f"{rule.max} failures"
-                shown = f"locked out after {shown}"
-                self._tell(signals.locked_out, seat.counter, after, now, logging.WARNING, shown, spread=wide)
+                shown = f"locked out after {shown}{'' if self.terms.enforce else ', not enforced'}"
+                self._tell("locked_out", seat.counter, after, now, logging.WARNING, shown, spread=wide)
 
     def refused(self, refused: Refused) -> None:
         seat, why, now = refused
@@ -78,14 +77,24 @@ class Report:
         if signals.attempt_refused.receivers or logger.isEnabledFor(level):  # under an attack there are many
             shown = "challenge required" if why.unsolved else shown
             record = prune(seat.record, seat.counter.rule, now)
-            self._tell(signals.attempt_refused, seat.counter, record, now, level, shown, why)
+            self._tell("attempt_refused", seat.counter, record, now, level, shown, why)
+
+    def succeeded(self, settled: Iterable[Settled]) -> None:
+        """After failures, those that it forgives and others: of each counter on whose record some stood."""
+        for seat, before, after, now in settled:
+            counter = seat.counter
+            stood = _failures(counter, prune(before, counter.rule, now))
+            left = prune(after, counter.rule, now)
+            forgiven = stood - _failures(counter, left)
+            shown = f"succeeded after {stood} failures, {forgiven} forgiven"
+            self._tell("succeeded_after_failures", counter, left, now, logging.INFO, shown, forgiven=forgiven)
 
     def reset(self, settled: Settled) -> None:
-        self._tell(signals.lockout_reset, settled.seat.counter, settled.after, settled.now, logging.INFO, "reset")
+        self._tell("lockout_reset", settled.seat.counter, settled.after, settled.now, logging.INFO, "reset")
 
     def _tell(
         self,
-        signal: Signal,
+        event: str,
         counter: Counter,
         record: Record,
         now: int,
@@ -93,25 +102,47 @@ class Report:
         shown: str,
         why: Refusal | None = None,
         spread: bool = False,
+        forgiven: int = 0,
     ) -> None:
+        signal: Signal = getattr(signals, event)
+        logged, heard = logger.isEnabledFor(level), bool(signal.receivers) and signal.has_listeners(self.terms)
+        if not (logged or heard):
+            return
+        status = status_of(counter, record, now, why or refusal(record, counter.rule, now, solved=False))
         username = None if self.username is None else text_of(self.username)
-        if logger.isEnabledFor(level):
-            name = None if username is None else ascii(username[:SHOWN])
-            shown += "" if counter.kind == "key" else f" ({counter.kind})"
-            code = f" reference={spell_reference(record.reference)}" if record.locked else ""
-            scope, address = self.terms.scope, self.address
-            logger.log(level, "%s: scope=%a address=%s username=%s%s", shown, scope, address, name, code)
-        if signal.receivers and signal.has_listeners(self.terms):
-            status = status_of(counter, record, now, why or refusal(record, counter.rule, now, solved=False))
-            detail = signals.AttemptDetail(status, self.address, username, self.terms.enforce, counter.ceiling, spread)
+        about = self.address, username, self.terms.enforce, counter.ceiling, spread, forgiven
+        detail = signals.AttemptDetail(status, *about)
+        if logged:
+            _log(event, detail, level, shown)
+        if heard:
             signal.send_robust(sender=self.terms, request=self.request, detail=detail)
+
+
+def _log(event: str, detail: signals.AttemptDetail, level: int, shown: str) -> None:
+    status, facts = detail.status, extra_of(event, detail)
+    name = None if detail.username is None else ascii(detail.username[:SHOWN])
+    shown += "" if status.counter == "key" else f" ({status.counter})"
+    code = f" reference={status.reference}" if status.locked else ""
+    end = f" until={facts['lockout']['until'] or 'reset'}" if event == "locked_out" and status.locked else ""
+    line = "%s: scope=%a address=%s username=%s%s%s"
+    logger.log(level, line, shown, status.scope, detail.address, name, code, end, extra=facts)
+
+
+def after_failures(settled: Iterable[Settled]) -> Sequence[Settled]:
+    """Those of a success on whose record failures stood; none if nobody hears of it."""
+    if not (signals.succeeded_after_failures.receivers or logger.isEnabledFor(logging.INFO)):
+        return ()
+    return [one for one in settled if _failures(one.seat.counter, prune(one.before, one.seat.counter.rule, one.now))]
 
 
 def report_outage(terms: Terms, request: HttpRequest, error: StoreError) -> None:
     """Log and signal that the cache failed; never what it was asked to store."""
     fail_open = conf.fail_open or not terms.enforce
     fate = "go ahead unguarded" if fail_open else "are refused"
-    logger.error("cache %a failed, attempts %s: scope=%a error=%.300a", error.alias, fate, terms.scope, error.error)
+    cause = f"{error.error!a:.300}"
+    facts = extra("store_failed", scope=terms.scope, alias=error.alias, fail_open=fail_open, error=cause)
+    line = "cache %a failed, attempts %s: scope=%a error=%.300a"
+    logger.error(line, error.alias, fate, terms.scope, error.error, extra=facts)
     detail = signals.StoreDetail(terms.scope, error.alias, error.error, fail_open)
     signals.store_failed.send_robust(sender=terms, request=request, detail=detail)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..exceptions import StoreError
 from ..journal.lock import new_code
+from ..logs import extra
 from ..records import moves
 from ..records.moves import Refusal
 from ..records.record import EMPTY, FOREVER, STAMP, Record, Slot, parse, spell
@@ -55,7 +56,8 @@ class Seat:
         try:
             return parse(text)
         except Exception:  # noqa: BLE001  # whatever somebody else has put there
-            logger.error("%s holds no record, and counts as absent: %.80a", self.counter.key, text)
+            facts = extra("record_damaged", scope=self.counter.terms.scope, alias=self.counter.terms.cache)
+            logger.error("%s holds no record, and counts as absent: %.80a", self.counter.key, text, extra=facts)
             return EMPTY
 
     @property

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..conf import conf
+from ..logs import extra
 from .watch import BLOCKS, home
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
@@ -24,4 +25,5 @@ def tell(request: Any) -> None:
             route = None
         if len(_told) < MOST and _told.setdefault(route, mine := object()) is mine:  # one of many threads
             where = "at no known route" if route is None else f"at the route {route!a}"
-            logger.warning("a guess failed %s, and no policy saw it; see `manage.py lockout doors`", where)
+            facts = extra("guess_unseen", route=route)
+            logger.warning("a guess failed %s, and no policy saw it; see `manage.py lockout doors`", where, extra=facts)

@@ -18,7 +18,8 @@ from ..stores.facts import facts
 from ..terms.registry import registered
 from ..terms.terms import IP
 from ..views.naming import derived
-from .caches import about_cache, probed
+from .caches import about_cache, about_sharing, probed
+from .deployment import about_proxies
 from .doors import about_doors
 from .owners import keeps_owner_out
 from .site import about_site
@@ -51,6 +52,15 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def find_open_doors(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """What of the URLconf verifies secrets, and no policy guards."""
     return [] if _wrong(about_settings(_known())) else [*about_doors(OPEN)]
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def look_ahead(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """What would surprise where the site goes live, and is no matter before."""
+    policies = _known()
+    if _wrong(about_settings(policies)):
+        return []
+    return [*about_proxies(policies), *[message for alias in _aliases(policies) for message in about_sharing(alias)]]
 
 
 @checks.register(checks.Tags.security, deploy=True)
@@ -143,7 +153,9 @@ def _caches(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
         messages = about_cache(alias)
         yield from messages
         if "lockout_decorators.E004" not in [message.id for message in messages]:
-            yield from _size(alias, facts(alias).max_entries, [policy for policy in policies if policy.cache == alias])
+            cache, own = facts(alias), [policy for policy in policies if policy.cache == alias]
+            if not (cache.one_process and settings.DEBUG):  # in development nobody floods it
+                yield from _size(alias, cache.max_entries, own)
 
 
 def _size(alias: str, holds: int | None, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:

@@ -1,6 +1,7 @@
 """The caches: those that can't count, that do not keep what they are given, or that surprise."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from django.conf import settings
 from django.core.checks import ERROR, CheckMessage, Error, Info, Warning
@@ -54,6 +55,13 @@ def _cache(alias: str, cache: Facts, weakness: str | None) -> Iterator[CheckMess
         )
     if not settings.DEBUG:
         yield from _shared(alias, cache)
+
+
+def about_sharing(alias: str) -> Iterator[CheckMessage]:
+    """What is told of a cache while DEBUG is off, where it is on."""
+    if settings.DEBUG:
+        with suppress(Exception):  # about_cache() tells what is wrong with it
+            yield from _shared(alias, facts(alias))
 
 
 def _shared(alias: str, cache: Facts) -> Iterator[CheckMessage]:

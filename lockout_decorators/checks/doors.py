@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from django.core.checks import CheckMessage, Warning
+from django.urls import get_resolver
 
 from ..doors.door import IN_VAIN, OPEN, Door
 from ..doors.urlconf import find_doors
@@ -13,7 +14,12 @@ def about_doors(state: str) -> Iterator[CheckMessage]:
     """A warning for each door in that state, with an id of its own behind the number: silenced one by one."""
     doors: list[Door] = []
     with suppress(Exception):  # Django's own check of the URLconf tells what is wrong with it
-        doors = find_doors(decorated=state == IN_VAIN)
+        get_resolver().url_patterns  # noqa: B018  # which imports it
+        try:
+            doors = find_doors(decorated=state == IN_VAIN)
+        except Exception as error:  # noqa: BLE001  # whatever code may be that is read there
+            if state == OPEN:
+                yield _unsearched(error)
     for door in doors:
         if door.state == state and (message := message_about(door)):
             yield message
@@ -33,6 +39,14 @@ def _open(door: Door) -> CheckMessage:
         f"No policy guards {door.name} ({door.kind}) at {door.where}.",
         hint="Write:",
         id="lockout_decorators.W012",
+    )
+
+
+def _unsearched(error: Exception) -> CheckMessage:
+    return Warning(
+        f"The URLconf can't be searched for open doors: {type(error).__name__}: {error}",
+        hint="`manage.py lockout doors` shows where it comes from.",
+        id="lockout_decorators.W016",
     )
 
 

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
 from ..conf import UNIX, Network, conf
+from ..logs import extra
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
@@ -74,7 +75,8 @@ def _claimed(custom: Callable[[HttpRequest], object], request: HttpRequest) -> A
             f"LOCKOUT_CLIENT_IP returned {said!r:.80}; it must return an address as text, or None for the usual way."
         )
     if (found := parse(said)) is None:
-        logger.warning("LOCKOUT_CLIENT_IP returned %.80a, which is no address; REMOTE_ADDR is used", said)
+        line = "LOCKOUT_CLIENT_IP returned %.80a, which is no address; REMOTE_ADDR is used"
+        logger.warning(line, said, extra=extra("client_ip_unreadable"))
     return found
 
 
@@ -163,5 +165,6 @@ def _warn_of_untrusted_peer() -> None:
     """Once per process."""
     logger.warning(
         "A request came with X-Forwarded-For from a peer that is not in LOCKOUT_TRUSTED_PROXIES; the header is "
-        "ignored. If that peer is your proxy, all visitors are counted as one client: name it there."
+        "ignored. If that peer is your proxy, all visitors are counted as one client: name it there.",
+        extra=extra("proxy_untrusted"),
     )

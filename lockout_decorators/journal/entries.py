@@ -12,6 +12,7 @@ from zlib import crc32
 
 from ..conf import conf
 from ..exceptions import StoreError
+from ..logs import extra
 from ..records.record import FOREVER, STAMP, Record
 from ..records.record import parse as parse_record
 from ..stores import ABSENT, UNKNOWN, Change, Found, Store, store_for
@@ -33,7 +34,9 @@ def enter(store: Store, locks: Sequence[Lock], now: int) -> None:
     try:
         _enter(store, locks, now)
     except StoreError as error:
-        logger.error("cache %a failed, locks can't be found by reference: %.300a", error.alias, error.error)
+        line = "cache %a failed, locks can't be found by reference: %.300a"
+        facts = extra("lock_unfiled", alias=error.alias)
+        logger.error(line, error.alias, error.error, extra=facts)
 
 
 def _enter(store: Store, locks: Sequence[Lock], now: int) -> None:
@@ -125,7 +128,8 @@ def _parsed(key: str, line: str) -> Lock | None:
     try:
         return parse(line)
     except Exception:  # noqa: BLE001  # whatever it is
-        logger.error("%s holds what is no lock, and counts as absent: %.80a", key, line)
+        facts = extra("journal_damaged")
+        logger.error("%s holds what is no lock, and counts as absent: %.80a", key, line, extra=facts)
         return None
 
 

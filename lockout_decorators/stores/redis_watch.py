@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from ..logs import extra
 from ..records.record import STAMP
 from .redis_clients import Clients
 from .redis_scripts import RAW
@@ -23,7 +24,8 @@ def warn() -> None:
     """Once in a process."""
     logger.warning(
         "The server of a Redis or Valkey cache forbids scripts (EVALSHA). Guesses are counted exactly all the same, "
-        "by WATCH and MULTI, in four round trips instead of one. Let the cache's user run scripts (ACL +@scripting)."
+        "by WATCH and MULTI, in four round trips instead of one. Let the cache's user run scripts (ACL +@scripting).",
+        extra=extra("scripts_forbidden"),
     )
 
 

@@ -8,6 +8,7 @@ from .. import signals
 from ..clients.identities import text_of
 from ..exceptions import LockoutStatus
 from ..journal import entries
+from ..logs import SHOWN, extra_of
 from .standing import Standing
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
@@ -20,14 +21,14 @@ def unlock(standing: Standing, by: str, request: HttpRequest | None = None) -> b
     status = standing.status
     if not entries.lift(standing.alias, standing.record, status.reference if standing.since else ""):
         return False
-    name = None if standing.username is None else ascii(text_of(standing.username)[:80])
+    name = None if standing.username is None else ascii(text_of(standing.username)[:SHOWN])
     code = f" reference={status.reference}" if status.reference else ""
     where = (status.scope, standing.address, name)
-    logger.info("unlocked: scope=%a address=%s username=%s by=%.80a%s", *where, by, code)
     free = LockoutStatus(status.scope, False, 0, status.maximum, counter=status.counter)
     enforced = standing.policy is None or standing.policy.enforce
     told = (standing.address, standing.username, enforced, status.counter == "ceiling")
-    signals.lockout_reset.send_robust(
-        sender=standing.policy, request=request or HttpRequest(), detail=signals.AttemptDetail(free, *told)
-    )
+    detail = signals.AttemptDetail(free, *told)
+    facts = extra_of("lockout_reset", detail, by=by[:SHOWN], reference=status.reference)
+    logger.info("unlocked: scope=%a address=%s username=%s by=%.80a%s", *where, by, code, extra=facts)
+    signals.lockout_reset.send_robust(sender=standing.policy, request=request or HttpRequest(), detail=detail)
     return True

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from ..attempts.block import Block
 from ..attempts.verdicts import is_unmade
 from ..exceptions import LockedOut, refusal_in
+from ..logs import extra
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
@@ -140,4 +141,6 @@ def _tell(error: LockedOut | ExceptionGroup[Exception]) -> None:
     locked_out = refusal_in(error) if isinstance(error, ExceptionGroup) else error
     if locked_out is None:
         raise error
-    logger.warning("a streaming response ends, since a guess in it was refused: scope=%a", locked_out.status.scope)
+    scope = locked_out.status.scope
+    facts = extra("stream_ended", scope=scope)
+    logger.warning("a streaming response ends, since a guess in it was refused: scope=%a", scope, extra=facts)
