@@ -35,6 +35,11 @@ class LockoutStatus:
     reference: str = ""
     challenge: bool = False
 
+    @property
+    def remaining(self) -> int:
+        """Failures left until the one that locks, that one included: 0 while locked."""
+        return max(0, self.maximum - self.failures)
+
 
 class LockedOut(Exception):
     """A guess is refused, before any backend sees it.
@@ -48,9 +53,11 @@ class LockedOut(Exception):
         status_code: The status of the HTTP answer.
         message: What is told.
         advice: What to do where no time would help.
+        problem: The `type` of the problem document: a URI that stays as it is.
     """
 
     status_code: ClassVar[int] = 429
+    problem: ClassVar[str] = "urn:lockout-decorators:locked-out"
     message: ClassVar[str] = "Too many failed attempts."
     advice: ClassVar[str] = "Ask the site's administrators for help."
 
@@ -80,6 +87,7 @@ class ChallengeRequired(LockedOut):
     Nothing is locked, and there is no time to wait for: with the challenge solved the guess is admitted.
     """
 
+    problem = "urn:lockout-decorators:challenge-required"
     message = "A challenge has to be solved first."
     advice = "Go back, solve the challenge and try again."
 
@@ -88,6 +96,7 @@ class StoreUnavailable(LockedOut):
     """A guess is refused because the cache that counts is down, and `LOCKOUT_FAIL_OPEN` is off."""
 
     status_code = 503
+    problem = "urn:lockout-decorators:unavailable"
     message = "The service is temporarily unavailable."
 
 
@@ -112,7 +121,10 @@ def _throttled(kind: type[LockedOut]) -> type[LockedOut]:
 
     def __init__(self: Any, status: LockoutStatus) -> None:
         kind.__init__(self, status)
-        Throttled.__init__(self, wait=status.retry_after, detail=gettext(kind.message))
+        detail = gettext(kind.message)
+        if status.reference:
+            detail += " " + gettext("Reference: %s.") % status.reference
+        Throttled.__init__(self, wait=status.retry_after, detail=detail)
 
     def __reduce__(self: Any) -> tuple[Any, ...]:
         return _revived, (kind, self.status)

@@ -7,6 +7,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 
 from .answers.plain import answer
+from .answers.ratelimit import tell
 from .attempts.site import SiteBlock
 from .attempts.waiting import hop
 from .attempts.watch import site_block
@@ -49,8 +50,8 @@ class LockoutMiddleware:
                 raise
             response = None
         if unanswered := _unanswered(block, response):
-            return rendered(visit.refuse(*unanswered))
-        return visit.finish(response)
+            return tell(block, rendered(visit.refuse(*unanswered)))
+        return tell(block, visit.finish(response))
 
     async def _acall(self, block: SiteBlock, request: HttpRequest) -> Any:
         """See _call()."""
@@ -64,8 +65,8 @@ class LockoutMiddleware:
                 raise
             response = None
         if unanswered := _unanswered(block, response):
-            return await hop(rendered, await visit.arefuse(*unanswered))
-        return visit.finish(response)
+            return tell(block, await hop(rendered, await visit.arefuse(*unanswered)))
+        return tell(block, visit.finish(response))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> Any:
         """The answer to a guess that was refused in the view or in its rendering; None for any other error."""

@@ -1,6 +1,8 @@
 """What a client is told that is locked out: the same for everyone, in the form that it asks for."""
 
 import json
+import re
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model, user_logged_in
@@ -8,7 +10,7 @@ from django.contrib.auth.views import LoginView
 from django.contrib.sessions.models import Session
 from django.http import HttpResponse, JsonResponse
 from django.test import Client, RequestFactory
-from django.utils import translation
+from django.utils import timezone, translation
 
 from lockout_decorators import LockoutPolicy, lockout_protect
 from lockout_decorators.exceptions import StoreError
@@ -20,6 +22,8 @@ CHROME = (
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
     "application/signed-exchange;v=b3;q=0.7"
 )
+
+REFERENCE = re.compile("[2-9A-HJKMNP-Z]{4}-[2-9A-HJKMNP-Z]{4}")
 
 ACCEPT = {
     "Chrome": (CHROME, HTML),
@@ -86,14 +90,19 @@ def test_forms_of_the_answer(view, locked):
     ask = locked(view, lockout=100)
     page = ask(headers={"Accept": "text/html"}).content.decode()
     assert "<h1>Too many failed attempts.</h1>" in page
-    assert '<html lang="en-us">' in page
+    assert '<html lang="en-us" dir="ltr">' in page
     assert "<script" not in page and "http" not in page
     problem = json.loads(ask(headers={"Accept": "application/json"}).content)
-    assert {"type", "title", "status", "detail"} == set(problem)
-    assert (problem["type"], problem["title"], problem["status"]) == ("about:blank", "Too many failed attempts.", 429)
-    assert problem["detail"].startswith("Try again in ") and problem["detail"].endswith(" seconds.")
+    assert [*problem] == ["type", "title", "status", "detail", "retry_after", "until", "reference"]
+    assert (problem["type"], problem["status"]) == ("urn:lockout-decorators:locked-out", 429)
+    assert problem["title"] == "Too many failed attempts."
+    assert problem["detail"] == f"Try again in {problem['retry_after']} seconds."
+    left = datetime.fromisoformat(problem["until"]) - timezone.now()
+    assert timedelta(seconds=problem["retry_after"] - 2) < left <= timedelta(seconds=problem["retry_after"] + 1)
     text = ask().content.decode()
-    assert text.startswith("Too many failed attempts. Try again in ") and text.endswith(" seconds.\n")
+    assert text.startswith("Too many failed attempts. Try again in ")
+    assert text.endswith(f" seconds.\nReference: {problem['reference']}.\n")
+    assert REFERENCE.fullmatch(problem["reference"]) and f">{problem['reference']}<" in page
 
 
 def test_json_in_asks_for_json_out(locked):
@@ -176,15 +185,27 @@ def test_lock_without_end_has_no_retry_after(accept, locked):
     """Who is locked out for ever is told whom to ask, and no time."""
     answer = locked(lockout=None)(headers={"Accept": accept})
     assert (answer.status_code, "Retry-After" in answer) == (429, False)
+    assert not any(word in answer.content for word in (b"<time", b"until", b"again", b"retry_after"))
     assert b"administrators for help." in answer.content
 
 
 @pytest.mark.parametrize(
     ("seconds", "advice"),
-    [(1, "1 second."), (2, "2 seconds."), (119, "119 seconds."), (120, "2 minutes."), (121, "3 minutes.")],
+    [
+        (1, "1 second."),
+        (119, "119 seconds."),
+        (120, "2 minutes."),
+        (121, "3 minutes."),
+        (7140, "119 minutes."),
+        (7141, "2 hours."),
+        (7201, "3 hours."),
+        (169_200, "47 hours."),
+        (169_201, "2 days."),
+        (172_801, "3 days."),
+    ],
 )
 def test_advice_rounds_up(seconds, advice, locked, settings, time_machine):
-    """Seconds up to two minutes, then minutes; never too early."""
+    """Seconds up to two minutes, minutes up to two hours, hours up to two days, then days; never too early."""
     time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
     answer = locked(lockout=seconds)()
     assert f"Try again in {advice}\n" in answer.content.decode()
@@ -256,7 +277,7 @@ def test_language_of_the_page(locked):
     """The page says which language it is in."""
     ask = locked()
     with translation.override("de"):
-        assert '<html lang="de">' in ask(headers={"Accept": "text/html"}).content.decode()
+        assert '<html lang="de" dir="ltr">' in ask(headers={"Accept": "text/html"}).content.decode()
 
 
 def test_answer_needs_no_middleware(settings, rf: RequestFactory, verified):

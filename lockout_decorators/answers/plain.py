@@ -2,22 +2,20 @@
 
 import json
 from collections.abc import Callable
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.template import Context, Engine, Template, TemplateDoesNotExist
-from django.template.loader import render_to_string
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import get_language
 
-from ..exceptions import LockedOut
+from ..exceptions import LockedOut, LockoutStatus
+from .page import alone, page, render
+from .words import translated
 
 T = TypeVar("T")
 
-TEMPLATE = "lockout_decorators/locked_out.html"
 HTML, JSON = "text/html", "application/problem+json"
 LONGEST = 1024  # characters of Accept that are looked at
 
@@ -31,7 +29,7 @@ def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) ->
     elif callable(response):
         made = response(request, locked_out)
     else:
-        made = HttpResponse(_render(response, request, locked_out), status=locked_out.status_code)
+        made = HttpResponse(render(response, request, locked_out), status=locked_out.status_code)
     return marked(made, locked_out)
 
 
@@ -54,7 +52,7 @@ def marked(response: T, locked_out: LockedOut) -> T:
 
 def bare(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
     """The response where the project's own answer would make a guess itself: nothing of the project takes part."""
-    return _negotiated(request, locked_out, lambda: _built_in().render(Context(_context(locked_out))))
+    return _negotiated(request, locked_out, alone)
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -62,16 +60,39 @@ def wants_page(request: HttpRequest) -> bool:
     return _kind(request).startswith(HTML)
 
 
-def _negotiated(request: HttpRequest, locked_out: LockedOut, page: Callable[[], str] | None = None) -> HttpResponse:
+def _negotiated(
+    request: HttpRequest, locked_out: LockedOut, paint: Callable[[HttpRequest, LockedOut], str] = page
+) -> HttpResponse:
     status, kind = locked_out.status_code, _kind(request)
     if kind.startswith(HTML):
-        made = page() if page else _page(request, locked_out)
-    elif kind == JSON:
-        title, advice = _words(locked_out)
-        made = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": advice})
+        made = paint(request, locked_out)
     else:
-        made = "{} {}\n".format(*_words(locked_out))
+        spell = _problem if kind == JSON else _text
+        made = spell(type(locked_out), get_language(), locked_out.status)  # type: ignore[arg-type]
     return marked(HttpResponse(made, kind, status, headers={"Vary": "Accept"}), locked_out)
+
+
+@lru_cache(maxsize=1024)  # see translated()
+def _problem(kind: type[LockedOut], language: str | None, status: LockoutStatus) -> str:
+    """As RFC 9457 has it. What there is none of is left out."""
+    words = translated(language, kind.message, kind.advice, status.retry_after)
+    problem: dict[str, Any] = {"type": kind.problem, "title": words.title, "status": kind.status_code}
+    problem["detail"] = words.advice
+    if status.retry_after is not None:
+        problem["retry_after"] = status.retry_after
+    if status.until is not None:
+        problem["until"] = status.until.isoformat(timespec="milliseconds")
+    if status.reference:
+        problem["reference"] = status.reference
+    if status.challenge:
+        problem["challenge"] = True
+    return json.dumps(problem)
+
+
+@lru_cache(maxsize=1024)
+def _text(kind: type[LockedOut], language: str | None, status: LockoutStatus) -> str:
+    words = translated(language, kind.message, kind.advice, status.retry_after)
+    return f"{words.title} {words.advice}\n" + (f"{words.reference % status.reference}\n" if status.reference else "")
 
 
 def _kind(request: HttpRequest) -> str:
@@ -93,42 +114,3 @@ def _named(accept: str) -> tuple[str, ...]:
 
 def _is_json(name: str | None) -> bool:
     return name is not None and (name == "application/json" or name.endswith("+json"))
-
-
-def _page(request: HttpRequest, locked_out: LockedOut) -> str:
-    try:
-        return _render(TEMPLATE, request, locked_out)
-    except TemplateDoesNotExist:  # the app is not installed
-        return _built_in().render(Context(_context(locked_out)))
-
-
-@cache
-def _built_in() -> Template:
-    source = (Path(__file__).parent.parent / "templates" / TEMPLATE).read_text()
-    return Engine(libraries={"i18n": "django.templatetags.i18n"}).from_string(source)
-
-
-def _render(template: str, request: HttpRequest, locked_out: LockedOut) -> str:
-    return render_to_string(template, _context(locked_out), request)
-
-
-def _context(locked_out: LockedOut) -> dict[str, Any]:
-    title, advice = _words(locked_out)
-    return {"status": locked_out.status, "title": title, "advice": advice}
-
-
-def _words(locked_out: LockedOut) -> tuple[str, str]:
-    return _translated(get_language(), locked_out.message, locked_out.advice, locked_out.status.retry_after)
-
-
-@lru_cache(maxsize=1024)  # under an attack the same few are asked for again and again
-def _translated(language: str | None, message: str, advice: str, seconds: int | None) -> tuple[str, str]:
-    """Title and advice."""
-    return gettext(message), gettext(advice) if seconds is None else _advice(seconds)
-
-
-def _advice(seconds: int) -> str:
-    if seconds < 120:
-        return ngettext("Try again in %d second.", "Try again in %d seconds.", seconds) % seconds
-    minutes = -(-seconds // 60)
-    return ngettext("Try again in %d minute.", "Try again in %d minutes.", minutes) % minutes

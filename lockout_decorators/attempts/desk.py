@@ -1,6 +1,6 @@
 """What is asked about a client, or done for it, outside of any guess: status, reset, forgive."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,12 +13,14 @@ from ..records import moves
 from ..records.record import Record
 from ..terms.registry import registered
 from ..terms.terms import Terms
-from .browsers import browser_of
+from .browsers import Browsers, browser_of, may_be_known
 from .counters import Client, Counter
 from .driver import longest, refusal_of
+from .guess import Party
 from .reports import Report, refused_status, status_of
 from .seats import Seat, books_of
 from .settling import Move, settle
+from .standing import Place, standing
 from .watch import watching
 
 
@@ -36,6 +38,46 @@ def status(terms: Terms, request: Requestlike, username: Any) -> LockoutStatus:
         return refused_status(refused)
     seat = book.seats[-1]
     return status_of(seat.counter, moves.prune(seat.record, seat.counter.rule, now), now, None)
+
+
+def status_at(policies: Sequence[Terms], request: Requestlike, name_of: Callable[[Terms], Any]) -> LockoutStatus | None:
+    """Of a whole door, in one look: how the next guess would fare there, the failures at hand included. `name_of` gives
+    the user name as a policy sees it, or None; without one no more is told than what an address alone bounds, if that
+    refuses. None where nothing can be told, and of whoever is exempt. Raises StoreError."""
+    client = Client(request_from(request))
+    for block in watching(client.request):
+        block.settle_failures()
+    policies = [terms for terms in policies if terms.enforce and not terms.exempts(client.request)]
+    names = [fold(name_of(terms)) for terms in policies]
+    asking = any([terms.known_browsers for terms in policies])
+    if asking and None in names and may_be_known(policies, client.request):
+        return None
+    browser = _browser_at(policies, client, name_of) if asking else ""
+    counted: dict[str, tuple[Counter, str, bool]] = {}
+    for terms, name in zip(policies, names, strict=True):
+        for counter in client.counters(terms, name, browser):
+            if (certain := name is not None or not terms.key.needs_identity) or counter.ceiling:
+                counted[counter.key] = counter, client.who(name), certain
+    return _standing(counted)
+
+
+def _standing(counted: Mapping[str, tuple[Counter, str, bool]]) -> LockoutStatus | None:
+    places = []
+    for book in books_of([counter for counter, _, _ in counted.values()]):
+        book.read()
+        now = book.clock()
+        places += [Place(seat, now, *counted[seat.counter.key][1:]) for seat in book.seats]
+    return standing(places)
+
+
+def _browser_at(policies: Sequence[Terms], client: Client, name_of: Callable[[Terms], Any]) -> str:
+    """What the browser is called that is known at the account, whichever credential named that; empty if none is."""
+    browsers, named = Browsers(client.request), [(terms, name_of(terms)) for terms in policies]
+    parties = [
+        [Party(terms, name, account=client.account(name, (), field)) for terms, name in named]
+        for field in (None, *fields())
+    ]
+    return next(filter(None, map(browsers.known, parties)), "")
 
 
 def reset(terms: Terms, request: Requestlike, username: Any) -> None:
@@ -70,10 +112,11 @@ def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, 
         raise TypeError(f"policy {terms.scope!r}: request is {request!r}; it must be a request, or an ASGI scope.")
     if username is None and "username" in terms.key.parts:
         raise ValueError(f"policy {terms.scope!r} counts by user name: pass username=.")
-    return Client(found), _named(terms, found, username)
+    return Client(found), named(terms, found, username)
 
 
-def _named(terms: Terms, request: HttpRequest, username: Any) -> Any:
+def named(terms: Terms, request: HttpRequest, username: Any) -> Any:
+    """Who is tried, as the policy computes it."""
     if username is None or not callable(terms.username):
         return username
     return account_in({"username": username}, terms.username, request)[1]
@@ -89,7 +132,7 @@ def _browsers(terms: Terms, client: Client, username: Any, policies: Iterable[Te
     """What a known browser is called, which is one client at all policies of a door: by the policy itself if it asks,
     else by those of `policies` that do."""
     asking = [terms] if terms.known_browsers else [one for one in policies if one.known_browsers]
-    names = [browser_of(one, client, _named(one, client.request, username)) for one in asking]
+    names = [browser_of(one, client, named(one, client.request, username)) for one in asking]
     return [name for name in dict.fromkeys(names) if name]
 
 

@@ -41,6 +41,7 @@ class Guesses(Parties):
         named: Who was tried, call by call.
         unasked: Failures of no known guess, to be counted on leaving.
         counted: Whether there were any.
+        met: The records of the last guess, or of the early look, as they were last seen.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -52,6 +53,7 @@ class Guesses(Parties):
         self.named: dict[Call, Sequence[Party]] = {}
         self.unasked: list[Sequence[Party]] = []
         self.counted: bool = False
+        self.met: Sequence[Book] = ()
         self.client: Client = Client(request)
         self._early: tuple[list[Terms], list[Book]] | None = None
         self.own: set[str] = home(request).setdefault(OWN, set())
@@ -59,15 +61,11 @@ class Guesses(Parties):
     def look(self, policies: Sequence[Terms]) -> None:
         """One early look at whether the client is locked; what it reads serves the first claim. Raises LockedOut."""
         guess = Guess([Party(terms) for terms in policies])
-        refused = self.without_outage(guess, self._look)
+        refused = self.without_outage(guess, lambda one: look(self._find(one)))
         if not any([terms.key.needs_identity for terms in policies]):
             self._early = list(policies), guess.books
         if refused:
             self._refuse(guess, refused)
-
-    def _look(self, guess: Guess) -> Refused | None:
-        self._find(guess)
-        return look(guess.books)
 
     def joined(self, take: Callable[[Guess], bool]) -> Guess | None:
         """The guess that a call belongs to; one thread at a time asks them."""
@@ -149,13 +147,15 @@ class Guesses(Parties):
                 self._note_outage(guess, error)
         return settled
 
-    def _find(self, guess: Guess) -> None:
+    def _find(self, guess: Guess) -> list[Book]:
         """Its records: those of an early look, if they do not hang on who is tried. Raises StoreError."""
         early, self._early = self._early, None
         if early and early[0] == [party.terms for party in guess.parties]:
             guess.books = early[1]
         else:
             guess.find(self.client, self.down)
+        self.met = guess.books
+        return guess.books
 
     def _tell(self, guess: Guess, settled: Sequence[Settled], tell: Callable[..., None]) -> None:
         for party in guess.parties if settled else ():

@@ -4,9 +4,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from asgiref.sync import SyncToAsync, sync_to_async
+from django.db import connections
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -62,6 +65,21 @@ async def _undo(step: asyncio.Future[T | Wait], steps: Steps[T]) -> None:
         await hop(steps.undo)
 
 
+def aside(function: Callable[..., T], *args: Any) -> T:
+    """Call it here; from the thread of an event loop in another one, where databases may be asked."""
+    if not _in_loop():
+        return function(*args)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, _closing, function, *args).result()
+
+
+def _closing(function: Callable[..., T], *args: Any) -> T:
+    try:
+        return function(*args)
+    finally:
+        connections.close_all()  # those of this thread
+
+
 async def hop(function: Callable[..., T], *args: Any) -> T:
     """Call it in the thread where synchronous code belongs."""
     return await sync_to_async(function, thread_sensitive=True)(*args)
@@ -69,9 +87,15 @@ async def hop(function: Callable[..., T], *args: Any) -> T:
 
 def may_sleep() -> bool:
     """Not in the thread of an event loop, nor in the one that asgiref keeps for all synchronous code of a process."""
+    if _in_loop():
+        return False
+    prefix = SyncToAsync.single_thread_executor._thread_name_prefix  # its set of threads comes late for the first
+    return not threading.current_thread().name.startswith(f"{prefix}_")
+
+
+def _in_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        prefix = SyncToAsync.single_thread_executor._thread_name_prefix  # its set of threads comes late for the first
-        return not threading.current_thread().name.startswith(f"{prefix}_")
-    return False
+        return False
+    return True

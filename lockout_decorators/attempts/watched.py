@@ -13,6 +13,7 @@ from .claiming import Claiming
 from .counters import further
 from .guess import Guess, Party
 from .guesses import Guesses
+from .seats import Book
 from .watch import Call
 
 Response = TypeVar("Response")
@@ -46,6 +47,11 @@ class Watched:
     def refused(self) -> LockedOut | None:
         """What was raised when a guess was refused."""
         return self._made.refused if self._made else None
+
+    @property
+    def met(self) -> Sequence[Book]:
+        """The records of its last guess, or of its early look, as they were last seen."""
+        return self._made.met if self._made else ()
 
     @property
     def answer(self) -> Any:

@@ -76,12 +76,12 @@ class Part(NamedTuple):
             return [self._door(kind, f":{kind.slug}" if place else "", route) for place, kind in enumerate(kinds)]
         inside = [*self.reading.watched, *self.reading.attempted]
         if inside and not self.elsewhere:
-            return [Door(self.name, CODE, GUARDED, _once([*self.outer, *inside]), (route,))]
+            return [Door(self.name, CODE, GUARDED, once([*self.outer, *inside]), (route,))]
         return []
 
     def guarded(self, route: str) -> list[Door]:
         """What is decorated is a door, whatever it may verify."""
-        return [Door(self.name, CODE, GUARDED, _once(self.outer), (route,))] if self.outer else []
+        return [Door(self.name, CODE, GUARDED, once(self.outer), (route,))] if self.outer else []
 
     def _all_kinds(self) -> list[Kind]:
         known = {CALL if kind.seen else CHECK for kind in (*self.kinds, *self.elsewhere)}
@@ -90,9 +90,9 @@ class Part(NamedTuple):
     def _door(self, kind: Kind, behind: str, route: str) -> Door:
         name = self.name + behind
         if guards := self._guards(kind):
-            return Door(name, kind.title, GUARDED, _once(guards), (route,))
+            return Door(name, kind.title, GUARDED, once(guards), (route,))
         state = IN_VAIN if self.outer else OPEN
-        return Door(name, kind.title, state, _once(self.outer), (route,), self.lines(kind, self.thing, route))
+        return Door(name, kind.title, state, once(self.outer), (route,), self.lines(kind, self.thing, route))
 
     def _guards(self, kind: Kind) -> list[LockoutPolicy]:
         """The policies that see each guess. Those inside of the code guard what is known, not what was found beside
@@ -127,7 +127,8 @@ def _routes(doors: Iterable[Door]) -> Iterable[str]:
     return dict.fromkeys([route for door in doors for route in door.routes])
 
 
-def _once(policies: Iterable[LockoutPolicy]) -> tuple[LockoutPolicy, ...]:
+def once(policies: Iterable[LockoutPolicy]) -> tuple[LockoutPolicy, ...]:
+    """Of equal ones the first."""
     found: list[LockoutPolicy] = []
     for policy in policies:
         if policy not in found:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..policy import LockoutPolicy
 from .apis import authentications, operations, operations_of
-from .door import Door, Part, settled
+from .door import Door, Part, once, settled
 from .kinds import SITE, VIEWS, Kind, known, loaded, path_of
 from .layers import Made, attribute, layers, made_of, module_of, name_of, policies_at
 from .source import Reading, is_form, methods
@@ -24,11 +24,17 @@ def doors_at(route: str, view: Any, views: frozenset[int]) -> list[Door]:
 
 def is_decorated(view: Any) -> bool:
     """Whether there is a policy around it, its class, or one of its handlers or operations."""
+    return bool(policies_around(view))
+
+
+def policies_around(view: Any) -> tuple[LockoutPolicy, ...]:
+    """Those of a view, of its class, and of all its handlers and operations."""
     cls: Any = made_of(view).cls
     handlers = [attribute(cls, name) for name in (*(attribute(cls, "http_method_names") or ()), "dispatch")]
     actions = [attribute(cls, name) for name in (attribute(view, "actions") or {}).values()]
     functions = [attribute(operation, "view_func") for operation in operations_of(view)]
-    return any(map(policies_at, [*layers(view), cls, *handlers, *actions, *functions]))
+    decorated = [*layers(view), cls, *handlers, *actions, *functions]
+    return once([policy for thing in decorated for policy in policies_at(thing)])
 
 
 def _parts(view: Any, views: frozenset[int]) -> Iterator[Part]:

@@ -3,6 +3,7 @@
 It returns the value as it is kept, or raises ValueError with what is allowed.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -69,6 +70,13 @@ def flag(value: Any) -> bool:
 def name(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 200:
         raise ValueError("a name of 1 to 200 printable characters")
+    return value
+
+
+def label(value: Any) -> str:
+    """What a quoted string of an HTTP field may hold."""
+    if not isinstance(value, str) or not re.fullmatch(r"[ !#-\[\]-~]{1,100}", value):
+        raise ValueError("a name of 1 to 100 printable ASCII characters, without quotes and backslashes")
     return value
 
 

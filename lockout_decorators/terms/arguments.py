@@ -49,6 +49,7 @@ class PolicyArguments(TypedDict, total=False):
     challenge: Callable[[HttpRequest], bool] | None
     challenge_after: int | None
     known_browsers: timedelta | None
+    ratelimit: str | None
 
 
 class _Unset:

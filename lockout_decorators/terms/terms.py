@@ -68,6 +68,7 @@ class Terms:
             `ceiling` times as many. A further one raises ChallengeRequired.
         known_browsers: For how long a browser that has signed in is known by a cookie: its guesses at that account are
             counted apart from those of all others, whatever locks those; a `timedelta`. Default None: not at all.
+        ratelimit: The name by which RateLimit fields tell of the policy with each answer to a guess; None: they don't.
     """
 
     key: Argument[str | KeyFunction, Key] = Argument(Key.parse, ask=lambda policy: IP_UA if conf.use_user_agent else IP)
@@ -101,6 +102,7 @@ class Terms:
     challenge: Argument[Callable[[HttpRequest], bool] | None, Any] = Argument(allowed.optional(allowed.function))
     challenge_after: Argument[int | None, int | None] = Argument(allowed.optional(allowed.whole(1, 999)))
     known_browsers: Argument[timedelta | None, timedelta | None] = Argument(allowed.optional(allowed.lifetime))
+    ratelimit: Argument[str | None, str | None] = Argument(allowed.optional(allowed.label))
 
     def __post_init__(self) -> None:
         if self.scope is UNSET:

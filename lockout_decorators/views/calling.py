@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from inspect import isawaitable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from asgiref.sync import iscoroutinefunction
@@ -12,6 +13,7 @@ from django.http.response import HttpResponseBase
 
 from ..answers import drf
 from ..answers.plain import aanswer, answer, bare, marked, wants_page
+from ..answers.ratelimit import tell
 from ..attempts.block import Block
 from ..clients.asgi import request_from
 from ..exceptions import LockedOut, refusal_in
@@ -19,6 +21,7 @@ from ..terms.terms import Terms
 from .deferred import Resumed, is_deferred, watch_on
 from .naming import verifies
 
+_ratelimit = attrgetter("ratelimit")
 COMPLETE: tuple[type[HttpResponse], ...] = (HttpResponse, HttpResponseRedirect)
 
 
@@ -108,8 +111,10 @@ def call_view(
             f"lockout_protect: {view!r} was called with {type(request).__name__} where a request belongs. "
             "Say where it is: lockout_protect(..., request=lambda self, *args, **kwargs: self.context.request)."
         )
-    run = _arun if is_async else _run
-    return run(Visit(Block(policies, request), view, owner, args, kwargs, find_request is None))
+    visit = Visit(Block(policies, request), view, owner, args, kwargs, find_request is None)
+    if any(map(_ratelimit, policies)):
+        return _atelling(visit) if is_async else tell(visit.block, _run(visit))
+    return _arun(visit) if is_async else _run(visit)
 
 
 def is_async(view: Any) -> bool:
@@ -150,6 +155,10 @@ async def _arun(visit: Visit) -> Any:
     if refused := visit.refused_inside(response):
         return await visit.arefuse(refused, response)
     return visit.finish(response)
+
+
+async def _atelling(visit: Visit) -> Any:
+    return tell(visit.block, await _arun(visit))
 
 
 def _expect_response(response: Any) -> None:

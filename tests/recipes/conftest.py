@@ -3,6 +3,7 @@ from functools import partial
 import pytest
 from django.contrib.auth.models import User
 
+from tests.browser import chromium
 from tests.recipes.hashers import CountingHasher
 from tests.recipes.visitors import Visitor
 
@@ -23,3 +24,10 @@ def bob(db):
 def visitor(request):
     """`visitor(address)` is somebody with cookies, who comes over WSGI or ASGI."""
     return partial(Visitor, request.param)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium; see tests/browser.py."""
+    with chromium() as started:
+        yield started

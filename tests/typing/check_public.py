@@ -107,6 +107,7 @@ async def aanswer(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
 
 def needs_a_challenge(locked_out: LockedOut) -> bool:
     assert_type(locked_out.status.challenge, bool)
+    assert_type(locked_out.problem, str)
     return isinstance(locked_out, ChallengeRequired)
 
 
@@ -164,6 +165,7 @@ def policy_attributes(policy: LockoutPolicy) -> None:
     assert_type(policy.enforce, bool)
     assert_type(policy.patience, float)
     assert_type(policy.known_browsers, timedelta | None)
+    assert_type(policy.ratelimit, str | None)
     assert_type(policy.bounds().per_second, float)
     assert_type(policy.bounds().account[0].day, int | None)
 
@@ -211,12 +213,15 @@ def status_attributes(status: LockoutStatus) -> None:
     assert_type(status.until, datetime | None)
     assert_type(status.counter, str)
     assert_type(status.reference, str)
+    assert_type(status.remaining, int)
     status.locked = False  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def arguments_of_a_policy_are_checked() -> None:
     LockoutPolicy(scope="a", key=lambda request, identity: "x", window=timedelta(minutes=1), failure=[401, 403])
     LockoutPolicy(scope="a", known_browsers=timedelta(days=90))
+    LockoutPolicy(scope="a", ratelimit="sign-in")
+    LockoutPolicy(scope="a", ratelimit=True)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     LockoutPolicy(scope="a", known_browsers=90)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     LockoutPolicy(scope="a", max="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     LockoutPolicy(scope="a", lockout="an hour")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
