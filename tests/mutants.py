@@ -60,6 +60,7 @@ REDIS = Tests(
     ("test_stores", "test_stores_redis", "test_stores_redis_servers", "test_stores_redis_clusters"),
     "valkey or redis or scriptless",
 )
+JOURNAL = Tests(("test_journal", "test_command"), "not engine or locmem")
 WATCHING = Tests(("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking"))
 WHO = Tests(("test_keys", "test_identities", "test_clients", "test_secrets", "test_watched_forgiving"))
 TESTS = {
@@ -79,6 +80,9 @@ TESTS = {
     "records/rule": MOVES,
     "attempts/driver": DRIVER,
     "attempts/seats": DRIVER,
+    "attempts/settling": DRIVER,
+    "journal/entries": JOURNAL,
+    "journal/lock": JOURNAL,
     "stores/store": Tests(
         ("test_stores", "test_stores_files", "test_stores_guarded"), "locmem or files or guarded or lacks"
     ),

@@ -230,6 +230,19 @@ def test_what_can_not_be_done_is_an_error(request_):
     assert "code: its key is code; unlock by reference" in lockout("show", "--ip", HERE, status=1)
 
 
+def test_a_lock_is_found_though_another_cache_is_down(request_):
+    """Only what is found nowhere is an error."""
+    LockoutPolicy(scope="away", key="ip", cache="away")
+    reference = lock(LockoutPolicy(scope="s", key="ip", max=1), request_)
+    assert lockout("unlock", reference) == "s: unlocked (locked)\n"
+    assert "cache 'away'" in lockout("show", "2222-2222", status=2)
+
+
+def test_a_policy_on_trial_is_named_as_such(request_):
+    lock(LockoutPolicy(scope="s", key="ip", max=1, enforce=False), request_)
+    assert "locked, not enforced" in lockout("list")
+
+
 def test_an_outage_is_an_error(request_, settings):
     """Of whichever cache is asked."""
     settings.LOCKOUT_CACHE = "away"

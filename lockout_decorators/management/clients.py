@@ -127,7 +127,9 @@ def as_rows(standings: Iterable[Standing]) -> list[tuple[str, ...]]:
 
 
 def state(standing: Standing) -> str:
-    told = standing.status
+    told, policy = standing.status, standing.policy
+    if told.locked and policy and not policy.enforce:
+        return "locked, not enforced"
     return "locked" if told.locked else f"{told.failures} of {told.maximum}" if told.failures else "free"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from ..attempts.seats import books_of
 from ..conf import conf
+from ..exceptions import StoreError
 from ..journal import entries
 from ..journal.lock import Lock, parse_reference
 from ..policy import known_policies
@@ -21,10 +22,15 @@ def aliases() -> list[str]:
 def by_reference(reference: str) -> Standing | None:
     """The lock of a reference, standing or over; None if nothing is on file. Raises ValueError for what is no
     reference, and StoreError."""
-    code = parse_reference(reference)
+    code, failed = parse_reference(reference), None
     for alias in aliases():
-        if lock := entries.find(alias, code):
-            return _stand(alias, [lock])[0]
+        try:
+            if lock := entries.find(alias, code):
+                return _stand(alias, [lock])[0]
+        except StoreError as error:  # it may be on file in another one
+            failed = error
+    if failed:
+        raise failed
     return None
 
 
