@@ -12,6 +12,8 @@ from django.utils import translation
 from lockout_decorators import signals
 from lockout_decorators.attempts import driver, waiting
 from lockout_decorators.journal import entries
+from lockout_decorators.mail.unlock import connected
+from lockout_decorators.signals import locked_out
 from lockout_decorators.terms import registry
 from lockout_decorators.views import naming
 from tests import servers
@@ -35,6 +37,7 @@ def pytest_runtest_protocol(item, nextitem):
 def clean():
     """Every test begins with an empty cache, no registered policy and a hasher that has not run."""
     registered, receivers = dict(registry.registered), request_finished.receivers[:]
+    told, mailing = locked_out.receivers[:], connected[:]
     registry.registered.clear()
     naming.derived.clear()
     entries._seen.clear()
@@ -50,6 +53,7 @@ def clean():
         receivers  # one package's import connects a coroutine, which async streams can't have
     )
     request_finished.sender_receivers_cache.clear()
+    locked_out.receivers[:], connected[:] = told, mailing
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from rest_framework.authtoken.models import Token
 
 from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect, policies_of, presets, signals
 from lockout_decorators.conf import conf
+from lockout_decorators.mail import notice
 from lockout_decorators.terms.arguments import PolicyArguments
 from lockout_decorators.terms.bounds import Bounds
 from tests.doors import FORM, RIGHT
@@ -50,7 +51,15 @@ class Names:
 
 
 @pytest.fixture
-def guide():
+def mails(monkeypatch):
+    """What a thread would send."""
+    posted = []
+    monkeypatch.setattr(notice, "post", lambda *job: posted.append(job))
+    return posted
+
+
+@pytest.fixture
+def guide(mails):
     """The names that the guide's examples define."""
     before = admin.site.login
     yield Names(execute("docs/howto/guide.md"))
@@ -273,6 +282,27 @@ async def test_status_and_reset(guide, post):
     for _ in range(3):
         guide.staff_sign_in(request)
     assert "locked: False" == (await guide.after_a_reset_password_async(request)).text
+
+
+@pytest.mark.django_db
+def test_mailed_links(guide, mails, post, settings, client, mailoutbox, verified):
+    """The admins and the owner are told, once, by the thread or the queue; the button of the link's page unlocks."""
+    settings.ROOT_URLCONF, settings.ADMINS = ModuleType("urls"), [("Ann", "ann@example.com")]
+    settings.ROOT_URLCONF.urlpatterns = guide.urlpatterns
+    User.objects.create_user("bob", "bob@example.com")
+    for _ in range(5):
+        guide.sign_in_by_hand(post())
+    with pytest.raises(LockedOut):
+        guide.sign_in_by_hand(post(RIGHT))
+    assert 1 == len(guide.queue)
+    for send, told in mails:
+        send(told)
+    guide.work()
+    assert [["bob@example.com"], ["ann@example.com"]] == [sent.to for sent in mailoutbox]
+    link = re.search(r"https://example.com(\S+)", mailoutbox[0].body)[1]
+    assert [200, 200, 410] == [send(link).status_code for send in (client.get, client.post, client.post)]
+    assert 200 == guide.sign_in_by_hand(post(RIGHT)).status_code
+    assert 6 == len(verified)
 
 
 def test_an_account_and_an_address_are_bounded(guide, post, verified):

@@ -21,6 +21,7 @@ from ..views.naming import derived
 from .caches import about_cache, about_sharing, probed
 from .deployment import about_proxies
 from .doors import about_doors
+from .mail import about_mail
 from .owners import keeps_owner_out
 from .site import about_site
 from .values import about_settings
@@ -45,6 +46,7 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *about_views(),
         *about_doors(IN_VAIN),
         *about_site(),
+        *about_mail(),
     ]
 
 

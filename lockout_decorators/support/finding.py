@@ -1,6 +1,6 @@
 """Finds what stands about a client: by the reference of a lock, among the recent ones, or by a description."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..attempts.seats import books_of
 from ..conf import conf
@@ -19,11 +19,11 @@ def aliases() -> list[str]:
     return list(dict.fromkeys([*used, str(conf.cache)]))
 
 
-def by_reference(reference: str) -> Standing | None:
-    """The lock of a reference, standing or over; None if nothing is on file. Raises ValueError for what is no
-    reference, and StoreError."""
+def by_reference(reference: str, among: Sequence[str] = ()) -> Standing | None:
+    """The lock of a reference, standing or over, in all caches that count or those that are named; None if nothing is
+    on file. Raises ValueError for what is no reference, and StoreError."""
     code, failed = parse_reference(reference), None
-    for alias in aliases():
+    for alias in among or aliases():
         try:
             if lock := entries.find(alias, code):
                 return _stand(alias, [lock])[0]
