@@ -1,6 +1,7 @@
 """No mail is sent while somebody waits for an answer: a thread of its own does."""
 
 from threading import Event, Thread, get_ident
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
@@ -59,6 +60,16 @@ def test_the_thread_goes_on_after_a_failure(caplog):
     assert [{"reference": "92QD-7F3K"}] == sent
     assert "a mail was not sent, by ConnectionRefusedError: reference=7F3K-92QD" in caplog.text
     assert "example.com" not in caplog.text
+
+
+def test_a_thread_that_is_gone_is_replaced(monkeypatch):
+    """As after a fork. It leaves no connection to a database open."""
+    done, closed = Event(), Event()
+    monkeypatch.setattr(thread, "_jobs", thread.Queue())
+    monkeypatch.setattr(thread, "_threads", [Thread()])
+    monkeypatch.setattr(thread, "connections", SimpleNamespace(close_all=closed.set))
+    thread.post(lambda notice: done.set(), {})
+    assert done.wait(30) and closed.wait(30)
 
 
 def test_a_flood_waits_in_bounds(monkeypatch, caplog):

@@ -8,6 +8,7 @@ from ..clients.keys import digest
 from ..conf import conf
 from ..records.record import STAMP
 from ..stores import Change, store_for
+from ..stores.facts import facts
 from . import entries
 
 HOUR = 3600
@@ -17,10 +18,10 @@ Place = tuple[str, str]  # the cache alias, and the key there
 
 
 def take(aliases: Iterable[str], *name: str, limit: int = 1) -> Sequence[Place]:
-    """Take one of the `limit` places of `name` for an hour, in each of the caches; none if one of them has none left.
-    Exact among all who take them at the same time. Raises StoreError."""
+    """Take one of the `limit` places of `name` for an hour, in each of the caches that keep anything; none if one of
+    them has none left. Exact among all who take them at the same time. Raises StoreError."""
     taken: list[Place] = []
-    for alias in dict.fromkeys(aliases):
+    for alias in [one for one in dict.fromkeys(aliases) if not facts(one).forgets]:
         if not (place := _take(alias, name, limit)):
             give_back(taken)
             return []
