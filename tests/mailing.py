@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import django
 from django.core import mail as outgoing
 from django.core.mail.backends.locmem import EmailBackend
 from django.urls import include, path
@@ -33,8 +34,15 @@ urlpatterns = [
 def mount(settings):
     """Serve it for the rest of the test."""
     settings.ROOT_URLCONF = __name__
+    with_mails(settings)
     for policy in POLICIES.values():
         register(policy)
+
+
+def with_mails(settings):
+    """What Django wants to send any; 6.1 other things than 5.2."""
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    settings.ADMINS = [("Ann", "ann@example.com") if django.VERSION < (6,) else "ann@example.com"]
 
 
 def guess(client, door, name="bob", address=HERE, password="wrong"):

@@ -12,7 +12,6 @@ from tests.mailing import HERE, POLICIES, Told, guess, lock, mount
 @pytest.fixture(autouse=True)
 def site(settings):
     mount(settings)
-    settings.ADMINS = [("Ann", "ann@example.com")]
 
 
 @pytest.fixture

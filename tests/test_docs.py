@@ -22,6 +22,7 @@ from lockout_decorators.mail import notice
 from lockout_decorators.terms.arguments import PolicyArguments
 from lockout_decorators.terms.bounds import Bounds
 from tests.doors import FORM, RIGHT
+from tests.mailing import with_mails
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "lockout_decorators"
@@ -287,7 +288,8 @@ async def test_status_and_reset(guide, post):
 @pytest.mark.django_db
 def test_mailed_links(guide, mails, post, settings, client, mailoutbox, verified):
     """The admins and the owner are told, once, by the thread or the queue; the button of the link's page unlocks."""
-    settings.ROOT_URLCONF, settings.ADMINS = ModuleType("urls"), [("Ann", "ann@example.com")]
+    settings.ROOT_URLCONF = ModuleType("urls")
+    with_mails(settings)
     settings.ROOT_URLCONF.urlpatterns = guide.urlpatterns
     User.objects.create_user("bob", "bob@example.com")
     for _ in range(5):

@@ -53,7 +53,7 @@ def test_the_lock_at_hand_is_lifted(door, elsewhere, journal, client, settings, 
     verified.clear()
     with caplog.at_level("DEBUG"):
         assert 200 == client.get(path).status_code
-        assert "You can sign in again." in client.post(path).text
+        assert "The lock is lifted." in client.post(path).text
         assert [True, elsewhere] == [signs_in(client, door, address) for address in (HERE, ELSEWHERE)]
     assert [("bob", "right")] * (1 + elsewhere) == verified
     (line,) = [record.getMessage() for record in caplog.records if "unlocked" in record.getMessage()]

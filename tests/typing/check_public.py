@@ -15,6 +15,7 @@ from lockout_decorators import (
     areset_attempts,
     client_address,
     lockout_protect,
+    mail,
     policies_of,
     presets,
     reset_attempts,
@@ -225,3 +226,13 @@ def arguments_of_a_policy_are_checked() -> None:
     LockoutPolicy(scope="a", known_browsers=90)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     LockoutPolicy(scope="a", max="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     LockoutPolicy(scope="a", lockout="an hour")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def hand_on(notice: mail.Notice) -> None:
+    assert_type(notice["reference"], str)
+
+
+assert_type(mail.tells_owner(LockoutPolicy(scope="mail"), base_url="https://example.com"), mail.UnlockMail)
+assert_type(mail.tells_admins(to=["ops@example.com"], deliver=hand_on), mail.AdminMail)
+mail.tells_owner(deliver=print, find={"bob": 1}.get)
+mail.tells_admins(limit="ten")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
