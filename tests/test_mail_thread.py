@@ -60,6 +60,8 @@ def test_the_thread_goes_on_after_a_failure(caplog):
     assert [{"reference": "92QD-7F3K"}] == sent
     assert "a mail was not sent, by ConnectionRefusedError: reference=7F3K-92QD" in caplog.text
     assert "example.com" not in caplog.text
+    facts = [record.lockout for record in caplog.records]
+    assert [{"event": "mail_failed", "error": "ConnectionRefusedError", "reference": "7F3K-92QD"}] == facts
 
 
 def test_a_thread_that_is_gone_is_replaced(monkeypatch):

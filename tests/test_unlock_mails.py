@@ -153,7 +153,7 @@ def test_no_header_is_injected(client, bob, receiver, told):
     """By whatever is on file as an address."""
     User.objects.update(email="bob@example.com\nBcc: eve@example.com")
     lock(client, "account")
-    with pytest.raises(ValueError, match="newlines|linefeed"):
+    with pytest.raises(ValueError, match=r"newlines|linefeed"):
         told.send(receiver)
 
 

@@ -9,10 +9,10 @@ from django.template.loader import render_to_string
 from ..clients.identities import fold
 from ..conf import conf
 from ..journal import quota
+from ..logs import SHOWN
 from .notice import Notice, Receiver
 
 BODY = "lockout_decorators/admin_mail.txt"
-SHOWN = 80  # characters of a user name
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import connections
 
+from ..logs import extra
+
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
 WAITING = 1000  # that may wait; an attack makes no more of them
@@ -22,7 +24,8 @@ def post(send: Callable[[Any], object], notice: Any) -> None:
     try:
         _jobs.put_nowait((send, notice))
     except Full:
-        logger.error("%d mails about locks wait, and one is dropped: reference=%s", WAITING, notice["reference"])
+        line, code = "%d mails about locks wait, and one is dropped: reference=%s", notice["reference"]
+        logger.error(line, WAITING, code, extra=extra("mail_dropped", reference=code))
     with _starting:
         if not any(thread.is_alive() for thread in _threads):  # none survives a fork
             _threads[:] = [Thread(target=_work, name="lockout_decorators.mail", daemon=True)]
@@ -40,7 +43,9 @@ def _work() -> None:
         try:
             send(notice)
         except Exception as error:  # noqa: BLE001  # the next one may do; what it says may name the recipient
-            logger.error("a mail was not sent, by %s: reference=%s", type(error).__name__, notice["reference"])
+            name, code = type(error).__name__, notice["reference"]
+            facts = extra("mail_failed", error=name, reference=code)
+            logger.error("a mail was not sent, by %s: reference=%s", name, code, extra=facts)
         finally:
             connections.close_all()
             _jobs.task_done()

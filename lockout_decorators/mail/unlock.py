@@ -16,6 +16,7 @@ from ..clients.credentials import fields
 from ..clients.identities import fold
 from ..conf import conf
 from ..journal import quota
+from ..logs import extra
 from ..policy import LockoutPolicy
 from ..signals import AttemptDetail
 from ..support.finding import by_reference
@@ -68,7 +69,8 @@ class UnlockMail(Receiver):
             return False
         with quota.kept(places):
             message.send()
-        logger.info("a link that unlocks was mailed: reference=%s", notice["reference"])
+        facts = extra("unlock_mailed", scope=notice["scope"], reference=notice["reference"])
+        logger.info("a link that unlocks was mailed: reference=%s", notice["reference"], extra=facts)
         return True
 
     def _message(self, notice: Notice, standing: Standing, user: Any, address: str) -> EmailMessage:

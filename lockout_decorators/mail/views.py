@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 
 from ..exceptions import StoreError
+from ..logs import extra
 from ..support.finding import by_reference
 from ..support.standing import Standing
 from ..support.unlocking import unlock as lift
@@ -32,7 +33,8 @@ def unlock(request: HttpRequest, token: str) -> HttpResponse:
     try:
         state = _state(request, token)
     except StoreError as error:
-        logger.error("cache %a failed, a link unlocks nothing: %.300a", error.alias, error.error)
+        facts = extra("link_failed", alias=error.alias)
+        logger.error("cache %a failed, a link unlocks nothing: %.300a", error.alias, error.error, extra=facts)
         state = "down"
     response = render(request, TEMPLATE, {"state": state}, status=STATUSES[state])
     for name, value in HEADERS.items():
