@@ -175,8 +175,11 @@ def test_nobody_has_to_sign_in_to_unlock(settings, link):
     assert not POLICIES["account"].status({"type": "http", "client": [HERE, 1], "headers": []}, "bob").locked
 
 
-def test_the_page_is_in_the_reader_s_language(settings, link):
-    """And from right to left where that is written so."""
+@pytest.mark.parametrize(
+    ("accepted", "shown"), [("ar", 'lang="ar" dir="rtl"'), ("pt-br", 'lang="pt-BR" dir="ltr"'), ("sv", 'lang="en" dir')]
+)
+def test_the_page_names_the_language_that_it_is_in(accepted, shown, settings, link):
+    """Of the reader, where there is a catalog, else English."""
     path = link()
     settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware"]
-    assert '<html lang="ar" dir="rtl">' in Client().get(path, headers={"accept-language": "ar"}).text
+    assert f"<html {shown}" in Client().get(path, headers={"accept-language": accepted}).text
