@@ -300,11 +300,13 @@ def test_a_setting_that_is_none_of_these_is_an_error(settings):
         conf.journal  # noqa: B018
 
 
-def test_recent_locks_are_listed_without_anybody_s_data(request_, rf, settings):
+def test_recent_locks_are_listed_without_anybody_s_data(request_, rf, settings, time_machine):
     """The last one first; who it was only with LOCKOUT_JOURNAL."""
+    time_machine.move_to(datetime(2030, 1, 1, tzinfo=UTC), tick=False)
     policy = LockoutPolicy(scope="s", key="ip+username", max=1)
     references = [lock(policy, request_, "bob")]
     settings.LOCKOUT_JOURNAL = True
+    time_machine.shift(1)
     references.append(lock(policy, rf.post("/", REMOTE_ADDR="192.0.2.8"), "ev\u00e9\n"))
     policy.reset(request_, "bob")
     listed = told("list", "--scope", "s")["locks"]

@@ -69,7 +69,7 @@ def recent(alias: str) -> list[Lock]:
     """What is listed, the last one first. Raises StoreError."""
     keys = list(map(page_key, range(PAGES)))
     found = store_for(alias).read(keys).found
-    locks = {lock for key, one in zip(keys, found, strict=True) for lock in _listed(key, one)}
+    locks = dict.fromkeys([lock for key, one in zip(keys, found, strict=True) for lock in _listed(key, one)])
     return sorted(locks, key=lambda lock: lock.began, reverse=True)
 
 

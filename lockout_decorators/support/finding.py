@@ -1,6 +1,7 @@
 """Finds what stands about a client: by the reference of a lock, among the recent ones, or by a description."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from ..attempts.seats import books_of
 from ..conf import conf
@@ -11,6 +12,8 @@ from ..policy import known_policies
 from ..terms.terms import Terms
 from .client import Described
 from .standing import Standing, of_counter, of_lock
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def aliases() -> list[str]:
@@ -39,7 +42,7 @@ def recent(scope: str | None = None) -> list[Standing]:
     found: list[Standing] = []
     for alias in aliases():
         found += _stand(alias, [lock for lock in entries.recent(alias) if scope in (None, lock.scope)])
-    return sorted(found, key=lambda one: str(one.since), reverse=True)
+    return sorted(found, key=lambda one: one.since or EPOCH, reverse=True)
 
 
 def by_description(client: Described, policies: Iterable[Terms]) -> list[Standing]:

@@ -17,6 +17,7 @@ from ..clients.identities import fold
 from ..conf import conf
 from ..doors.views import policies_around
 from ..exceptions import LockoutStatus, StoreError
+from ..logs import extra
 from ..policy import LockoutPolicy, known_policies
 from ..terms.terms import DERIVED, Terms
 
@@ -57,7 +58,8 @@ def lockout_status(context: Context, policies: Named = None, username: Any = Non
     try:
         return aside(desk.status_at, asked, request, name_of)
     except StoreError as error:
-        logger.warning("cache %a failed, a page shows no status: error=%.300a", error.alias, error.error)
+        facts = extra("status_failed", alias=error.alias, error=f"{error.error!a:.300}")
+        logger.warning("cache %a failed, a page shows no status: error=%.300a", error.alias, error.error, extra=facts)
         return None
 
 
