@@ -14,6 +14,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from .attempts import desk
+from .clients.accounts import accounts_of
 from .clients.asgi import Requestlike
 from .exceptions import StoreError
 from .logs import extra
@@ -27,13 +28,16 @@ View = TypeVar("View", bound=type[Any])
 def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> None:
     """A receiver: lift the locks that are about the account of `user` alone: under every policy that counts by user
     name that of the account, and of the pair of account and address that `request` came from; under every policy that
-    of a known browser that sent it. Never an address's.
+    of a known browser that sent it. Never an address's. Where several accounts have that name, in other letters, they
+    share their locks, which none of them lifts: only the failures at exactly that name are forgotten.
 
     A cache that fails is told in the log, and takes nothing from the new password.
     """
+    name = user.get_username()
+    alone = len(accounts_of(name)) <= 1
     for policy in [one for known in registered.values() for one in known]:
         try:
-            desk.free_owner(policy, request, user.get_username())
+            desk.free_owner(policy, request, name, alone)
         except StoreError as error:
             facts = extra("owner_kept_out", scope=policy.scope, alias=error.alias)
             line = "cache %a failed, the owner stays locked out: scope=%a"

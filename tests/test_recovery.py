@@ -117,3 +117,12 @@ def test_an_outage_takes_nothing_from_the_new_password(client, site, monkeypatch
 def test_misplaced(wrong):
     with pytest.raises(TypeError, match="is no PasswordResetConfirmView"):
         recovery.frees_owner(wrong)
+
+
+@pytest.mark.parametrize("door", ["account", "pair"])
+def test_a_namesake_in_other_letters_lifts_no_lock(client, door, verified):
+    """They are counted as one: or a second account would buy guesses at the first one, reset by reset."""
+    eve = User.objects.create_user("Bob", "eve@example.com", "old")
+    assert 429 == locked_out(client, door)
+    assert 302 == reset(client, eve)
+    assert (429, 2) == (signs_in(client, door), len(verified))

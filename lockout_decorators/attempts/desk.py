@@ -94,14 +94,14 @@ def forgive(terms: Terms, request: Requestlike, username: Any) -> None:
     _forgive(terms, client, name, counters, terms.key.parts == ("username",))
 
 
-def free_owner(terms: Terms, request: Requestlike, username: Any) -> None:
-    """As forgive(), and the lock of the account as seen from there; under a key without a name, of the owner's browser
-    only."""
+def free_owner(terms: Terms, request: Requestlike, username: Any, alone: bool) -> None:
+    """As forgive(), and the lock of the account as seen from there, if it has that name `alone`; under a key without a
+    name, of the owner's browser only."""
     by_name = "username" in terms.key.parts
     client, name = _client(terms, request, username if by_name else None)
     counters = [*_known(terms, client, username), *(client.counters(terms, fold(name)) if by_name else ())]
     if counters:
-        _forgive(terms, client, name if by_name else username, counters, by_name)
+        _forgive(terms, client, name if by_name else username, counters, by_name and alone)
 
 
 def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, Any]:

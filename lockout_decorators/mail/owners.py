@@ -1,19 +1,11 @@
 """Whose account a name means: one that is active, and whose e-mail address is on file."""
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldError, ValidationError
-from django.db import DataError
-
-from ..clients.identities import fold
+from ..clients.accounts import accounts_of
 
 Find = Callable[[str], Any]
-
-UNFIT = (FieldError, TypeError, ValueError, ValidationError, DataError)  # what no such field could hold
-LENGTH = 254  # characters of a name that somebody may have; of an e-mail address
 
 
 def owner_of(name: str, find: Find | None = None) -> tuple[Any, str]:
@@ -30,16 +22,5 @@ def owner_of(name: str, find: Find | None = None) -> tuple[Any, str]:
 
 
 def _one(name: str) -> Any:
-    found = {user.pk: user for user in _candidates(name)}
-    return next(iter(found.values())) if len(found) == 1 else None
-
-
-def _candidates(name: str) -> Iterator[Any]:
-    """By the name as it was sent, perhaps an address; and as it is counted, or the last guess could hide whose account
-    it was."""
-    model: Any = get_user_model()
-    spellings = [text for text in dict.fromkeys((name, fold(name) or "")) if 0 < len(text) <= LENGTH]
-    for field in dict.fromkeys((model.USERNAME_FIELD, model.get_email_field_name())):
-        for text in spellings:
-            with suppress(*UNFIT):
-                yield from model._default_manager.filter(**{f"{field}__iexact": text})[:2]
+    found = accounts_of(name)
+    return found[0] if len(found) == 1 else None
