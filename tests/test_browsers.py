@@ -425,7 +425,6 @@ class Mails(Models):
 @pytest.fixture
 def bob(db, settings):
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Models"]
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return User.objects.create_superuser("bob", "bob@example.org", "right")
 
 

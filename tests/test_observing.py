@@ -897,7 +897,6 @@ def test_success_between_guesses_gains_an_attacker_nothing(policy, request_, ver
 def test_the_django_model_backend_is_observed(policy, request_, settings, db):
     """A real user, a real hasher, and a user who is not active: only the verdict of authenticate() counts."""
     settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     auth.get_user_model().objects.create_user("ann", password="secret")
     auth.get_user_model().objects.create_user("old", password="secret", is_active=False)
     assert guess(policy, request_, "secret", "ann").username == "ann"
