@@ -23,7 +23,9 @@ pytestmark = [pytest.mark.tree, pytest.mark.servers]
 def pattern(shown):
     """What the output has to match: dots stand for anything; how long to wait, and the reference, differ."""
     parts = DIFFERS.split(shown.strip())
-    return "".join((".*?" if part == "..." else r"[\w-]+") if n % 2 else re.escape(part) for n, part in enumerate(parts))
+    parts[1::2] = [".*?" if part == "..." else r"[\w-]+" for part in parts[1::2]]
+    parts[::2] = map(re.escape, parts[::2])
+    return "".join(parts)
 
 
 class Terminal:
@@ -68,9 +70,10 @@ def terminals(folder):
             terminal.close()
 
 
-def blocks():
-    """The language and the text of each."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+def blocks(port):
+    """The language and the text of each; the port is one that is free."""
+    page = PAGE.read_text(encoding="utf-8").replace("8000", port)
+    return re.findall(r"^```(\w+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def commands(text):
@@ -90,8 +93,7 @@ def test_tutorial(tmp_path):
     port = str(free_port())
     with terminals(tmp_path) as (server, other):
         terminal = server
-        for language, text in blocks():
-            text = text.replace("8000", port)
+        for language, text in blocks(port):
             if language == "python":
                 write(text, tmp_path / "mysite")
             elif language == "text":

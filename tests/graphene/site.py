@@ -1,14 +1,20 @@
 """django-graphql-jwt: the mutation that hands out tokens."""
 
+# fmt: off
 # recipe
+from dataclasses import replace
+
 import graphene
 import graphql_jwt
 from django.urls import path
 from graphene_django.views import GraphQLView
 
-from lockout_decorators import LockoutPolicy, lockout_protect
+from lockout_decorators import lockout_protect, presets
 
-sign_in = LockoutPolicy(scope="sign in", key="ip+username", max=5, window=300, lockout=600, calls=1)
+# calls=1: one request may hold many mutations, each of them a guess
+sign_in = [
+    replace(policy, scope="sign in", calls=1) for policy in presets.LOGIN
+]
 
 
 def request_of(cls, root, info, **arguments):
@@ -17,7 +23,7 @@ def request_of(cls, root, info, **arguments):
 
 class ObtainToken(graphql_jwt.ObtainJSONWebToken):
     @classmethod
-    @lockout_protect(sign_in, request=request_of)
+    @lockout_protect(*sign_in, request=request_of)
     def mutate(cls, root, info, **arguments):
         return super().mutate(root, info, **arguments)
 
@@ -33,7 +39,11 @@ class Mutation(graphene.ObjectType):
     token_auth = ObtainToken.Field()
 
 
-urlpatterns = [path("graphql/", GraphQLView.as_view(schema=graphene.Schema(Query, Mutation)))]
+urlpatterns = [
+    path(
+        "graphql/", GraphQLView.as_view(schema=graphene.Schema(Query, Mutation))
+    )
+]
 # end
 
 
@@ -41,5 +51,12 @@ class Bare(graphene.ObjectType):
     token_auth = graphql_jwt.ObtainJSONWebToken.Field()
 
 
-whole = lockout_protect(key="ip", max=5, lockout=600, calls=1, patience=0, scope="graphql")
-urlpatterns += [path("whole/", whole(GraphQLView.as_view(schema=graphene.Schema(Query, Bare))))]
+whole = lockout_protect(
+    key="ip", max=5, lockout=600, calls=1, patience=0, scope="graphql"
+)
+urlpatterns += [
+    path(
+        "whole/",
+        whole(GraphQLView.as_view(schema=graphene.Schema(Query, Bare))),
+    )
+]

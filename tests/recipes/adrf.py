@@ -1,24 +1,30 @@
 """adrf: coroutine views of Django REST framework, and authentication classes that are coroutines."""
 
+# fmt: off
 # recipe
 from adrf.decorators import api_view
 from adrf.views import APIView
 from django.contrib.auth import aauthenticate
 from django.urls import path
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import (
+    BaseAuthentication,
+    get_authorization_header,
+)
 from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
-from lockout_decorators import LockoutPolicy, lockout_protect
+from lockout_decorators import LockoutPolicy, lockout_protect, presets
 
 tokens = LockoutPolicy(scope="tokens", key="ip", max=5, lockout=600)
 
 
 class Tokens(BaseAuthentication):
     async def authenticate(self, request):
-        scheme, _, key = get_authorization_header(request).decode("latin-1").partition(" ")
+        scheme, _, key = (
+            get_authorization_header(request).decode("latin-1").partition(" ")
+        )
         if scheme != "Token" or not key:
             return None  # presents nothing, so is no guess
         async with tokens.attempt(request) as attempt:
@@ -40,20 +46,24 @@ class Account(APIView):
         return Response({"user": request.user.get_username()})
 
 
-@lockout_protect(key="ip+username", max=5, lockout=600)
+@lockout_protect(*presets.LOGIN)
 class Login(APIView):
     authentication_classes = []
 
     async def post(self, request):
         user = await aauthenticate(request, **request.data)
-        return Response({"user": user and user.get_username()}, status=200 if user else 403)
+        return Response(
+            {"user": user and user.get_username()}, status=200 if user else 403
+        )
 
 
 @api_view(["POST"])
-@lockout_protect(key="ip+username", max=5, lockout=600)
+@lockout_protect(*presets.LOGIN)
 async def login(request):
     user = await aauthenticate(request, **request.data)
-    return Response({"user": user and user.get_username()}, status=200 if user else 403)
+    return Response(
+        {"user": user and user.get_username()}, status=200 if user else 403
+    )
 
 
 urlpatterns = [
@@ -76,7 +86,9 @@ class Basic(BaseAuthentication):
     """Asks aauthenticate()."""
 
     async def authenticate(self, request):
-        user = await aauthenticate(request, username="bob", password=request.headers["X-Password"])
+        user = await aauthenticate(
+            request, username="bob", password=request.headers["X-Password"]
+        )
         if user is None:
             raise AuthenticationFailed
         return user, None
@@ -89,5 +101,10 @@ class Watched(Account):
 
 urlpatterns += [
     path("watched/", Watched.as_view()),
-    path("around/", lockout_protect(key="ip", max=5, lockout=600, scope="around")(Login.as_view())),
+    path(
+        "around/",
+        lockout_protect(key="ip", max=5, lockout=600, scope="around")(
+            Login.as_view()
+        ),
+    ),
 ]

@@ -1,14 +1,24 @@
 """Logins that are no Django views: consumers of Channels, and any ASGI application."""
 
+# fmt: off
 # recipe
 import hmac
+from dataclasses import replace
 
-from channels.generic.websocket import AsyncJsonWebsocketConsumer, JsonWebsocketConsumer
+from channels.generic.websocket import (
+    AsyncJsonWebsocketConsumer,
+    JsonWebsocketConsumer,
+)
 from django.contrib.auth import aauthenticate, authenticate
 
-from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
+from lockout_decorators import (
+    LockedOut,
+    LockoutPolicy,
+    lockout_protect,
+    presets,
+)
 
-sign_in = LockoutPolicy(scope="sign in", key="ip+username", max=5, window=300, lockout=600)
+sign_in = [replace(policy, scope="sign in") for policy in presets.LOGIN]
 
 
 def scope_of(consumer, *credentials):
@@ -20,11 +30,16 @@ class SignIn(AsyncJsonWebsocketConsumer):
         try:
             user = await self.verify(content["username"], content["password"])
         except LockedOut as locked_out:
-            await self.send_json({"error": str(locked_out), "retry_after": locked_out.status.retry_after})
+            await self.send_json(
+                {
+                    "error": str(locked_out),
+                    "retry_after": locked_out.status.retry_after,
+                }
+            )
         else:
             await self.send_json({"user": user and user.get_username()})
 
-    @lockout_protect(sign_in, request=scope_of)
+    @lockout_protect(*sign_in, request=scope_of)
     async def verify(self, username, password):
         return await aauthenticate(username=username, password=password)
 
@@ -34,11 +49,16 @@ class SyncSignIn(JsonWebsocketConsumer):
         try:
             user = self.verify(content["username"], content["password"])
         except LockedOut as locked_out:
-            self.send_json({"error": str(locked_out), "retry_after": locked_out.status.retry_after})
+            self.send_json(
+                {
+                    "error": str(locked_out),
+                    "retry_after": locked_out.status.retry_after,
+                }
+            )
         else:
             self.send_json({"user": user and user.get_username()})
 
-    @lockout_protect(sign_in, request=scope_of)
+    @lockout_protect(*sign_in, request=scope_of)
     def verify(self, username, password):
         return authenticate(username=username, password=password)
 
@@ -54,7 +74,9 @@ def is_code(sent):
 
 
 async def answer(send, status, *headers):
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send(
+        {"type": "http.response.start", "status": status, "headers": headers}
+    )
     await send({"type": "http.response.body"})
 
 
@@ -72,7 +94,11 @@ async def application(scope, receive, send):
             else:
                 await answer(send, 403)
     except LockedOut as locked_out:
-        await answer(send, locked_out.status_code, (b"retry-after", str(locked_out.status.retry_after).encode()))
+        await answer(
+            send,
+            locked_out.status_code,
+            (b"retry-after", str(locked_out.status.retry_after).encode()),
+        )
 
 
 # end

@@ -1,5 +1,6 @@
 """Authentication backends of every kind: none of them needs anything."""
 
+# fmt: off
 # recipe
 from django.contrib.auth import aauthenticate, authenticate, get_user_model
 from django.contrib.auth.backends import ModelBackend
@@ -7,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.urls import path
 
-from lockout_decorators import lockout_protect
+from lockout_decorators import lockout_protect, presets
 
 
 class EmailBackend(ModelBackend):
@@ -19,27 +20,41 @@ class EmailBackend(ModelBackend):
 
 
 def answer(user):
-    return HttpResponse(user.get_username() if user else "wrong", status=200 if user else 401)
+    return HttpResponse(
+        user.get_username() if user else "wrong", status=200 if user else 401
+    )
 
 
-@lockout_protect(key="ip+username", max=5, window=300, lockout=600)
+@lockout_protect(*presets.LOGIN)
 def sign_in(request):
     name, password = request.POST["name"], request.POST["password"]
     user = authenticate(request, email=name, password=password)
-    return answer(user or authenticate(request, username=name, password=password))
+    return answer(
+        user or authenticate(request, username=name, password=password)
+    )
 
 
-@lockout_protect(key="ip+username", max=5, window=300, lockout=600)
+@lockout_protect(*presets.LOGIN)
 async def asign_in(request):
-    return answer(await aauthenticate(request, username=request.POST["name"], password=request.POST["password"]))
+    return answer(
+        await aauthenticate(
+            request,
+            username=request.POST["name"],
+            password=request.POST["password"],
+        )
+    )
 
 
-@lockout_protect(key="ip", max=5, window=300, lockout=600)
+@lockout_protect(*presets.LOGIN)
 def by_link(request):
     return answer(authenticate(request, token=request.POST["token"]))
 
 
-urlpatterns = [path("sign-in/", sign_in), path("asign-in/", asign_in), path("link/", by_link)]
+urlpatterns = [
+    path("sign-in/", sign_in),
+    path("asign-in/", asign_in),
+    path("link/", by_link),
+]
 # end
 
 

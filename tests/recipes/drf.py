@@ -1,10 +1,14 @@
 """Django REST framework: tokens, Basic authentication, the browsable API's login, actions."""
 
+# fmt: off
 # recipe
 from django.contrib.auth import authenticate
 from django.contrib.auth.views import LoginView
 from django.urls import include, path
-from rest_framework.authentication import BasicAuthentication, TokenAuthentication
+from rest_framework.authentication import (
+    BasicAuthentication,
+    TokenAuthentication,
+)
 from rest_framework.authtoken.views import obtain_auth_token
 from rest_framework.decorators import action
 from rest_framework.exceptions import AuthenticationFailed
@@ -14,7 +18,12 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView, exception_handler
 from rest_framework.viewsets import ViewSet
 
-from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
+from lockout_decorators import (
+    LockedOut,
+    LockoutPolicy,
+    lockout_protect,
+    presets,
+)
 from lockout_decorators.contrib.drf import LockoutAuthentication
 
 
@@ -25,7 +34,8 @@ class Account(APIView):
         return Response({"user": request.user.get_username()})
 
 
-@lockout_protect(key="ip+username", max=5)  # the class, since DRF authenticates before the handler runs
+# The class, since DRF authenticates before the handler runs.
+@lockout_protect(*presets.LOGIN)
 class BasicAccount(Account):
     authentication_classes = [BasicAuthentication]
 
@@ -47,9 +57,13 @@ class Sessions(ViewSet):
     authentication_classes = []
 
     @action(detail=False, methods=["post"])
-    @lockout_protect(key="ip+username", max=5)
+    @lockout_protect(*presets.LOGIN)
     def sign_in(self, request):
-        user = authenticate(request, username=request.data.get("username"), password=request.data.get("password"))
+        user = authenticate(
+            request,
+            username=request.data.get("username"),
+            password=request.data.get("password"),
+        )
         if user is None:
             raise AuthenticationFailed
         return Response({"user": user.get_username()})
@@ -61,8 +75,9 @@ router.register("sessions", Sessions, basename="sessions")
 browsable = LoginView.as_view(template_name="rest_framework/login.html")
 
 urlpatterns = [
-    path("token/", lockout_protect(key="ip+username", max=5)(obtain_auth_token)),
-    path("api-auth/login/", lockout_protect(key="ip+username", max=5, scope="browsable")(browsable)),  # goes first
+    path("token/", lockout_protect(*presets.LOGIN)(obtain_auth_token)),
+    # Goes before the package's own.
+    path("api-auth/login/", lockout_protect(*presets.LOGIN)(browsable)),
     path("api-auth/", include("rest_framework.urls")),
     path("basic/", BasicAccount.as_view()),
     path("tokens/", TokenAccount.as_view()),
@@ -77,7 +92,10 @@ def handle(error, context):
     """For `EXCEPTION_HANDLER`."""
     response = exception_handler(error, context)
     if isinstance(error, LockedOut):
-        response.data = {"code": "locked_out", "seconds": error.status.retry_after}
+        response.data = {
+            "code": "locked_out",
+            "seconds": error.status.retry_after,
+        }
     return response
 
 

@@ -1,5 +1,6 @@
 """drf-spectacular: the schema says which views may answer with 429."""
 
+# fmt: off
 # recipe
 from drf_spectacular.authentication import BasicScheme
 from drf_spectacular.openapi import AutoSchema
@@ -8,8 +9,20 @@ from lockout_decorators.contrib.drf import LockoutAuthentication
 
 REFUSAL = {
     "description": "Too many failed attempts.",
-    "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}},
-    "content": {"application/json": {"schema": {"type": "object", "properties": {"detail": {"type": "string"}}}}},
+    "headers": {
+        "Retry-After": {
+            "schema": {"type": "integer"},
+            "description": "Seconds to wait.",
+        }
+    },
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "properties": {"detail": {"type": "string"}},
+            }
+        }
+    },
 }
 
 
@@ -23,16 +36,21 @@ class Schema(AutoSchema):
         return operation
 
     def is_guarded(self):
-        handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower())
+        handler = getattr(
+            self.view, getattr(self.view, "action", None) or self.method.lower()
+        )
         return (
             hasattr(self.view, "lockout_policies")
             or hasattr(handler, "lockout_policies")
-            or any(isinstance(one, LockoutAuthentication) for one in self.view.get_authenticators())
+            or any(
+                isinstance(one, LockoutAuthentication)
+                for one in self.view.get_authenticators()
+            )
         )
 
 
 class GuardedBasicScheme(BasicScheme):
-    match_subclasses = True  # so that a subclass of BasicAuthentication is described, too
+    match_subclasses = True  # describes those of BasicAuthentication, too
     priority = 0
 
 

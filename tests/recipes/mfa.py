@@ -1,6 +1,9 @@
 """The second step of allauth's MFA, form and headless: codes count by account, whoever knows the password."""
 
+# fmt: off
 # recipe
+from dataclasses import replace
+
 from allauth.core import context
 from allauth.headless.mfa import views as headless
 from allauth.headless.mfa.inputs import AuthenticateInput
@@ -8,14 +11,16 @@ from allauth.mfa.base import views
 from allauth.mfa.base.forms import AuthenticateForm
 from django.urls import include, path
 
-from lockout_decorators import LockoutPolicy, lockout_protect
+from lockout_decorators import lockout_protect, presets
 
-second_step = LockoutPolicy(scope="second step", key="username", max=5, window=3600, lockout=3600)
+second_step = replace(*presets.CODES, scope="second step")
 
 
 class CountsCodes:
     def clean_code(self):
-        with second_step.attempt(context.request, self.user.get_username()) as guess:
+        with second_step.attempt(
+            context.request, self.user.get_username()
+        ) as guess:
             code = super().clean_code()
             guess.succeed()
         return code

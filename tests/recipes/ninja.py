@@ -1,17 +1,27 @@
 """django-ninja: operations, and authentication classes where the guess happens before the operation."""
 
+# fmt: off
 # recipe
+from dataclasses import replace
+
 from django.contrib.auth import aauthenticate, authenticate
 from django.urls import path
 from ninja import NinjaAPI, Schema
 from ninja.responses import Status
 from ninja.security import APIKeyHeader, HttpBasicAuth
 
-from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
+from lockout_decorators import (
+    LockedOut,
+    LockoutPolicy,
+    lockout_protect,
+    presets,
+)
 
 api = NinjaAPI()
-sign_in = LockoutPolicy(scope="sign in", key="ip+username", max=5, window=300, lockout=600)
-keys = LockoutPolicy(scope="api keys", key="ip", max=20, window=300, lockout=600)
+sign_in = [replace(policy, scope="sign in") for policy in presets.LOGIN]
+keys = LockoutPolicy(
+    scope="api keys", key="ip", max=20, window=300, lockout=600
+)
 
 
 class Credentials(Schema):
@@ -24,21 +34,23 @@ class Welcome(Schema):
 
 
 @api.post("/login", response=Welcome)
-@lockout_protect(sign_in)
+@lockout_protect(*sign_in)
 def login(request, data: Credentials):
     user = authenticate(request, username=data.username, password=data.password)
     return {"user": user and user.get_username()}
 
 
 @api.post("/alogin", response=Welcome)
-@lockout_protect(sign_in)
+@lockout_protect(*sign_in)
 async def alogin(request, data: Credentials):
-    user = await aauthenticate(request, username=data.username, password=data.password)
+    user = await aauthenticate(
+        request, username=data.username, password=data.password
+    )
     return {"user": user and user.get_username()}
 
 
 class Basic(HttpBasicAuth):
-    @lockout_protect(sign_in)  # raises LockedOut, which the handler below answers
+    @lockout_protect(*sign_in)  # raises LockedOut: the handler below answers
     def authenticate(self, request, username, password):
         return authenticate(request, username=username, password=password)
 
@@ -57,7 +69,9 @@ class Key(APIKeyHeader):
 
 @api.exception_handler(LockedOut)
 def refuse(request, locked_out):
-    response = api.create_response(request, {"detail": str(locked_out)}, status=locked_out.status_code)
+    response = api.create_response(
+        request, {"detail": str(locked_out)}, status=locked_out.status_code
+    )
     if locked_out.status.retry_after:
         response["Retry-After"] = str(locked_out.status.retry_after)
     return response
@@ -94,7 +108,10 @@ class Problem(Schema):
 
 
 def problem(request, locked_out):
-    return Status(locked_out.status_code, {"detail": f"Come back in {locked_out.status.retry_after} s."})
+    return Status(
+        locked_out.status_code,
+        {"detail": f"Come back in {locked_out.status.retry_after} s."},
+    )
 
 
 @other.post("/own", response={200: Welcome, 429: Problem})

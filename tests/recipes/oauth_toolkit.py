@@ -1,9 +1,14 @@
 """django-oauth-toolkit: passwords of users at the token endpoint, secrets of applications at three."""
 
+# fmt: off
 # recipe
 from django.http import JsonResponse
 from django.urls import include, path
-from oauth2_provider.views import IntrospectTokenView, RevokeTokenView, TokenView
+from oauth2_provider.views import (
+    IntrospectTokenView,
+    RevokeTokenView,
+    TokenView,
+)
 
 from lockout_decorators import lockout_protect
 
@@ -13,7 +18,10 @@ def presents_secret(request):
 
 
 def refuse(request, locked_out):
-    error = {"error": "temporarily_unavailable", "error_description": locked_out.message}
+    error = {
+        "error": "temporarily_unavailable",
+        "error_description": locked_out.message,
+    }
     return JsonResponse(error, status=locked_out.status_code)
 
 

@@ -1,5 +1,6 @@
 """mozilla-django-oidc: the callback of a sign-on, and access tokens of an API."""
 
+# fmt: off
 # recipe
 from django.core.exceptions import PermissionDenied
 from django.urls import include, path
@@ -13,14 +14,16 @@ from rest_framework.views import APIView
 
 from lockout_decorators import LockoutPolicy, lockout_protect
 
-tokens = LockoutPolicy(scope="access tokens", key="ip", max=20, window=300, lockout=600)
+tokens = LockoutPolicy(
+    scope="access tokens", key="ip", max=20, window=300, lockout=600
+)
 
 
 class Backend(OIDCAuthenticationBackend):
     """For `AUTHENTICATION_BACKENDS`."""
 
     def raise_token_response_error(self, response):
-        """A code that the provider does not take is wrong; of a provider that is down nobody knows."""
+        """A code that the provider does not take is wrong."""
         try:
             super().raise_token_response_error(response)
         except HTTPError as error:

@@ -7,7 +7,8 @@ async function work() {
   for (let number = 0; !field.value; number++) {
     const text = new TextEncoder().encode(`${puzzle} ${number}`)
     const found = new DataView(await crypto.subtle.digest("SHA-256", text))
-    if (found.getUint32(0) >>> (32 - bits) === 0) field.value = `${puzzle} ${number}`
+    const solved = found.getUint32(0) >>> (32 - bits) === 0
+    if (solved) field.value = `${puzzle} ${number}`
   }
   button.disabled = false
 }

@@ -1,5 +1,6 @@
 """A login form that has the browser work before the fourth guess."""
 
+# fmt: off
 # recipe
 from hashlib import sha256
 from secrets import token_urlsafe
@@ -37,8 +38,13 @@ def is_worked_out(request):
 class Work(forms.HiddenInput):
     def render(self, name, value, attrs=None, renderer=None):
         puzzle = signer.sign(token_urlsafe(12))  # a new one for each page
-        field = '<input type="hidden" name="{}" data-puzzle="{}" data-bits="{}"><script src="{}" defer></script>'
-        return format_html(field, name, puzzle, BITS, static("proof_of_work.js"))
+        field = (
+            '<input type="hidden" name="{}" data-puzzle="{}" data-bits="{}">'
+            '<script src="{}" defer></script>'
+        )
+        return format_html(
+            field, name, puzzle, BITS, static("proof_of_work.js")
+        )
 
 
 class LoginForm(AuthenticationForm):
@@ -47,12 +53,14 @@ class LoginForm(AuthenticationForm):
             return super().clean()
         except ChallengeRequired:
             self.fields["work"] = forms.CharField(widget=Work)
-            raise ValidationError("Please sign in once more, in a moment.", code="challenge") from None
+            raise ValidationError(
+                "Please sign in once more, in a moment.", code="challenge"
+            ) from None
 
 
-login = lockout_protect(key="ip+username", max=10, challenge_after=3, challenge=is_worked_out)(
-    LoginView.as_view(authentication_form=LoginForm, template_name="form.html")
-)
+login = lockout_protect(
+    key="ip+username", max=10, challenge_after=3, challenge=is_worked_out
+)(LoginView.as_view(authentication_form=LoginForm, template_name="form.html"))
 
 urlpatterns = [path("login/", login)]
 # end

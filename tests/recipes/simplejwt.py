@@ -1,10 +1,11 @@
 """djangorestframework-simplejwt: the endpoint that takes passwords, and the one that takes refresh tokens."""
 
+# fmt: off
 # recipe
 from django.urls import path
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
-from lockout_decorators import lockout_protect
+from lockout_decorators import lockout_protect, presets
 
 
 def rejected(request, response):
@@ -12,7 +13,14 @@ def rejected(request, response):
 
 
 urlpatterns = [
-    path("token/", lockout_protect(key="ip+username", max=5)(TokenObtainPairView.as_view())),
-    path("token/refresh/", lockout_protect(key="ip", max=20, failure=rejected)(TokenRefreshView.as_view())),
+    path(
+        "token/", lockout_protect(*presets.LOGIN)(TokenObtainPairView.as_view())
+    ),
+    path(
+        "token/refresh/",
+        lockout_protect(key="ip", max=20, failure=rejected)(
+            TokenRefreshView.as_view()
+        ),
+    ),
 ]
 # end

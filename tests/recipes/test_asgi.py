@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tests.recipes import asgi
 
-REFUSED = {"error": "Too many failed attempts. Retry after 600 s.", "retry_after": 600}
+REFUSED = {"error": "Too many failed attempts. Retry after 900 s.", "retry_after": 900}
 
 
 @pytest.fixture(params=[asgi.SignIn, asgi.SyncSignIn])
