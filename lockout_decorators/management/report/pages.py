@@ -1,17 +1,20 @@
 """The report as text, and as Markdown."""
 
 from collections.abc import Callable, Iterator, Mapping
+from textwrap import fill
 from typing import Any
 
 from lockout_decorators.management.tables import aligned, piped
 
-GUESSES = ("wrong guesses, at most", "addresses", "a day in the long run", "in the worst hour", "in the worst day")
+GUESSES = ("wrong guesses, at most", "addresses", "a day, long run", "worst hour", "worst day")
 OFF = "LOCKOUT_ENABLED is False: nothing of this is in force."
 NOTHING = "No view of the URLconf is decorated, and no policy has been made."
 
 
 def as_text(report: Mapping[str, Any]) -> str:
-    return "\n".join(_page(report, "", "  ", aligned)).strip()
+    """In eighty columns."""
+    lines = _page(report, "", "  ", aligned)
+    return "\n".join([_wrapped(line) if line.startswith("  ") else line for line in lines]).strip()
 
 
 def as_markdown(report: Mapping[str, Any]) -> str:
@@ -30,6 +33,10 @@ def _page(report: Mapping[str, Any], title: str, item: str, table: Callable[...,
         yield from table(GUESSES, at_one + [_guesses("at all accounts", found) for found in door["total"]])
         yield from ("", "Who can keep out whom:", "", *[f"{item}{told}" for told in door["keeps_out"]])
         yield from ("", "Standards:", "", *[f"{item}{_standard(found)}" for found in door["standards"]])
+
+
+def _wrapped(line: str) -> str:
+    return fill(line, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _policy(policy: Mapping[str, Any]) -> str:
