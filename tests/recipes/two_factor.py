@@ -23,9 +23,8 @@ class Login(LoginView):
             return super().post(*args, **kwargs)
         with second_step.attempt(self.request, user.get_username()) as guess:
             response = super().post(*args, **kwargs)
-            if getattr(
-                self.user_cache, "otp_device", None
-            ):  # the device that took the code
+            # The device that took the code.
+            if getattr(self.user_cache, "otp_device", None):
                 guess.succeed()
         return response
 
