@@ -264,16 +264,16 @@ class Play:
         self.stop(found["token"], "ann", lambda n: Client(self.port))
         self.guess(found["token"], Client(self.port), "bob", RIGHT, "another user, same address")
         self.stop(found["form"], "ann", lambda n: Client(self.port))
-        self.guess(found["form"], Client(self.port, agent="browser/2.0"), "ann", RIGHT, "ann's own browser")
+        self.guess(found["form"], Client(self.port, "192.0.2.8"), "ann", RIGHT, "another address")
         self.stop(found["json"], "ann", lambda n: Client(self.port))
         self.guess(found["json"], Client(self.port, "192.0.2.8"), "ann", RIGHT, "another address")
         self.burst(found["json"])
         self.crowd(found["json"])
         self.challenge(found["unsolved"], found["solved"])
         self.code_step(found)
-        at_home = Client(self.port, "192.0.2.10")
+        at_home = Client(self.port, agent="browser/2.0")
         self.guess(found["admin"], at_home, "root", RIGHT, "root's own browser")
-        self.stop(found["admin"], "root", lambda n: Client(self.port, f"198.51.100.{n}"), ", a new address")
+        self.stop(found["admin"], "root", lambda n: Client(self.port))
         del at_home.cookies["sessionid"]  # signed out
         self.guess(found["admin"], at_home, "root", RIGHT, "RIGHT, root's own browser")
         self.guess(found["admin"], Client(self.port), "boss", RIGHT, "another user")
@@ -281,13 +281,13 @@ class Play:
         self.spray(found["token"])
         return self.table.wrong
 
-    def stop(self, door: Door, user: str, client: Callable[[int], Client], how: str = "") -> None:
+    def stop(self, door: Door, user: str, client: Callable[[int], Client]) -> None:
         """As many wrong guesses as the policy allows, one too many, and then the right secret."""
         for number in range(1, door.policy.max + 1):
             began = time.monotonic()
-            what = f"wrong {number} of {door.policy.max}{how}"
-            self.guess(door, client(number), user, WRONG, what)
-            self.fell[door.name] = began, time.monotonic()
+            self.guess(door, client(number), user, WRONG, f"wrong {number} of {door.policy.max}")
+            if number == 1 or not door.policy.rolling:  # else the first failure is the first to leave
+                self.fell[door.name] = began, time.monotonic()
         self.guess(door, client(98), user, WRONG, "wrong, one too many", locked=True)
         self.guess(door, client(99), user, RIGHT, "RIGHT, but locked out", locked=True)
 
@@ -304,7 +304,8 @@ class Play:
         was made between `sent` and now."""
         began, ended = self.fell[door.name]
         most, least = (
-            math.ceil(door.policy.lockout - gone) for gone in (max(0, sent - ended), time.monotonic() - began)
+            math.ceil((door.policy.lockout or door.policy.window) - gone)
+            for gone in (max(0, sent - ended), time.monotonic() - began)
         )
         return range(max(1, least), most + 1)
 
@@ -356,7 +357,7 @@ class Play:
 
     def code_step(self, found: dict[str, Door]) -> None:
         """Whoever knows ann's password guesses at her code: a new session gives no further guesses."""
-        thief = Client(self.port, agent="thief/1.0")
+        thief = Client(self.port, "192.0.2.11", "thief/1.0")
         self.guess(found["form"], thief, "ann", RIGHT, "the password is known")
         self.stop(found["code"], "ann", lambda n: thief)
         thief = Client(self.port, "192.0.2.9", "thief/2.0")

@@ -1,7 +1,7 @@
 """Six doors, each with a policy of its own: one line protects each of them."""
 
 import json
-from datetime import timedelta
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -17,28 +17,26 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from rest_framework.authtoken.views import ObtainAuthToken
 
-from lockout_decorators import LockoutPolicy, lockout_protect, policies_of
+from lockout_decorators import LockoutPolicy, lockout_protect, policies_of, presets
 
 CODE = "271828"  # a real project makes a fresh one for each sign-in, and sends it
 
-login = lockout_protect(key="ip+ua", max=5, window=300, lockout=60)(LoginView.as_view(template_name="login.html"))
+login = lockout_protect(*presets.LOGIN)(LoginView.as_view(template_name="login.html"))
 
-admin.site.login = lockout_protect(key="username", max=3, window=300, lockout=60, known_browsers=timedelta(days=90))(
-    admin.site.login
-)
+admin.site.login = lockout_protect(*presets.LOGIN)(admin.site.login)
 
 
 @lockout_protect(key="ip+username", max=4, spread=10, window=300, lockout=12)
 class Token(ObtainAuthToken):
     """A token for user name and password. Counted by address and user name: guesses at ann do not lock out bob. Who
-    fails at ten names is a sprayer."""
+    fails at ten names is a sprayer. The lock is so short that one can see it end."""
 
 
-@lockout_protect(key="ip", max=3, window=300, lockout=60)
+@lockout_protect(*presets.LOGIN)
 @csrf_exempt
 @require_POST
 async def json_login(request):
-    """A login for scripts. Counted by address: whoever guesses here is stopped whatever the user name."""
+    """A login for scripts."""
     try:
         given = json.loads(request.body)
         credentials = {"username": str(given["username"]), "password": str(given["password"])}
@@ -62,7 +60,7 @@ challenged_login = lockout_protect(
 )(json_login.__wrapped__)
 
 
-code_policy = LockoutPolicy(scope="one-time code", key="user", max=3, window=300, lockout=60)
+code_policy = replace(*presets.CODES, scope="one-time code")
 
 
 @cache
@@ -77,7 +75,7 @@ class CodeForm(forms.Form):
 @login_required
 @lockout_protect(code_policy)
 def code(request):
-    """The step after the form. Counted by signed-in user: signing in anew gives no further guesses."""
+    """The step after the form. Counted by user name: signing in anew gives no further guesses."""
     form = CodeForm(request.POST or None)
     if form.is_valid():
         with code_policy.attempt(request, request.user.get_username()) as guess:
@@ -98,9 +96,9 @@ class Door(NamedTuple):
 
 
 DOORS = [
-    Door("Form login", "/login/", policies_of(login)[0], "address and browser"),
-    Door("One-time code", "/code/", code_policy, "signed-in user"),
-    Door("Admin", "/admin/", policies_of(admin.site.login)[0], "user name"),
+    Door("Form login", "/login/", policies_of(login)[0], "address and user name"),
+    Door("One-time code", "/code/", code_policy, "user name"),
+    Door("Admin", "/admin/", policies_of(admin.site.login)[0], "address and user name"),
     Door(
         "Token endpoint", "/token/", policies_of(Token)[0], "address and user name", "-d 'username=ann&password=guess'"
     ),
@@ -108,7 +106,7 @@ DOORS = [
         "JSON login",
         "/json/",
         policies_of(json_login)[0],
-        "address",
+        "address and user name",
         """-d '{"username": "ann", "password": "guess"}'""",
     ),
     Door(
