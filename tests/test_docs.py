@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -463,6 +464,21 @@ def test_every_signal_and_status_is_in_the_reference():
             rf"^`{detail.__name__}`: .*?\n\n", text_of("docs/reference/index.md"), re.MULTILINE | re.DOTALL
         )
         assert {*detail.__dataclass_fields__} <= {*re.findall(r"`(\w+)`", line[0])}
+
+
+def test_every_bound_of_the_threat_model_is_held_by_a_test():
+    """Each test that is named is there."""
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text_of("docs/explanation/threats.md"))
+    assert len(named) > 40
+    assert [] == [one for one in named if f"def {one[1]}(" not in text_of(f"tests/{one[0]}")]
+
+
+def test_rooms_are_drawn_as_they_stand():
+    """From above, as import-linter holds them."""
+    contracts = tomllib.loads(text_of("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (drawing,) = re.findall(r"^```text\n(.*?)^```$", text_of("docs/contributing.md"), re.MULTILINE | re.DOTALL)
+    drawn = [re.match(r"[| ]+(\w+(?: \| \w+)*)  ", line) for line in drawing.splitlines()]
+    assert contracts[0]["layers"] == [found[1] for found in drawn if found]
 
 
 def test_two_commands():
