@@ -18,6 +18,7 @@ from django.test import RequestFactory
 from django.urls import path
 from rest_framework.authtoken.models import Token
 
+import lockout_decorators
 from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect, policies_of, presets, signals
 from lockout_decorators.conf import conf
 from lockout_decorators.mail import notice
@@ -422,6 +423,12 @@ def rows(page, heading):
 def test_every_argument_is_in_the_reference():
     """And no other."""
     assert [*PolicyArguments.__annotations__] == rows("docs/reference/index.md", "Arguments")
+
+
+def test_every_public_name_is_among_the_docstrings():
+    """As Sphinx renders them; presets have a page of their own."""
+    page = text_of("docs/reference/api.md")
+    assert [] == [name for name in lockout_decorators.__all__ if name != "presets" and f":: {name}" not in page]
 
 
 def test_every_setting_is_in_the_reference():
