@@ -33,7 +33,7 @@ async def connected(consumer, address="192.0.2.1", headers=()):
     """A websocket; gives a function that sends a password and returns the answer."""
     socket = WebsocketCommunicator(consumer.as_asgi(), "/sign-in/", headers=list(headers))
     socket.scope["client"] = (address, 50000)
-    assert (True, None) == await socket.connect()
+    assert (True, None) == await socket.connect(timeout=10)
 
     async def say(password):
         await socket.send_json_to({"username": "bob", "password": password})
