@@ -40,7 +40,7 @@ async def connected(consumer, address="192.0.2.1", headers=()):
         return await socket.receive_json_from(timeout=10)
 
     yield say
-    await socket.disconnect()
+    await socket.disconnect(timeout=10)
 
 
 async def test_one_connection(consumer, user, verified):
