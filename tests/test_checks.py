@@ -348,8 +348,8 @@ def test_a_sound_cache_passes_the_probe(settings):
 
 @pytest.mark.parametrize("backend", ["filebased.FileBasedCache", "db.DatabaseCache"])
 def test_a_small_cache_is_a_warning(cache, backend, tmp_path, settings):
-    """Django's default of 300 entries is soon full of clients that an attacker makes up; the hint says how many. Numbers
-    for charts take some, too."""
+    """Django's default of 300 entries is soon full of clients that an attacker makes up; the hint says how many.
+    Numbers for charts take some, too."""
     LockoutPolicy(scope="a", key="ip+ua", max=5)
     cache(f"django.core.cache.backends.{backend}", LOCATION=str(tmp_path))
     (message,) = messages()
