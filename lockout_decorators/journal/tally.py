@@ -26,7 +26,8 @@ class Tally(NamedTuple):
 
     def plus(self, other: "Tally", times: int = 1) -> "Tally":
         """Both together; `times` -1: this one without the other."""
-        return Tally(*[mine + times * its for mine, its in zip(self, other, strict=True)])
+        failures, locks, refusals = other
+        return Tally(self.failures + times * failures, self.locks + times * locks, self.refusals + times * refusals)
 
 
 Course = dict[int, Tally]
@@ -39,8 +40,11 @@ def joined(course: Course, other: Mapping[int, Tally], times: int = 1) -> Course
     """Step by step, as `Tally.plus()`."""
     together = {**course}
     for step, tally in other.items():
-        together[step] = together.get(step, NOTHING).plus(tally, times)
-    return {step: tally for step, tally in together.items() if any(tally)}
+        if any(both := together.get(step, NOTHING).plus(tally, times)):
+            together[step] = both
+        else:
+            del together[step]
+    return together
 
 
 def around(course: Course, now: int) -> Course:
@@ -50,15 +54,14 @@ def around(course: Course, now: int) -> Course:
 
 
 def spell(course: Course) -> str:
-    """After a random stamp: lower-case letters, digits and separators only."""
-    steps = [f"{step:x}.{tally.failures:x}.{tally.locks:x}.{tally.refusals:x}" for step, tally in course.items()]
-    return f"{os.urandom(STAMP // 2).hex()}.{'-'.join(steps)}"
+    """After a random stamp: the steps, then their failures, locks and refusals, in digits and separators."""
+    columns = [course, *zip(*course.values(), strict=True)]
+    return ".".join([os.urandom(STAMP // 2).hex(), *["-".join(map(str, column)) for column in columns]])
 
 
 def parse(text: str) -> Course:
-    """Raises ValueError, TypeError or KeyError for anything else."""
-    course = {}
-    for part in filter(None, text[STAMP + 1 :].split("-")):
-        step, failures, locks, refusals = [int(digits, 16) for digits in part.split(".")]
-        course[step] = Tally(failures, locks, refusals)
-    return course
+    """Raises ValueError, TypeError or AttributeError for anything else."""
+    _, *columns = text.split(".")
+    steps, *counts = [list(map(int, column.split("-"))) for column in columns]
+    failures, locks, refusals = counts
+    return dict(zip(steps, map(Tally._make, zip(failures, locks, refusals, strict=True)), strict=True))

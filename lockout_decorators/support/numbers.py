@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import reduce
 from typing import NamedTuple
 
 from ..journal import tallies
@@ -44,7 +43,7 @@ def numbers() -> list[Numbers]:
 
 def total(several: Sequence[Tally]) -> Tally:
     """All together."""
-    return reduce(Tally.plus, several, NOTHING)
+    return Tally(*map(sum, zip(*several, strict=True)))
 
 
 def _numbers(scope: str, course: Course, now: int) -> Numbers:
