@@ -16,7 +16,7 @@ from lockout_decorators.attempts.block import Block
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.journal import tallies
 from lockout_decorators.journal.tally import STEP, STEPS, Tally
-from lockout_decorators.stores import Store, host_clock
+from lockout_decorators.stores import ABSENT, Store, Swapped, host_clock
 from lockout_decorators.stores.locmem import LocMemStore
 from tests.engines import ENGINES
 
@@ -130,10 +130,10 @@ def test_refusals_wait_for_a_failure_or_ten_seconds(policy, request_, monkeypatc
     for _ in range(5):
         guess(request_, policy)
     key = tallies.key_of("s", os.getpid())
-    assert (["3", "1", "0"], (3, 1, 2)) == (cache.get(key).split(".")[2:], total())
+    assert (["3", "1", "0"], (3, 1, 2)) == (cache.get(key).split("\n")[2:], total())
     now += tallies.REST + 1
     guess(request_, policy)
-    assert ["3", "1", "3"] == cache.get(key).split(".")[2:]
+    assert ["3", "1", "3"] == cache.get(key).split("\n")[2:]
     guess(request_, policy)
     guess(rf.post("/", REMOTE_ADDR="192.0.2.8"), policy)
     assert (4, 1, 4) == on_file()
@@ -172,6 +172,33 @@ def test_threads_lose_nothing(request_):
     assert (200, 0, 0) == total()
     tallies.count("default", {"s": Tally(1)}, host_clock())
     assert (201, 0, 0) == on_file()
+
+
+def test_nothing_is_left_to_write_where_another_thread_has(monkeypatch, asked):
+    """It comes too late to the turn; the store is not asked for nothing."""
+    mine = tallies._unwritten["default"] = tallies.Unwritten("default")
+    write = mine._write
+
+    def writing(now):
+        write(now)
+        asked.clear()
+        write(now)
+
+    monkeypatch.setattr(mine, "_write", writing)
+    tallies.count("default", {"s": Tally(1)}, host_clock())
+    assert (0, (1, 0, 0)) == (asked.total(), on_file())
+
+
+def test_what_waits_longer_than_a_day_is_forgotten(time_machine, monkeypatch):
+    """Of one scope, while another one is counted."""
+    time_machine.move_to(datetime(2030, 1, 1, tzinfo=UTC), tick=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "swap", lambda store, changes, now: Swapped(False, [ABSENT]))
+        tallies.count("default", {"s": Tally(1)}, host_clock())
+    time_machine.shift(2 * 86400)
+    tallies.count("default", {"t": Tally(1)}, host_clock())
+    assert ((0, 0, 0), (1, 0, 0)) == (total(), on_file("t"))
+    assert cache.get(tallies.key_of("s", os.getpid())) is None
 
 
 def test_what_a_thread_leaves_behind_waits(monkeypatch):

@@ -43,8 +43,9 @@ class Unwritten:
     def count(self, tallies: Mapping[str, Tally], now: int) -> None:
         with self._counting:
             for scope, tally in tallies.items():
-                course = self.courses.setdefault(scope, {})
-                self.courses[scope] = around(joined(course, {now // STEP: tally}), now)
+                self.courses[scope] = joined(self.courses.get(scope, {}), {now // STEP: tally})
+            recent = {scope: around(course, now) for scope, course in self.courses.items()}
+            self.courses = {scope: course for scope, course in recent.items() if course}
         failed = any(tally.failures for tally in tallies.values()) and not self._rests
         if (failed or time.monotonic() > self._due) and self._writing.acquire(blocking=False):
             try:
@@ -62,13 +63,17 @@ class Unwritten:
             logger.error("cache %a failed, charts lag behind: %.300a", error.alias, error.error)
 
     def _swap(self, now: int) -> None:
+        with self._counting:
+            courses = {**self.courses}
+        if not courses:  # another thread has written what this one has counted
+            return
         store = store_for(self.alias)
-        scopes = {key_of(scope, os.getpid()): scope for scope in list(self.courses)}
+        scopes = {key_of(scope, os.getpid()): scope for scope in courses}
         batch = store.batches(list(scopes))[0]
         if any(self._found(key).token is UNKNOWN for key in batch):
             self._see(batch, store.read(batch).found)
             return
-        waiting = {key: self.courses[scopes[key]] for key in batch}
+        waiting = {key: courses[scopes[key]] for key in batch}
         merged = {key: around(joined(self._seen.get(key, (ABSENT, {}))[1], waiting[key]), now) for key in batch}
         texts = {key: spell(course) for key, course in merged.items()}
         swapped = store.swap([Change(key, self._found(key).token, texts[key], KEPT) for key in batch], now)
@@ -88,7 +93,7 @@ class Unwritten:
         """What has been counted meanwhile stays, and waits behind the others."""
         with self._counting:
             for scope, course in written.items():
-                counted = self.courses.pop(scope)
+                counted = self.courses.pop(scope, {})
                 if left := joined(counted, {step: course[step] for step in course if step in counted}, -1):
                     self.courses[scope] = left
 

@@ -43,7 +43,7 @@ def joined(course: Course, other: Mapping[int, Tally], times: int = 1) -> Course
         if any(both := together.get(step, NOTHING).plus(tally, times)):
             together[step] = both
         else:
-            del together[step]
+            together.pop(step, None)
     return together
 
 
@@ -54,14 +54,12 @@ def around(course: Course, now: int) -> Course:
 
 
 def spell(course: Course) -> str:
-    """After a random stamp: the steps, then their failures, locks and refusals, in digits and separators."""
+    """Five lines of digits: a random stamp, the steps, and their failures, locks and refusals."""
     columns = [course, *zip(*course.values(), strict=True)]
-    return ".".join([os.urandom(STAMP // 2).hex(), *["-".join(map(str, column)) for column in columns]])
+    return "\n".join([os.urandom(STAMP // 2).hex(), *["-".join(map(str, column)) for column in columns]])
 
 
 def parse(text: str) -> Course:
-    """Raises ValueError, TypeError or AttributeError for anything else."""
-    _, *columns = text.split(".")
-    steps, *counts = [list(map(int, column.split("-"))) for column in columns]
-    failures, locks, refusals = counts
+    """Raises ValueError or AttributeError for anything else."""
+    steps, failures, locks, refusals = [list(map(int, line.split("-"))) for line in text.split("\n")[1:]]
     return dict(zip(steps, map(Tally._make, zip(failures, locks, refusals, strict=True)), strict=True))
