@@ -12,7 +12,6 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -97,7 +96,7 @@ class Page:
             _tell(request, unlock_all(answer(search).found, by, request))
         except StoreError as error:
             logger.error("cache %a failed, nothing could be unlocked: %.300a", error.alias, error.error)
-            messages.error(request, gettext("The cache does not answer. Try again."))
+            messages.error(request, _("The cache does not answer. Try again."))
         asked = {name: request.POST[f"asked_{name}"] for name in Search.base_fields if f"asked_{name}" in request.POST}
         return HttpResponseRedirect(f"{self._url(NAME)}?{urlencode(asked)}".rstrip("?"))
 
@@ -128,7 +127,7 @@ def _charts() -> dict[str, Any]:
 
 def _tell(request: HttpRequest, unlocked: Sequence[Standing]) -> None:
     if not unlocked:
-        messages.warning(request, gettext("Nothing was on record."))
+        messages.warning(request, _("Nothing was on record."))
         return
     told = [f"{one.status.scope} ({readable(one.status.reference or one.username or one.address)})" for one in unlocked]
-    messages.success(request, gettext("Unlocked: %s.") % ", ".join(told))
+    messages.success(request, _("Unlocked: %s.") % ", ".join(told))

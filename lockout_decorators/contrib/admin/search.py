@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django import forms
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ...journal.lock import parse_reference
@@ -71,13 +70,13 @@ def answer(search: Search) -> Answer:
         return Answer([lock] if lock else [])
     client = Described(search.cleaned_data["ip"] or None, search.cleaned_data["username"] or None)
     policies = [policy for several in known_policies().values() for policy in several]
-    unasked = [gettext("No policy counts by %s.") % PARTS[part] for part in finding.unasked(client, policies)]
+    unasked = [_("No policy counts by %s.") % PARTS[part] for part in finding.unasked(client, policies)]
     passed_over = [_needs(*one) for one in finding.passed_over(client, policies)]
     return Answer(finding.by_description(client, policies), [*unasked, *passed_over])
 
 
 def _needs(scope: str, lacks: Sequence[str] | None) -> str:
     if lacks is None:
-        return gettext("%s: its key is code; look up by reference.") % scope
+        return _("%s: its key is code; look up by reference.") % scope
     parts = ", ".join([str(PARTS.get(part, part.removeprefix("header:"))) for part in lacks])
-    return gettext("%(scope)s was not looked at: it needs %(parts)s as well.") % {"scope": scope, "parts": parts}
+    return _("%(scope)s was not looked at: it needs %(parts)s as well.") % {"scope": scope, "parts": parts}

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy, pgettext_lazy
 
 from ...policy import LockoutPolicy
 from ...support.policies import in_short
@@ -54,31 +54,31 @@ def readable(name: str | None) -> str:
 def duration(seconds: float) -> str:
     """In the largest unit that makes a whole number."""
     if seconds >= DAY and seconds % DAY == 0:
-        return ngettext("%d day", "%d days", int(seconds // DAY)) % (seconds // DAY)
+        return ngettext_lazy("%d day", "%d days", int(seconds // DAY)) % (seconds // DAY)
     if seconds >= HOUR and seconds % HOUR == 0:
-        return ngettext("%d hour", "%d hours", int(seconds // HOUR)) % (seconds // HOUR)
+        return ngettext_lazy("%d hour", "%d hours", int(seconds // HOUR)) % (seconds // HOUR)
     if seconds >= MINUTE and seconds % MINUTE == 0:
-        return ngettext("%d minute", "%d minutes", int(seconds // MINUTE)) % (seconds // MINUTE)
-    return ngettext("%s second", "%s seconds", int(seconds)) % f"{seconds:g}"
+        return ngettext_lazy("%d minute", "%d minutes", int(seconds // MINUTE)) % (seconds // MINUTE)
+    return ngettext_lazy("%s second", "%s seconds", int(seconds)) % f"{seconds:g}"
 
 
 def _state(standing: Standing) -> str:
     told = standing.status
     if told.locked:
-        return gettext("locked")
+        return str(_("locked"))
     if told.failures:
         counted = {"failures": told.failures, "maximum": told.maximum}
-        return gettext("%(failures)d of %(maximum)d failures") % counted
-    return pgettext("of a client", "free")
+        return _("%(failures)d of %(maximum)d failures") % counted
+    return str(pgettext_lazy("of a client", "free"))
 
 
 def _locks(lengths: Sequence[float | None]) -> str:
     if None in lengths:
-        return gettext("until it is lifted")
-    return ", ".join([duration(length) for length in lengths if length]) or gettext("none")
+        return str(_("until it is lifted"))
+    return ", ".join([duration(length) for length in lengths if length]) or str(_("none"))
 
 
 def _number(number: float | None) -> str:
     if number is None:
-        return gettext("no bound")
+        return str(_("no bound"))
     return f"{number:,.0f}" if number >= 10 else f"{number:.3g}"
