@@ -27,10 +27,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
     """Raises CommandError as find() does, and SystemExit."""
     found, passed_over = find(options)
+    standing = [one for one in found if not one.clean]
     try:
-        lifted = (
-            [one for one in found if not one.clean] if options["dry_run"] else unlock_all(found, f"command: {_user()}")
-        )
+        lifted = standing if options["dry_run"] else unlock_all(standing, f"command: {_user()}")
     except StoreError as error:
         raise CommandError(str(error), returncode=ERROR) from error
     if options["json"]:

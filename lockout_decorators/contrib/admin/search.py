@@ -24,9 +24,9 @@ PARTS = {
 class Search(forms.Form):
     """Who is meant."""
 
-    reference = forms.CharField(label=_("Reference"), required=False, max_length=40)
-    ip = forms.CharField(label=_("Address"), required=False, max_length=60)
-    username = forms.CharField(label=_("User name"), required=False, max_length=500)
+    reference: forms.Field = forms.CharField(label=_("Reference"), required=False, max_length=40)
+    ip: forms.Field = forms.CharField(label=_("Address"), required=False, max_length=60)
+    username: forms.Field = forms.CharField(label=_("User name"), required=False, max_length=500)
 
     @classmethod
     def of(cls, given: Any) -> "Search":
