@@ -11,7 +11,9 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from socket import gethostname
 from threading import Lock
+from zlib import crc32
 
 from ..conf import conf
 from ..exceptions import StoreError
@@ -68,7 +70,7 @@ class Unwritten:
         if not courses:  # another thread has written what this one has counted
             return
         store = store_for(self.alias)
-        scopes = {key_of(scope, os.getpid()): scope for scope in courses}
+        scopes = {key_of(scope, own_number()): scope for scope in courses}
         batch = store.batches(list(scopes))[0]
         if any(self._found(key).token is UNKNOWN for key in batch):
             self._see(batch, store.read(batch).found)
@@ -118,6 +120,11 @@ def read(alias: str, scopes: Sequence[str]) -> tuple[dict[str, Course], int]:
         for course in courses[number * ENTRIES : (number + 1) * ENTRIES]:
             told[scope] = joined(told[scope], course)
     return told, clock()
+
+
+def own_number() -> int:
+    """Of this process: its neighbours on a host have others, and so mostly have those in other containers."""
+    return os.getpid() + crc32(gethostname().encode())
 
 
 def key_of(scope: str, number: int) -> str:
