@@ -193,6 +193,13 @@ def test_failures_that_do_not_lock_yet_are_forgotten_too(support, request_):
     assert "Unlock all that was found" not in page.text
 
 
+def test_a_lock_that_refuses_nobody_is_told_as_such(support, request_):
+    """Of a policy on trial."""
+    lock(LockoutPolicy(scope="s", key="ip", max=2, enforce=False), request_)
+    page = support.get("/staff/lockouts/")
+    assert [("locked, not enforced", HERE, "bob", "s", "client")] == rows_of(page, "lockouts-recent")
+
+
 # Who may
 
 

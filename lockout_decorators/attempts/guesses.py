@@ -78,8 +78,7 @@ class Guesses(Parties):
         if self.refused:
             raise type(self.refused)(self.refused.status)
         self.settle_all(failures_only=True)
-        if self.down:
-            self._refuse_without_store(guess)
+        self._refuse_without_store(guess)
         self._find(guess)
         guess.sit(self.client)
 
@@ -89,8 +88,7 @@ class Guesses(Parties):
             self._tell_refused(guess, one)
         if refused:
             self._refuse(guess, refused)
-        for book in guess.books:
-            self.own.update([seat.slot.occupancy for seat in book.seats if seat.taken])
+        self.own.update([seat.slot.occupancy for seat in guess.seats if seat.taken])
         if guess.joins:
             guess.joins.books += guess.books
             guess.joins.parties = [*guess.joins.parties, *guess.parties]

@@ -65,7 +65,7 @@ def duration(seconds: float) -> str:
 def _state(standing: Standing) -> str:
     told = standing.status
     if told.locked:
-        return str(_("locked"))
+        return str(_("locked, not enforced") if standing.passes else _("locked"))
     if told.failures:
         counted = {"failures": told.failures, "maximum": told.maximum}
         return _("%(failures)d of %(maximum)d failures") % counted
