@@ -17,6 +17,7 @@ from zlib import crc32
 
 from ..conf import conf
 from ..exceptions import StoreError
+from ..logs import extra
 from ..stores import ABSENT, UNKNOWN, Change, Found, store_for
 from .tally import STEP, STEPS, Course, Tally, around, joined, parse, spell
 
@@ -62,7 +63,8 @@ class Unwritten:
             self._swap(now)
         except StoreError as error:
             self._rests = True
-            logger.error("cache %a failed, charts lag behind: %.300a", error.alias, error.error)
+            facts = extra("numbers_late", alias=error.alias)
+            logger.error("cache %a failed, charts lag behind: %.300a", error.alias, error.error, extra=facts)
 
     def _swap(self, now: int) -> None:
         with self._counting:
@@ -138,5 +140,6 @@ def _parsed(key: str, found: Found) -> Course:
     try:
         return parse(found.text) if found.text is not None else {}
     except Exception:  # noqa: BLE001  # whatever it is
-        logger.error("%s holds no numbers for charts, and counts as absent: %.80a", key, found.text)
+        facts = extra("numbers_damaged")
+        logger.error("%s holds no numbers for charts, and counts as absent: %.80a", key, found.text, extra=facts)
         return {}

@@ -13,6 +13,7 @@ from ..terms.terms import Terms
 from .client import Described
 from .standing import Standing, of_counter, of_lock
 
+
 class PassedOver(NamedTuple):
     """A policy that was not looked at: the parts that its key needs as well; None: it is code."""
 

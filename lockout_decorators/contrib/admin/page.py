@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from ...conf import conf
 from ...exceptions import StoreError
+from ...logs import extra
 from ...policy import known_policies
 from ...support import finding
 from ...support.numbers import numbers
@@ -69,7 +70,7 @@ class Page:
         try:
             told = {**_found(search), **_recent(request.GET.get("page")), **_charts()}
         except StoreError as error:
-            logger.error("cache %a failed, the page of lockouts can't be shown: %.300a", error.alias, error.error)
+            _log("cache %a failed, the page of lockouts can't be shown: %.300a", error)
             told, failed = {}, True
         context = {
             **self.site.each_context(request),
@@ -95,7 +96,7 @@ class Page:
         try:
             _tell(request, unlock_all(answer(search).found, by, request))
         except StoreError as error:
-            logger.error("cache %a failed, nothing could be unlocked: %.300a", error.alias, error.error)
+            _log("cache %a failed, nothing could be unlocked: %.300a", error)
             messages.error(request, _("The cache does not answer. Try again."))
         asked = {name: request.POST[f"asked_{name}"] for name in Search.base_fields if f"asked_{name}" in request.POST}
         return HttpResponseRedirect(f"{self._url(NAME)}?{urlencode(asked)}".rstrip("?"))
@@ -123,6 +124,10 @@ def _charts() -> dict[str, Any]:
     drawn = charts(known)
     quiet = [one.scope for one in known if one.scope not in [chart.scope for chart in drawn]]
     return {"charts": drawn, "quiet": quiet, "width": WIDTH, "height": HEIGHT}
+
+
+def _log(line: str, error: StoreError) -> None:
+    logger.error(line, error.alias, error.error, extra=extra("page_failed", alias=error.alias))
 
 
 def _tell(request: HttpRequest, unlocked: Sequence[Standing]) -> None:
