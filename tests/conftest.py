@@ -11,7 +11,7 @@ from django.utils import translation
 
 from lockout_decorators import signals
 from lockout_decorators.attempts import driver, waiting
-from lockout_decorators.journal import entries
+from lockout_decorators.journal import entries, tallies
 from lockout_decorators.mail.unlock import connected
 from lockout_decorators.signals import locked_out
 from lockout_decorators.terms import registry
@@ -41,6 +41,7 @@ def clean():
     registry.registered.clear()
     naming.derived.clear()
     entries._seen.clear()
+    tallies._unwritten.clear()
     cache.clear()
     CountingBackend.verified.clear()
     CountingBackend.delay = 0.0

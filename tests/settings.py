@@ -14,6 +14,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
+    "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework.authtoken",
     "lockout_decorators",
@@ -40,5 +41,6 @@ TEMPLATES = [
 ]
 ROOT_URLCONF = "tests.urls"
 AUTHENTICATION_BACKENDS = ["tests.backends.CountingBackend"]
+STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_REDIRECT_URL = "/"

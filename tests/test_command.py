@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from lockout_decorators import LockedOut, LockoutPolicy, signals
 from lockout_decorators.conf import conf
 from lockout_decorators.journal import entries
-from lockout_decorators.stores import Store
+from lockout_decorators.stores import Store, store_for
 from tests import urls  # noqa: F401  # its policies are registered before a test begins
 
 REFERENCE = r"[2-9A-HJKMNP-Z]{4}-[2-9A-HJKMNP-Z]{4}"
@@ -272,6 +272,19 @@ def test_whoever_unlocks_is_told(request_, caplog):
     signals.lockout_reset.disconnect(receive)
     assert re.fullmatch(rf"unlocked: scope='s' .* by='command: \w+' reference={reference}", caplog.messages[-1])
     assert [(policy, False, "s")] == seen
+
+
+def test_what_was_unlocked_is_told_as_json(request_, monkeypatch):
+    """A cache that fails between is an error; nothing was unlocked then."""
+    policy = LockoutPolicy(scope="s", key="ip", max=1)
+    reference = lock(policy, request_)
+    with monkeypatch.context() as broken:
+        broken.setattr(entries, "lift", lambda *args: store_for("default").read(None))
+        assert lockout("unlock", reference, status=2).startswith("cache 'default'")
+    assert policy.status(request_).locked
+    done = told("unlock", reference)
+    assert (reference, [], False) == (done["unlocked"][0]["reference"], done["passed_over"], done["dry_run"])
+    assert not policy.status(request_).locked
 
 
 def test_a_user_without_a_name_unlocks(request_, monkeypatch, caplog):

@@ -33,6 +33,5 @@ def _lock(guess: Guess, client: Client, settled: Settled) -> Lock:
 
 
 def _name(guess: Guess, settled: Settled) -> str | None:
-    terms = settled.seat.counter.terms
-    name = next((party.username for party in guess.parties if party.terms is terms), None)
+    name = guess.name_at(settled.seat.counter.terms)
     return None if name is None else text_of(name)[:NAME]

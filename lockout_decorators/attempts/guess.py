@@ -104,6 +104,10 @@ class Guess:
                 if party.terms is seat.counter.terms and party.tag != seat.slot.tag:
                     seat.slot = seat.slot.tagged(party.tag if proven else UNTAGGED)
 
+    def name_at(self, terms: Terms) -> Any:
+        """Who is tried, as one of the policies sees it."""
+        return next((party.username for party in self.parties if party.terms is terms), None)
+
     @property
     def seats(self) -> list[Seat]:
         return [seat for book in self.books for seat in book.seats]

@@ -19,6 +19,7 @@ from .guess import Guess, Party
 from .reports import Report, after_failures, refused_status, report_outage
 from .seats import Book, Seat
 from .settling import Move, Settled, settle
+from .tallying import tally_failure, tally_refusal
 from .watch import OWN, Call, home
 
 OUTAGE_RETRY = 30  # seconds after which a refused client is told to come back when the cache is down
@@ -76,21 +77,18 @@ class Guesses(Parties):
         """Find the records of a new guess, and make out what it will write there. Raises LockedOut, and StoreError."""
         if self.refused:
             raise type(self.refused)(self.refused.status)
-        if self.made or self.unasked:
-            self.settle_all(failures_only=True)
-        if self.down:
-            self._refuse_without_store(guess)
+        self.settle_all(failures_only=True)
+        self._refuse_without_store(guess)
         self._find(guess)
         guess.sit(self.client)
 
     def admit(self, guess: Guess, passed: Sequence[Refused], refused: Refused | None) -> None:
         """The guess may be made. Raises LockedOut if it may not."""
         for one in passed:
-            self._report(guess, one.seat.counter.terms).refused(one)
+            self._tell_refused(guess, one)
         if refused:
             self._refuse(guess, refused)
-        for book in guess.books:
-            self.own.update([seat.slot.occupancy for seat in book.seats if seat.taken])
+        self.own.update([seat.slot.occupancy for seat in guess.seats if seat.taken])
         if guess.joins:
             guess.joins.books += guess.books
             guess.joins.parties = [*guess.joins.parties, *guess.parties]
@@ -145,6 +143,7 @@ class Guesses(Parties):
                 settled += settle([book], move, all_seats, file)
             except StoreError as error:
                 self._note_outage(guess, error)
+        tally_failure(settled if move is Seat.fail else ())
         return settled
 
     def _find(self, guess: Guess) -> list[Book]:
@@ -162,15 +161,16 @@ class Guesses(Parties):
             if told := [one for one in settled if one.seat.counter.terms is party.terms]:
                 tell(Report(party.terms, self.request, self.client.address, party.username), told)
 
-    def _report(self, guess: Guess, terms: Terms) -> Report:
-        username = next(party.username for party in guess.parties if party.terms is terms)
-        return Report(terms, self.request, self.client.address, username)
+    def _tell_refused(self, guess: Guess, refused: Refused) -> None:
+        terms = refused.seat.counter.terms
+        Report(terms, self.request, self.client.address, guess.name_at(terms)).refused(refused)
+        tally_refusal(refused)
 
     def _refuse(self, guess: Guess, refused: Refused) -> None:
         self.refuser = refused.seat.counter.terms
         kind = ChallengeRequired if refused.refusal.unsolved else LockedOut
         self.refused = locked_out = flavoured(kind)(refused_status(refused))  # whoever is told may guess again
-        self._report(guess, self.refuser).refused(refused)
+        self._tell_refused(guess, refused)
         raise locked_out
 
     def without_outage(self, guess: Guess, step: Callable[[Guess], T]) -> T:

@@ -11,7 +11,9 @@ from django.core import checks
 from django.core.checks import ERROR, CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
+from ..conf import conf
 from ..doors.door import IN_VAIN, OPEN
+from ..journal import tallies
 from ..journal.entries import PAGES
 from ..policy import LockoutPolicy, known_policies
 from ..stores.facts import facts
@@ -162,7 +164,8 @@ def _caches(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
 
 def _size(alias: str, holds: int | None, policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
     entries = {policy.frames: _entries(policy) for policy in policies}
-    needed = PAGES + ADDRESSES * sum(entries.values())
+    counted = tallies.ENTRIES * len({policy.scope for policy in policies}) if conf.journal else 0
+    needed = PAGES + counted + ADDRESSES * sum(entries.values())
     if holds is not None and holds < needed:
         yield Warning(
             f"The cache {alias!r} holds {holds} entries; {ADDRESSES} guessing addresses would evict locks.",

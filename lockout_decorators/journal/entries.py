@@ -76,8 +76,6 @@ def recent(alias: str) -> list[Lock]:
 def records(alias: str, locks: Sequence[Lock]) -> tuple[list[Record | None], int]:
     """The records of locks, where these stand there still, by their references; and what time it is. Raises
     StoreError."""
-    if not locks:
-        return [], 0
     keys = list(dict.fromkeys([lock.record for lock in locks]))
     found, clock = store_for(alias).read(keys)
     texts = {key: one.text for key, one in zip(keys, found, strict=True)}

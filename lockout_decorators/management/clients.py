@@ -96,18 +96,15 @@ def _described(options: Mapping[str, Any]) -> Described:
 
 def _passed_over(client: Described, policies: Sequence[LockoutPolicy]) -> list[str]:
     """Raises CommandError for a part that no policy asks for."""
-    asked = {part.lower() for policy in policies for part in policy.key.parts}
-    asked |= {"ip"} if any(one.ceiling for policy in policies for one in policy.kinds) else set()
-    if unused := [option(part) for part in client.parts if part.lower() not in asked]:
-        raise CommandError(f"No policy counts by {', '.join(unused)}.", returncode=ERROR)
-    lacking = [(policy, client.lacks(policy.key)) for policy in policies]
-    return list(dict.fromkeys([_needs(policy, parts) for policy, parts in lacking if parts != []]))
+    if unused := finding.unasked(client, policies):
+        raise CommandError(f"No policy counts by {', '.join(map(option, unused))}.", returncode=ERROR)
+    return [_needs(*one) for one in finding.passed_over(client, policies)]
 
 
-def _needs(policy: LockoutPolicy, parts: list[str] | None) -> str:
+def _needs(scope: str, parts: Sequence[str] | None) -> str:
     if parts is None:
-        return f"{policy.scope}: its key is code; unlock by reference"
-    return f"{policy.scope}: needs {', '.join(map(option, parts))}"
+        return f"{scope}: its key is code; unlock by reference"
+    return f"{scope}: needs {', '.join(map(option, parts))}"
 
 
 def option(part: str) -> str:
@@ -122,15 +119,8 @@ def as_rows(standings: Iterable[Standing]) -> list[tuple[str, ...]]:
         told = one.status
         name = "" if one.username is None else ascii(one.username)[1:-1]
         times = (_shown(one.since), _shown(one.until) or ("lifted by hand" if told.locked else ""))
-        rows.append((told.reference or "-", told.scope, told.counter, state(one), *times, one.address, name))
+        rows.append((told.reference or "-", told.scope, told.counter, one.state, *times, one.address, name))
     return rows
-
-
-def state(standing: Standing) -> str:
-    told, policy = standing.status, standing.policy
-    if told.locked and policy and not policy.enforce:
-        return "locked, not enforced"
-    return "locked" if told.locked else f"{told.failures} of {told.maximum}" if told.failures else "free"
 
 
 def as_json(standing: Standing) -> dict[str, Any]:

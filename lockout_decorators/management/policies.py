@@ -5,14 +5,12 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lockout_decorators.terms.terms import Terms
+from lockout_decorators.support.policies import SHOWN, in_short
 
 from .clients import add_json, add_scope, load, policies_of
 from .tables import columns
 
 HELP = "List the policies of the site; `report` says what they come to."
-
-SHOWN = ("scope", "key", "max", "window", "lockout", "rolling", "ceiling", "spread", "cache", "enforce")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,16 +21,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
     """Raises CommandError for an unknown scope."""
     load()
-    told = list(map(_told, sorted(policies_of(options["scope"]), key=lambda policy: policy.scope)))
+    told = list(map(in_short, sorted(policies_of(options["scope"]), key=lambda policy: policy.scope)))
     if options["json"]:
         write(json.dumps({"policies": told}, indent=2))
     else:
         rows = [[_cell(value) for value in one.values()] for one in told]
         write("\n".join(columns([SHOWN, *rows])) if rows else "No policies.")
-
-
-def _told(policy: Terms) -> dict[str, Any]:
-    return {name: str(policy.key) if name == "key" else getattr(policy, name) for name in SHOWN}
 
 
 def _cell(value: Any) -> str:

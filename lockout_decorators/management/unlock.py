@@ -11,9 +11,9 @@ from django.core.management.base import CommandError
 
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.support.standing import Standing
-from lockout_decorators.support.unlocking import unlock
+from lockout_decorators.support.unlocking import unlock_all
 
-from .clients import ERROR, add_client, as_json, find, state
+from .clients import ERROR, add_client, as_json, find
 from .show import NOTHING
 
 HELP = "Lift a client's locks and forget its failures. Exit status 0: there were some; 1: there were none; 2: an error."
@@ -29,7 +29,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
     found, passed_over = find(options)
     standing = [one for one in found if not one.clean]
     try:
-        lifted = standing if options["dry_run"] else [one for one in standing if unlock(one, f"command: {_user()}")]
+        lifted = standing if options["dry_run"] else unlock_all(standing, f"command: {_user()}")
     except StoreError as error:
         raise CommandError(str(error), returncode=ERROR) from error
     if options["json"]:
@@ -37,7 +37,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
         write(json.dumps(told, indent=2))
     else:
         done = "would be unlocked" if options["dry_run"] else "unlocked"
-        lines = [f"{one.status.scope}: {done} ({_counter(one)}{state(one)})" for one in lifted]
+        lines = [f"{one.status.scope}: {done} ({_counter(one)}{one.state})" for one in lifted]
         write("\n".join([*(lines or [NOTHING]), *passed_over]))
     if not lifted:
         sys.exit(1)

@@ -45,6 +45,19 @@ class Standing:
         """Whether nothing stands there."""
         return not (self.status.locked or self.status.failures)
 
+    @property
+    def passes(self) -> bool:
+        """Whether it is locked under a policy that refuses nobody."""
+        return self.status.locked and self.policy is not None and not self.policy.enforce
+
+    @property
+    def state(self) -> str:
+        """In words: "locked", "locked, not enforced", "3 of 5" failures, or "free"."""
+        told = self.status
+        if told.locked:
+            return "locked, not enforced" if self.passes else "locked"
+        return f"{told.failures} of {told.maximum}" if told.failures else "free"
+
 
 def of_lock(alias: str, lock: Lock, record: Record | None, now: int) -> Standing:
     """Of a lock from the journal: `record` is what stands there of it, if it does."""

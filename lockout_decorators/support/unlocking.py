@@ -1,6 +1,7 @@
 """Lifts a lock from outside of any request, and tells who did."""
 
 import logging
+from collections.abc import Iterable
 
 from django.http import HttpRequest
 
@@ -12,6 +13,11 @@ from ..logs import SHOWN, extra_of
 from .standing import Standing
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
+
+
+def unlock_all(standings: Iterable[Standing], by: str, request: HttpRequest | None = None) -> list[Standing]:
+    """Those where something stood, and was forgotten: as they were. Raises StoreError."""
+    return [one for one in standings if not one.clean and unlock(one, by, request)]
 
 
 def unlock(standing: Standing, by: str, request: HttpRequest | None = None) -> bool:
