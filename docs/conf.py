@@ -11,3 +11,5 @@ extensions = ["myst_parser"]
 exclude_patterns = ["demo"]
 myst_heading_anchors = 3
 html_theme = "furo"
+html_static_path = ["pictures/furo.css"]
+html_css_files = ["furo.css"]
