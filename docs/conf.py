@@ -10,6 +10,6 @@ release = version = version_of("lockout-decorators")
 extensions = ["myst_parser"]
 exclude_patterns = ["demo"]
 myst_heading_anchors = 3
-html_theme = "furo"
 html_static_path = ["pictures/furo.css"]
 html_css_files = ["furo.css"]
+html_theme = "furo"
