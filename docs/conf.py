@@ -14,6 +14,8 @@ release = version = version_of("lockout-decorators")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["demo"]
 myst_heading_anchors = 3
+html_static_path = ["pictures/furo.css"]
+html_css_files = ["furo.css"]
 html_theme = "furo"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

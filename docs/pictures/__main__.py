@@ -1,54 +1,18 @@
-"""Makes the pictures of these pages anew: python -m docs.pictures"""
+"""Makes the pictures of these pages anew: python -m docs.pictures
+
+What a drawing shows is asked of the real code. Only what the comparison has measured is read from its figures.json.
+Pages are taken in a browser: it needs Chromium.
+"""
 
 import os
-from pathlib import Path
 
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from django.conf import settings  # noqa: E402
-from django.contrib.auth.models import User  # noqa: E402
-from django.contrib.staticfiles.testing import StaticLiveServerTestCase  # noqa: E402
-from django.test import Client, override_settings  # noqa: E402
-from django.test.utils import get_runner  # noqa: E402
-
-from tests.browser import Look, chromium  # noqa: E402
-from tests.recipes.scenes import HERE, busy  # noqa: E402
-
-FOLDER = Path(__file__).parent
-BACKEND = "django.contrib.auth.backends.ModelBackend"
-LOOKS = {"light": Look(width=960), "dark": Look(dark=True, width=960)}
-HEIGHT = 960
-
-
-@override_settings(
-    AUTHENTICATION_BACKENDS=[BACKEND],
-    LOCKOUT_JOURNAL=True,
-    STATIC_URL="/static/",
-    TIME_ZONE="UTC",
-)
-class Pictures(StaticLiveServerTestCase):
-    """Each is the page of a site that is being guessed at."""
-
-    def test_admin_page(self):
-        busy(("ann", "eve", "bob"))
-        client = Client()
-        client.force_login(User.objects.create_superuser("support"), BACKEND)
-        session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": self.live_server_url}
-
-        def take(page, name):
-            page.context.add_cookies([session])
-            page.goto(f"{self.live_server_url}/admin/lockouts/?ip={HERE}&username=bob")
-            page.set_viewport_size({"width": page.viewport_size["width"], "height": HEIGHT})
-            page.screenshot(path=FOLDER / f"admin-page-{name}.png")
-
-        with chromium() as browser:
-            for name, look in LOOKS.items():
-                browser.run(lambda page, name=name: take(page, name), look)
-
+from docs.pictures import drawings, screens  # noqa: E402
 
 if __name__ == "__main__":
-    settings.ROOT_URLCONF = "tests.recipes.admin_page"  # before the checks import the tests' own
-    get_runner(settings)(verbosity=1).run_tests(["docs.pictures.__main__"])
+    drawings.write()
+    screens.write()

@@ -1,0 +1,1 @@
+"""The drawings of these pages, made from the real code: see __main__.py."""

@@ -1,0 +1,58 @@
+"""What the package says of itself on PyPI is what is tested; tests/packages.py looks at what is built."""
+
+import re
+import tomllib
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from django.utils.translation import get_language_info, to_language
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ENGLISH_NAMES = {"Brazilian Portuguese": "Portuguese (Brazilian)", "Simplified Chinese": "Chinese (Simplified)"}
+
+pytestmark = pytest.mark.tree
+
+
+@pytest.fixture
+def tox():
+    parser = ConfigParser(interpolation=None)
+    parser.read(ROOT / "tox.ini", encoding="utf-8")
+    return parser
+
+
+def classified(start):
+    """The ends of the classifiers that begin so, where a version, or a name, follows."""
+    found = [one.removeprefix(f"{start} :: ") for one in PROJECT["classifiers"] if one.startswith(f"{start} :: ")]
+    return {end for end in found if re.fullmatch(r"\d+\.\d+|[A-Z][^:]+", end)}
+
+
+def test_versions_are_those_that_tox_tests(tox):
+    """Each Python and each Django of the classifiers, and no other."""
+    environments = re.findall(r"py3(\d+)-django(\d)(\d)", tox["tox"]["env_list"])
+    assert {f"3.{minor}" for minor, _, _ in environments} == classified("Programming Language :: Python")
+    assert {f"{major}.{minor}" for _, major, minor in environments} == classified("Framework :: Django")
+    for _, major, minor in environments:
+        assert f"django{major}{minor}: Django>={major}.{minor},<{major}." in tox["testenv"]["deps"]
+    assert PROJECT["requires-python"] == f">=3.{min(int(minor) for minor, _, _ in environments)}"
+
+
+def test_languages_are_those_that_are_translated():
+    """And English."""
+    folders = [folder.name for folder in (ROOT / "lockout_decorators" / "locale").iterdir()]
+    names = [get_language_info(to_language(name))["name"] for name in folders]
+    assert {"English"} | {ENGLISH_NAMES.get(name, name) for name in names} == classified("Natural Language")
+
+
+def test_typed_says_what_the_marker_says():
+    """Type checkers find the same as whoever reads PyPI."""
+    assert ("Typing :: Typed" in PROJECT["classifiers"]) == (ROOT / "lockout_decorators" / "py.typed").is_file()
+
+
+def test_two_dependencies_and_the_oldest_of_each_is_tested(tox):
+    """Django and wrapt, nothing else; the packaging environment has the first release that is allowed."""
+    oldest = [requirement.replace(">=", "==") for requirement in PROJECT["dependencies"]]
+    assert ["Django", "wrapt"] == [requirement.partition("==")[0] for requirement in oldest]
+    pinned = tox["testenv:packaging"]["deps"].split()
+    assert oldest == [requirement.removesuffix(".0") for requirement in pinned]
