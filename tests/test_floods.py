@@ -128,7 +128,6 @@ def test_made_up_clients(store, verified, key, made_up):
 
 def test_capacity_that_the_check_asks_for(settings, verified):
     """With as many entries as check W008 asks for, a hundred addresses that fill their ceilings evict no lock."""
-    settings.DEBUG = True
     doors = [door(key="ip+ua", max=1, ceiling=2, scope=scope) for scope in ("one", "two")]
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "small"}}
     import_module(settings.ROOT_URLCONF)  # which the checks look at: what has a policy there is none of ours

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.tree
 
 def shown(language):
     """The blocks of all pages, each with its page."""
-    for page in (ROOT / "docs" / "recipes").glob("*.md"):
+    for page in [*(ROOT / "docs" / "recipes").glob("*.md"), ROOT / "docs" / "howto" / "admin-page.md"]:
         for block in re.findall(
             rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
         ):

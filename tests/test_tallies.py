@@ -74,11 +74,11 @@ def on_file(scope="s"):
 
 @pytest.mark.parametrize("store", list(ENGINES), indirect=True)
 def test_nothing_is_lost_on_any_engine(store, policy, request_, caplog):
-    """Failures, the lock, and refusals; a right password is neither, and refused while locked. Refusals wait."""
+    """Failures, the lock, and refusals; a right password is neither, and refused while locked. Lock and refusals wait."""
     assert not guess(request_, policy, password="right")
     assert [False] * 3 + [True] * 2 == [guess(request_, policy) for _ in range(5)]
     assert guess(request_, policy, password="right")
-    assert ((3, 1, 3), (3, 1, 0)) == (total(), on_file())
+    assert ((3, 1, 3), (0, 0)) == (total(), on_file()[1:])
     assert "charts lag behind" not in caplog.text
 
 
@@ -112,6 +112,16 @@ def test_what_it_costs(batches, request_, asked, settings, monkeypatch, caplog):
     assert "charts lag behind" not in caplog.text
 
 
+def test_a_failure_that_locks_costs_one_call_more_with_the_charts_too(rf, asked, settings):
+    """That of the journal: its count waits."""
+    policy, costs = LockoutPolicy(scope="s", key="ip", max=1), []
+    for settings.LOCKOUT_JOURNAL in (None, False, True):
+        asked.clear()
+        guess(rf.post("/", REMOTE_ADDR=f"192.0.2.{10 + len(costs)}"), policy)
+        costs.append(asked.total())
+    assert [3, 4, 4] == costs
+
+
 def test_several_scopes_at_one_door_are_one_swap(request_, monkeypatch):
     """A failure counts once under each, whatever the policies of that."""
     policies = [LockoutPolicy(scope=scope, key=key, max=5) for scope in "st" for key in ("ip", "ip+ua")]
@@ -131,14 +141,14 @@ def test_without_the_journal_nothing_is_counted(policy, request_, settings):
     assert (0, 0, 0) == total()
 
 
-def test_refusals_wait_for_a_failure_or_ten_seconds(policy, request_, monkeypatch, rf):
+def test_refusals_and_locks_wait_for_a_failure_or_ten_seconds(policy, request_, monkeypatch, rf):
     """Meanwhile this process tells of them all the same."""
     now = 100.0
     monkeypatch.setattr(tallies, "time", SimpleNamespace(monotonic=lambda: now))
     for _ in range(5):
         guess(request_, policy)
     key = tallies.key_of("s", tallies.own_number())
-    assert (["3", "1", "0"], (3, 1, 2)) == (cache.get(key).split("\n")[2:], total())
+    assert (["2", "0", "0"], (3, 1, 2)) == (cache.get(key).split("\n")[2:], total())
     now += tallies.REST + 1
     guess(request_, policy)
     assert ["3", "1", "3"] == cache.get(key).split("\n")[2:]
@@ -228,7 +238,8 @@ def test_a_day_is_kept_and_no_more(time_machine):
     time_machine.move_to(datetime(2030, 1, 1, tzinfo=UTC), tick=False)
     for _ in range(2 * STEPS):
         time_machine.shift(STEP / 1000)
-        tallies.count("default", {"s": Tally(9999, 9999, 9999)}, host_clock())
+        tallies.count("default", {"s": Tally(9998, 9999, 9999)}, host_clock())
+        tallies.count("default", {"s": Tally(1)}, host_clock())
     course, now = tallies.read("default", ["s"])
     assert [*range(now // STEP - STEPS, now // STEP + 1)] == sorted(course["s"])
     assert len(cache.get(tallies.key_of("s", tallies.own_number()))) < 8000

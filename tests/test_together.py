@@ -47,7 +47,7 @@ def frees_owner(door, request):
 
 @pytest.mark.parametrize("free", [frees_by_policy, resets_policy, frees_owner])
 @pytest.mark.parametrize("scopes", ["one", "a scope for each"])
-def test_owner_frees_his_browser_at_the_whole_door(scopes, free, verified):
+def test_owner_frees_his_browser_at_the_whole_door(scopes, free, verified, db):
     """Whichever policy has locked it: the browser is one client at all of them."""
     view = door(*(presets.LOGIN if scopes == "one" else (BY_ADDRESS(), ABOUT(max=20))))
     at_home = owner(view)

@@ -2,8 +2,8 @@
 of those who help people. Only where `LOCKOUT_JOURNAL` is on.
 
 Counting must cost little. A failure makes one call to the cache at most, by what this process saw there last; what is
-lost to others waits in memory for the next one. Refusals wait for a failure, or for ten seconds. A scope has a few
-entries, each shared by few processes, so that they seldom come between each other.
+lost to others waits in memory for the next one. Refusals wait for a failure, or for ten seconds; so does a lock, whose
+one call is the journal's. A scope has a few entries, each shared by few processes, that seldom come between each other.
 """
 
 import logging
@@ -44,12 +44,14 @@ class Unwritten:
         self._rests = False
 
     def count(self, tallies: Mapping[str, Tally], now: int) -> None:
+        """Write it too, where that is due."""
         with self._counting:
             for scope, tally in tallies.items():
                 self.courses[scope] = joined(self.courses.get(scope, {}), {now // STEP: tally})
             recent = {scope: around(course, now) for scope, course in self.courses.items()}
             self.courses = {scope: course for scope, course in recent.items() if course}
-        failed = any(tally.failures for tally in tallies.values()) and not self._rests
+        told = tallies.values()
+        failed = any(one.failures for one in told) and not any(one.locks for one in told) and not self._rests
         if (failed or time.monotonic() > self._due) and self._writing.acquire(blocking=False):
             try:
                 self._write(now)
