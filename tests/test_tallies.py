@@ -74,7 +74,7 @@ def on_file(scope="s"):
 
 @pytest.mark.parametrize("store", list(ENGINES), indirect=True)
 def test_nothing_is_lost_on_any_engine(store, policy, request_, caplog):
-    """Failures, the lock, and refusals; a right password is neither, and refused while locked. Lock and refusals wait."""
+    """Failures, the lock, and refusals; a right password is neither, and refused while locked. Both wait."""
     assert not guess(request_, policy, password="right")
     assert [False] * 3 + [True] * 2 == [guess(request_, policy) for _ in range(5)]
     assert guess(request_, policy, password="right")
