@@ -241,7 +241,7 @@ def test_operations_are_doors_behind_one_path():
 def test_the_line_for_what_authenticates_operations_lets_nobody_answer():
     """What it returns is a user: the answer to a refused guess would be let in."""
     callback, _ = find_doors(urlconf(path_with(plain)))
-    assert "max=5, request=lambda request: request)  # above" in callback.write
+    assert "*presets.LOGIN, request=lambda request: request)  # above" in callback.write
     for door in (callback, find_doors(urlconf(path_with(Authenticator())))[0]):
         assert door.write.endswith("by @api.exception_handler(LockedOut).")
 
@@ -290,7 +290,7 @@ def test_the_line_above_a_view_of_the_project_guards_it(rf, verified):
 def test_the_line_for_a_class_of_the_project_stands_above_it():
     """With the key that it needs."""
     (door,) = find_doors(urlconf(Plain.as_view()))
-    assert f'@lockout_protect(key="ip+username", max=5)  # above {HERE}.Plain' == door.write.splitlines()[-1]
+    assert f"@lockout_protect(*presets.LOGIN)  # above {HERE}.Plain" == door.write.splitlines()[-1]
 
 
 def test_what_has_no_name_is_decorated_in_the_urlconf():

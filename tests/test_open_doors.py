@@ -143,7 +143,7 @@ def test_the_command_shows_each_door(serve):
     assert second.endswith(f"{PLAIN} (ip)")
     assert [
         f"# code that calls authenticate(), open: {PLAIN}",
-        "from lockout_decorators import lockout_protect",
+        "from lockout_decorators import lockout_protect, presets",
     ] == (write[:2])
     assert (empty, error) == ("", "Of 2 doors: 1 open.")
 

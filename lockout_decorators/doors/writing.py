@@ -9,6 +9,7 @@ from .kinds import CHECK, Kind, loaded, path_of
 from .layers import attribute, innermost, is_own, module_of, name_of
 
 PROTECT = "from lockout_decorators import lockout_protect"
+LOGIN = "*presets.LOGIN"
 POLICY = "from lockout_decorators import LockoutPolicy"
 
 
@@ -18,8 +19,11 @@ def line(kind: Kind, thing: Any, route: str) -> str:
         return _attempt(thing)
     name = attribute(innermost(thing), "__qualname__") or type(thing).__qualname__
     head, protect = _head(kind), f"lockout_protect({_arguments(kind)})"
-    if "<" in name:
-        return "\n".join([*head, f"{protect[:-1]}, scope={f'/{route}'!r})(...)  # around the view at /{route}"])
+    if "<" in name:  # what has no name to count under says so itself
+        protect = f'lockout_protect(key="{kind.key}", max=5)'
+        return "\n".join(
+            [PROTECT, *head[1:], f"{protect[:-1]}, scope={f'/{route}'!r})(...)  # around the view at /{route}"]
+        )
     if is_own(module_of(thing)):
         return "\n".join([*head, f"@{protect}  # above {name_of(thing)}"])
     head.insert(1, _import(thing, name))
@@ -32,7 +36,10 @@ def line_of_site(kind: Kind, method: Any, route: str) -> str:
     site, name = method.__self__, method.__name__
     module, variable = _variable(site)
     scope = site.name if name == "login" else f"{site.name}: {name}"
-    protect = f'lockout_protect({_arguments(kind)}, scope="{scope}")'
+    arguments = _arguments(kind)
+    protect = (
+        f"lockout_protect({arguments})" if arguments == LOGIN else f'lockout_protect({arguments}, scope="{scope}")'
+    )
     head = _head(kind)
     head.insert(1, f"from {module} import {variable.partition('.')[0]}")
     return "\n".join([*head, f"{variable}.{name} = {protect}({variable}.{name})  # above urlpatterns"])
@@ -69,14 +76,20 @@ def _above(kind: Kind, thing: Any, more: str = "") -> str:
     if kind == CHECK:
         return _attempt(thing)
     where = f"{name_of(thing)}.authenticate()" if isinstance(thing, type) else name_of(thing)
-    return "\n".join([PROTECT, f"@lockout_protect({_arguments(kind)}{more})  # above {where}"])
+    return "\n".join([_protect(kind), f"@lockout_protect({_arguments(kind)}{more})  # above {where}"])
 
 
 def _head(kind: Kind) -> list[str]:
-    return [PROTECT, f"\n{kind.failure}\n"] if kind.failure else [PROTECT]
+    return [_protect(kind), f"\n{kind.failure}\n"] if kind.failure else [_protect(kind)]
+
+
+def _protect(kind: Kind) -> str:
+    return f"{PROTECT}, presets" if _arguments(kind) == LOGIN else PROTECT
 
 
 def _arguments(kind: Kind) -> str:
+    if kind.key == "ip+username" and not kind.name:
+        return LOGIN
     return f'key="{kind.key}", max=5' + (f", failure={kind.name}" if kind.name else "")
 
 
