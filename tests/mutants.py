@@ -53,7 +53,7 @@ class Tests(NamedTuple):
 
 
 MOVES = Tests(("test_record", "test_moves", "test_moves_model"))
-DRIVER = Tests(("test_driver", "test_interleavings"))
+DRIVER = Tests(("test_driver", "test_interleavings", "test_challenge", "test_command", "test_outages"), "not engine")
 DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database")
 MEMCACHED = Tests(("test_stores", "test_stores_memcached"), "memcached or pylibmc or lacks")
 REDIS = Tests(
