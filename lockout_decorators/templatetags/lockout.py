@@ -39,12 +39,7 @@ def lockout_status(context: Context, policies: Named = None, username: Any = Non
     Costs one look at the cache. Raises ImproperlyConfigured without a request in the context, and LookupError for an
     unknown scope.
     """
-    request = getattr(context, "request", None) or context.get("request")
-    if request is None:
-        raise ImproperlyConfigured(
-            "lockout_status needs the request: render the template with it, as render(request, ...) does, or add "
-            '"django.template.context_processors.request" to the context processors.'
-        )
+    request = _request_of(context)
     if not conf.enabled:
         return None
     if isinstance(username, str):
@@ -61,6 +56,16 @@ def lockout_status(context: Context, policies: Named = None, username: Any = Non
         facts = extra("status_failed", alias=error.alias, error=f"{error.error!a:.300}")
         logger.warning("cache %a failed, a page shows no status: error=%.300a", error.alias, error.error, extra=facts)
         return None
+
+
+def _request_of(context: Context) -> HttpRequest:
+    request: HttpRequest | None = getattr(context, "request", None) or context.get("request")
+    if request is None:
+        raise ImproperlyConfigured(
+            "lockout_status needs the request: render the template with it, as render(request, ...) does, or add "
+            '"django.template.context_processors.request" to the context processors.'
+        )
+    return request
 
 
 def _policies(request: HttpRequest, named: Named) -> list[Any]:
