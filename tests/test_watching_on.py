@@ -181,6 +181,48 @@ def test_a_generator_of_what_is_no_view_raises_the_refusal(make, verified):
     assert MAX == len(verified)
 
 
+def test_a_generator_is_told_what_is_sent_into_it(verified):
+    """A guess with that is watched; what it returns is returned."""
+
+    @lockout_protect(policy(), request=lambda request: request)
+    def converse(request):
+        return talk(request)
+
+    def talk(request):
+        password = yield "password?"
+        user = authenticate(request, username="bob", password=password)
+        return "welcome" if user else "wrong"
+
+    def guess(password):
+        steps = converse(post(""))
+        assert "password?" == next(steps)
+        try:
+            steps.send(password)
+        except StopIteration as end:
+            return end.value
+        except LockedOut:
+            return "refused"
+
+    assert ["wrong"] * MAX + ["refused"] * 18 == attack(guess)
+    assert MAX == len(verified)
+
+
+async def test_an_asynchronous_generator_is_told_what_is_sent_into_it(verified):
+    @lockout_protect(policy(), request=lambda request: request)
+    def converse(request):
+        return talk(request)
+
+    async def talk(request):
+        password = yield "password?"
+        yield await aauthenticate(request, username="bob", password=password)
+
+    steps = converse(post(""))
+    assert "password?" == await anext(steps)
+    assert "bob" == (await steps.asend("right")).username
+    assert [("bob", "right")] == verified
+    await steps.aclose()
+
+
 def test_a_block_is_entered_once_at_a_time():
     block = policy().observe(post(""))
     with block, pytest.raises(RuntimeError, match="once at a time"):

@@ -1,7 +1,7 @@
 """What a view leaves to be made after it has returned, a rendering or a stream: made under the same eyes."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing
 from io import IOBase
 from typing import Any
@@ -89,30 +89,34 @@ def rendered(response: Any) -> Any:
     return response.render() if is_unmade(response) else response
 
 
-def _steps(block: Block, source: Iterator[Any]) -> Iterator[Any]:
+def _steps(block: Block, source: Any) -> Generator[Any, Any, Any]:
+    """What is sent into a generator reaches it, and what it returns is returned."""
+    sent = None
     try:
         while True:
             with Resumed(block):
                 try:
-                    chunk = next(source)
-                except StopIteration:
-                    return
-            yield chunk
+                    chunk = next(source) if sent is None else source.send(sent)
+                except StopIteration as end:
+                    return end.value
+            sent = yield chunk
     finally:
         if close := getattr(source, "close", None):
             with Resumed(block):
                 close()
 
 
-async def _asteps(block: Block, source: AsyncIterator[Any]) -> AsyncGenerator[Any]:
+async def _asteps(block: Block, source: Any) -> AsyncGenerator[Any, Any]:
+    """See _steps()."""
+    sent = None
     try:
         while True:
             async with Resumed(block):
                 try:
-                    chunk = await anext(source)
+                    chunk = await (anext(source) if sent is None else source.asend(sent))
                 except StopAsyncIteration:
                     return
-            yield chunk
+            sent = yield chunk
     finally:
         if close := getattr(source, "aclose", None):
             async with Resumed(block):
