@@ -194,9 +194,9 @@ def test_a_generator_is_told_what_is_sent_into_it(verified):
         return "welcome" if user else "wrong"
 
     def guess(password):
-        steps = converse(post(""))
-        assert "password?" == next(steps)
         try:
+            steps = converse(post(""))
+            assert "password?" == next(steps)
             steps.send(password)
         except StopIteration as end:
             return end.value
