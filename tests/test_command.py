@@ -100,13 +100,15 @@ def test_each_counter_has_a_reference_of_its_own(request_):
     assert policy.status(request_, "eve").reference == eve
 
 
-def test_a_later_lock_is_not_lifted_by_an_earlier_reference(request_):
+@pytest.mark.parametrize("codes", [("22222222", "33333333"), ("33333333", "22222222")])
+def test_a_later_lock_is_not_lifted_by_an_earlier_reference(codes, request_, monkeypatch):
     """Nor by one that nobody has."""
+    monkeypatch.setattr("lockout_decorators.attempts.seats.new_code", map(str, codes).__next__)
     policy = LockoutPolicy(scope="s", key="ip", max=1)
     first = lock(policy, request_)
     policy.reset(request_)
     lock(policy, request_)
-    for reference in (first, "2222-2222"):
+    for reference in (first, "7777-7777"):
         assert lockout("unlock", reference, status=1) == "Nothing on record.\n"
     assert policy.status(request_).locked
 
@@ -119,7 +121,9 @@ def test_a_lock_that_is_over_is_still_known_for_a_day(request_, time_machine):
     time_machine.shift(61)
     (shown,) = told("show", reference, status=1)["counters"]
     assert (False, "2030-01-01T00:01:00+00:00") == (shown["locked"], shown["until"])
-    time_machine.shift(86400)
+    time_machine.shift(86398)
+    assert told("show", reference, status=1)["counters"] == [shown]
+    time_machine.shift(2)
     assert told("show", reference, status=1)["counters"] == []
 
 
