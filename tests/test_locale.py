@@ -1,23 +1,18 @@
-"""The answer is told in the visitor's language: the catalogs are whole, compiled, and used."""
+"""The answer is told in the visitor's language."""
 
-import ast
-import gettext
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.utils import translation
 
-import lockout_decorators
-from lockout_decorators import ChallengeRequired, LockedOut, LockoutPolicy, LockoutStatus, lockout_protect
+from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect
 from lockout_decorators.answers import words
 from lockout_decorators.answers.plain import answer
-from lockout_decorators.exceptions import StoreUnavailable
 from tests.doors import FORM, check, mount
+from tests.messages import LANGUAGES
 
-PACKAGE = Path(lockout_decorators.__file__).parent
 TITLES = {
     "ar": "محاولات فاشلة كثيرة جدًا.",
     "cs": "Příliš mnoho neúspěšných pokusů.",
@@ -31,19 +26,6 @@ TITLES = {
     "pt_BR": "Muitas tentativas malsucedidas.",
     "tr": "Çok fazla başarısız deneme.",  # noqa: RUF001
     "zh_Hans": "失败的尝试次数过多。",
-}
-LANGUAGES = sorted(TITLES)
-FOLDERS = {language: PACKAGE / "locale" / language / "LC_MESSAGES" for language in LANGUAGES}
-ANY = {0: 0, 1: 0, 2: 0, 100: 0}
-# Which form goes with a number, as the Unicode CLDR has it.
-ONE, ONE_AND_NONE = {0: 1, 1: 0, 2: 1, 5: 1, 100: 1}, {0: 0, 1: 0, 2: 1, 5: 1, 100: 1}
-FORMS = {
-    "ar": {0: 0, 1: 1, 2: 2, 3: 3, 10: 3, 11: 4, 99: 4, 100: 5, 102: 5, 103: 3, 111: 4},
-    "cs": {0: 2, 1: 0, 2: 1, 4: 1, 5: 2, 22: 2, 100: 2},
-    **dict.fromkeys(["de", "es", "it", "nl"], ONE),
-    **dict.fromkeys(["fr", "pt_BR", "tr"], ONE_AND_NONE),
-    **dict.fromkeys(["ja", "zh_Hans"], ANY),
-    "pl": {0: 2, 1: 0, 2: 1, 4: 1, 5: 2, 11: 2, 12: 2, 22: 1, 25: 2, 102: 1, 112: 2},
 }
 ADVICE = {  # seconds, minutes, hours, days
     "ar": ["ثانية واحدة.", "3 دقائق.", "11 ساعة.", "3 أيام."],
@@ -59,102 +41,6 @@ ADVICE = {  # seconds, minutes, hours, days
     "tr": ["1 saniye sonra", "3 dakika sonra", "11 saat sonra", "3 gün sonra"],
     "zh_Hans": ["1 秒后", "3 分钟后", "11 小时后", "3 天后"],
 }
-FUNCTIONS = {"gettext": ("id",), "ngettext": ("id", "plural"), "pgettext": ("context", "id")}
-
-
-def said(node):
-    """The messages in a piece of syntax, as (context, text, plural); what is raised says its own."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
-        texts = [part.value for part in node.args if isinstance(part, ast.Constant)]
-        if texts:
-            named = dict(zip(FUNCTIONS[node.func.id], texts, strict=False))
-            yield named.get("context"), named["id"], named.get("plural")
-    if isinstance(node, ast.ClassDef) and node.name in ("LockedOut", "ChallengeRequired", "StoreUnavailable"):
-        for statement in node.body:
-            target = getattr(statement, "target", None) or next(iter(getattr(statement, "targets", ())), None)
-            if getattr(target, "id", None) in ("message", "advice"):
-                yield None, statement.value.value, None
-
-
-MESSAGES = {
-    message
-    for file in PACKAGE.rglob("*.py")
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-    for message in said(node)
-}
-
-
-def po_entries(language):
-    """The catalog's source as {(msgid, number or None): text}, "" being the header; and which of all are told apart."""
-    entries, messages, context, msgid = {}, {}, None, ""
-    where = None
-    for line in (FOLDERS[language] / "django.po").read_text(encoding="utf-8").splitlines():
-        word, _, text = line.partition(" ")
-        if line.startswith('"'):
-            entries[where] += ast.literal_eval(line)
-        elif word == "msgctxt":
-            context = ast.literal_eval(text)
-        elif word == "msgid":
-            msgid = f"{context}\x04{ast.literal_eval(text)}" if context else ast.literal_eval(text)
-            messages[msgid], context = (context, ast.literal_eval(text), None), None
-        elif word == "msgid_plural":
-            messages[msgid] = (*messages[msgid][:2], ast.literal_eval(text))
-        elif word.startswith("msgstr"):
-            where = msgid, int(word[7]) if "[" in word else None
-            entries[where] = ast.literal_eval(text)
-    return entries, messages
-
-
-def compiled(language):
-    with (FOLDERS[language] / "django.mo").open("rb") as file:
-        return gettext.GNUTranslations(file)
-
-
-def test_source_has_messages():
-    """The scan finds what there is to translate."""
-    assert (None, "Too many failed attempts.", None) in MESSAGES
-    assert (None, "Try again in %(count)d day.", "Try again in %(count)d days.") in MESSAGES
-    assert ("lock page", "Go back", None) in MESSAGES
-    texts = {text for _, text, _ in MESSAGES}
-    assert {kind.message for kind in (LockedOut, ChallengeRequired, StoreUnavailable)} <= texts
-
-
-def test_every_language_that_is_there_is_tested():
-    """A new catalog is not forgotten here."""
-    assert sorted(folder.name for folder in (PACKAGE / "locale").iterdir()) == LANGUAGES
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_catalog_is_whole(language):
-    """It has every message of the source and no other, none is empty, and every number stays in its place; a form for
-    one number alone may spell it out."""
-    entries, messages = po_entries(language)
-    assert {message for message in messages.values() if message[1]} == MESSAGES
-    for (msgid, number), text in entries.items():
-        assert text
-        left_out = msgid.count("%") - text.count("%")
-        assert left_out == 0 or not msgid or (language, number, left_out) in {("ar", 1, 1), ("ar", 2, 1)}
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_compiled_catalog_is_that_of_the_source(language):
-    """Whoever edits the .po compiles it."""
-    entries, _ = po_entries(language)
-    there = {key if isinstance(key, tuple) else (key, None): text for key, text in compiled(language)._catalog.items()}
-    assert entries == there
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_plural_forms(language):
-    """Each number gets the form that the language has for it, and there are no others."""
-    entries, _ = po_entries(language)
-    catalog = compiled(language)
-    plurals = [(one, many) for _, one, many in MESSAGES if many]
-    assert len(plurals) == 4
-    for one, many in plurals:
-        assert {number for msgid, number in entries if msgid == one} == {*FORMS[language].values()}
-        for count, form in FORMS[language].items():
-            assert catalog.ngettext(one, many, count) == entries[one, form]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

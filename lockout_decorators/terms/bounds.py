@@ -6,6 +6,7 @@ known by a cookie is a client of its own, and in no figure.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..clients.keys import Key
 from ..records import bounds
@@ -23,6 +24,7 @@ TOGETHER = {
     "session": "in the same session",
     "callable": "with the same key",
 }
+WHOM = {"user": "that account's user", "username": "the owner of the account"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,29 @@ class Bounds:
     keeps_out: tuple[str, ...]
 
 
+class Keeper(NamedTuple):
+    """Who can keep out whom; as a sentence in English.
+
+    Attributes:
+        whom: A part of `ACCOUNT`: who has that account; else all.
+        shared: What is the same for both, by parts of keys, or "callable".
+        guesses: How many wrong ones it takes.
+        spares: Whether known browsers are spared.
+    """
+
+    whom: str
+    shared: tuple[str, ...]
+    guesses: int
+    spares: bool
+
+    def __str__(self) -> str:
+        shared = [TOGETHER.get(part, f"with the same {part}") for part in self.shared]
+        by = " ".join(["whoever is signed in" if self.whom == "user" else "anybody", *shared])
+        whom = WHOM.get(self.whom, "all")
+        spared = ", save known browsers" if self.spares else ""
+        return f"{by}, by {self.guesses} wrong guesses: {whom} {'there' if shared else 'anywhere'}{spared}"
+
+
 def bounds_of(terms: Terms) -> Bounds:
     """The figures of one policy."""
     rule = terms.plan[-1].rule
@@ -82,10 +107,14 @@ def most_within(seconds: int, policies: Sequence[Terms], addresses: int, one_acc
 
 
 def keeps_out(policies: Sequence[Terms]) -> tuple[str, ...]:
+    """What `keepers` finds, in sentences."""
+    return tuple(map(str, keepers(policies)))
+
+
+def keepers(policies: Sequence[Terms]) -> tuple[Keeper, ...]:
     """Who can keep out whom at a door with these policies; where one asks who is known, all spare known browsers."""
-    spared = ", save known browsers" if any([one.known_browsers for one in policies if one.enforce]) else ""
-    found = [f"{_keeps_out(terms, kind)}{spared}" for terms in policies for kind in _kinds(terms)]
-    return tuple(dict.fromkeys(found))
+    spares = any([one.known_browsers for one in policies if one.enforce])
+    return tuple(dict.fromkeys([_keeper(terms, kind, spares) for terms in policies for kind in _kinds(terms)]))
 
 
 def _reach(policies: Sequence[Terms], addresses: int, one_account: bool) -> list[tuple[Rule, int]]:
@@ -112,10 +141,8 @@ def _clients(key: Key, addresses: int, one_account: bool) -> int | None:
     return addresses if "ip" in key.parts else 1
 
 
-def _keeps_out(terms: Terms, kind: Kind) -> str:
+def _keeper(terms: Terms, kind: Kind, spares: bool) -> Keeper:
     parts = ("ip",) if kind.ceiling else terms.key.parts or ("callable",)
-    shared = [TOGETHER.get(part, f"with the same {part}") for part in parts if part not in ACCOUNT]
-    by = " ".join(["whoever is signed in" if "user" in parts else "anybody", *shared])
-    whom = "that account's user" if "user" in parts else "the owner of the account" if "username" in parts else "all"
-    most = min(kind.rule.max, kind.rule.spread or kind.rule.max)
-    return f"{by}, by {most} wrong guesses: {whom} {'there' if shared else 'anywhere'}"
+    shared = tuple([part for part in parts if part not in ACCOUNT])
+    whom = next((part for part in ("user", "username") if part in parts), "")
+    return Keeper(whom, shared, min(kind.rule.max, kind.rule.spread or kind.rule.max), spares)

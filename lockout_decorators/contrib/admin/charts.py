@@ -8,12 +8,16 @@ from typing import NamedTuple
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.timezone import localtime
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ...journal.tally import Tally
 from ...support.numbers import LONG, Numbers, total
 
-KINDS = (("failures", _("Failures")), ("locks", _("Locks")), ("refusals", _("Refusals")))
+KINDS = (
+    ("failures", pgettext_lazy("lockouts", "Failures")),
+    ("locks", pgettext_lazy("lockouts", "Locks")),
+    ("refusals", pgettext_lazy("lockouts", "Refusals")),
+)
 WIDTH, HEIGHT = 240, 24  # of a row of bars
 HOUR = '<tr><th scope="row"><time datetime="{}">{}</time></th><td>{}</td><td>{}</td><td>{}</td></tr>'
 

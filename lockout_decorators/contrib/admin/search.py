@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ...journal.lock import parse_reference
 from ...policy import known_policies
@@ -13,20 +14,24 @@ from ...support.client import Described
 from ...support.standing import Standing
 
 PARTS = {
-    "ip": _("address"),
-    "username": _("user name"),
-    "ua": _("user agent"),
-    "user": _("account"),
-    "session": _("session"),
+    "ip": pgettext_lazy("lockouts", "address"),
+    "username": pgettext_lazy("lockouts", "user name"),
+    "ua": pgettext_lazy("lockouts", "user agent"),
+    "user": pgettext_lazy("lockouts", "account"),
+    "session": pgettext_lazy("lockouts", "session"),
 }
+
+
+def _field(label: Any, longest: int) -> forms.Field:
+    return forms.CharField(label=label, required=False, max_length=longest)
 
 
 class Search(forms.Form):
     """Who is meant."""
 
-    reference: forms.Field = forms.CharField(label=_("Reference"), required=False, max_length=40)
-    ip: forms.Field = forms.CharField(label=_("Address"), required=False, max_length=60)
-    username: forms.Field = forms.CharField(label=_("User name"), required=False, max_length=500)
+    reference: forms.Field = _field(pgettext_lazy("lockouts", "Reference"), 40)
+    ip: forms.Field = _field(pgettext_lazy("lockouts", "Address"), 60)
+    username: forms.Field = _field(pgettext_lazy("lockouts", "User name"), 500)
 
     @classmethod
     def of(cls, given: Any) -> "Search":

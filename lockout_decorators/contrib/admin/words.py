@@ -3,14 +3,21 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy, pgettext_lazy
+from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from ...policy import LockoutPolicy
 from ...support.policies import in_short
 from ...support.standing import Standing
+from ...terms.bounds import keepers
+from .whom import keeps_out
 
-COUNTERS = {"key": _("client"), "ceiling": _("address or network"), "browser": _("known browser")}
+COUNTERS = {
+    "key": pgettext_lazy("lockouts", "client"),
+    "ceiling": _("address or network"),
+    "browser": _("known browser"),
+}
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 
 
@@ -43,7 +50,8 @@ def rule(policy: LockoutPolicy) -> Rule:
     told, bounds = in_short(policy), policy.bounds()
     lengths = told["lockout"] if isinstance(told["lockout"], tuple) else (told["lockout"],)
     account = [(_number(one.per_day), _number(one.day)) for one in bounds.account]
-    return Rule(told, duration(told["window"]), _locks(lengths), bounds.interval, account, bounds.keeps_out)
+    kept_out = [keeps_out(keeper) for keeper in keepers([policy])]
+    return Rule(told, duration(told["window"]), _locks(lengths), bounds.interval, account, kept_out)
 
 
 def readable(name: str | None) -> str:
@@ -53,32 +61,35 @@ def readable(name: str | None) -> str:
 
 def duration(seconds: float) -> str:
     """In the largest unit that makes a whole number."""
-    if seconds >= DAY and seconds % DAY == 0:
-        return ngettext_lazy("%d day", "%d days", int(seconds // DAY)) % (seconds // DAY)
-    if seconds >= HOUR and seconds % HOUR == 0:
-        return ngettext_lazy("%d hour", "%d hours", int(seconds // HOUR)) % (seconds // HOUR)
-    if seconds >= MINUTE and seconds % MINUTE == 0:
-        return ngettext_lazy("%d minute", "%d minutes", int(seconds // MINUTE)) % (seconds // MINUTE)
-    return ngettext_lazy("%s second", "%s seconds", int(seconds)) % f"{seconds:g}"
+    days, hours, minutes = [int(seconds // length) for length in (DAY, HOUR, MINUTE)]
+    if days and seconds % DAY == 0:
+        return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+    if hours and seconds % HOUR == 0:
+        return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
+    if minutes and seconds % MINUTE == 0:
+        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+    return ngettext("%(count)s second", "%(count)s seconds", int(seconds)) % {"count": f"{seconds:g}"}
 
 
 def _state(standing: Standing) -> str:
     told = standing.status
     if told.locked:
-        return str(_("locked, not enforced") if standing.passes else _("locked"))
+        return str(_("locked, not enforced")) if standing.passes else pgettext("lockouts", "locked")
     if told.failures:
         counted = {"failures": told.failures, "maximum": told.maximum}
         return _("%(failures)d of %(maximum)d failures") % counted
-    return str(pgettext_lazy("of a client", "free"))
+    return pgettext("of a client", "free")
 
 
 def _locks(lengths: Sequence[float | None]) -> str:
     if None in lengths:
         return str(_("until it is lifted"))
-    return ", ".join([duration(length) for length in lengths if length]) or str(_("none"))
+    return ", ".join([duration(length) for length in lengths if length]) or pgettext("lockouts", "none")
 
 
 def _number(number: float | None) -> str:
     if number is None:
         return str(_("no bound"))
-    return f"{number:,.0f}" if number >= 10 else f"{number:.3g}"
+    if number < 10:
+        return number_format(f"{number:.3g}")
+    return number_format(round(number), force_grouping=True)
