@@ -4,12 +4,15 @@ import re
 from collections import Counter
 
 import pytest
+from django.template import Engine
+from django.template.base import TextNode
 
 from lockout_decorators import ChallengeRequired, LockedOut
 from lockout_decorators.exceptions import StoreUnavailable
 from tests.messages import FOLDERS, LANGUAGES, PACKAGE, PLACE, compiled, in_python, in_template, messages_in, po_entries
 
 MESSAGES = messages_in()
+TEMPLATES = [*(PACKAGE / "templates").rglob("*.html"), *(PACKAGE / "templates").rglob("unlock*.txt")]
 NUMBERS = ["%(count)d", "%(number)s"]
 ANY = {0: 0, 1: 0, 2: 0, 100: 0}
 # Which form goes with a number, as the Unicode CLDR has it.
@@ -45,6 +48,17 @@ _("a"), n("b", "c", 1), pgettext_lazy("d", "e"), npgettext("f", "g", "h", 1), _(
 {% endblocktranslate %}{% for i in j %}{% blocktrans with k=l %}m {{ k }}%{% endblocktrans %}{% endfor %}"""
     found = [("b", "it's", None), (None, "d", None), ("g", "h", "%(e)s h"), (None, "m %(k)s%%", None)]
     assert found == [*in_template(template)]
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=[file.name for file in TEMPLATES])
+def test_templates_say_nothing_by_themselves(file):
+    """Outside of tags there is no word, nor in what is read out of them."""
+    parsed = Engine.get_default().from_string(file.read_text(encoding="utf-8")).nodelist
+    text = "".join([node.s for node in parsed.get_nodes_by_type(TextNode)])
+    text = re.sub(r"(?s)<(style)\b.*?</\1>", "", text)
+    read = re.findall(r'(?:aria-label|title|alt|placeholder|value)="([^"]*)"', text)
+    names = {"lockouts"}  # a class of the body
+    assert names >= {*re.findall(r"\w\w+", re.sub(r"<[^>]*>", "", text) + " ".join(read))}
 
 
 def test_every_language_that_is_there_is_tested():
@@ -87,7 +101,7 @@ def test_plural_forms(language):
     """Each number gets the form that the language has for it, and there are no others."""
     entries, _ = po_entries(language)
     catalog = compiled(language)
-    plurals = [(one, many) for context, one, many in MESSAGES if many]
+    plurals = [(one, many) for _, one, many in MESSAGES if many]
     assert 10 == len(plurals)
     for one, many in plurals:
         assert {number for msgid, number in entries if msgid == one} == {*FORMS[language].values()}

@@ -14,7 +14,7 @@ TOGETHER = {
 
 
 def keeps_out(keeper: Keeper) -> str:
-    """A sentence: a phrase for each thing that is shared, in whatever place the language has for them."""
+    """A sentence; what is shared stands where the language has it."""
     told = {"who": _who(keeper), "count": keeper.guesses, "whom": _whom(keeper)}
     said = ngettext(
         "%(who)s, by %(count)d wrong guess: %(whom)s", "%(who)s, by %(count)d wrong guesses: %(whom)s", keeper.guesses
@@ -24,8 +24,9 @@ def keeps_out(keeper: Keeper) -> str:
 
 def _who(keeper: Keeper) -> str:
     who = _("whoever is signed in") if keeper.whom == "user" else pgettext("lockouts", "anybody")
-    shared = [str(TOGETHER.get(part) or _("with the same %s") % part) for part in keeper.shared]
-    return _("%(who)s %(shared)s") % {"who": who, "shared": " ".join(shared)} if shared else who
+    for part in keeper.shared:
+        who = _("%(who)s %(shared)s") % {"who": who, "shared": TOGETHER.get(part) or _("with the same %s") % part}
+    return who
 
 
 def _whom(keeper: Keeper) -> str:
