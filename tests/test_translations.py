@@ -157,8 +157,9 @@ def test_numbers_are_written_as_the_language_does():
     """Those of the bounds."""
     with override("de"):
         bounds = rule(LockoutPolicy(scope="q", key="ip+username", window=300, ceiling=None)).account
+        slow = rule(LockoutPolicy(scope="slow", key="username", max=1, lockout=172_800, ceiling=None)).account
     assert ("1.152", "1.157") == bounds[0]
-    assert "115.200.000" == bounds[2][0]
+    assert ("115.200.000", "0,5") == (bounds[2][0], slow[0][0])
 
 
 def test_the_unlock_link(language, down, rf, settings):
