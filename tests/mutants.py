@@ -61,7 +61,14 @@ REDIS = Tests(
     "valkey or redis or scriptless",
 )
 JOURNAL = Tests(("test_journal", "test_command"), "not engine or locmem")
-WATCHING = Tests(("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking"))
+WATCHED = ("forgiving", "given_back", "guessed", "kept_backend", "positional", "same_scope", "template_response")
+WATCHING = Tests(
+    (
+        *("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking", "test_together"),
+        *("test_browsers", "test_secrets", "test_policy", "test_unwatched", "test_ratelimit_fields", "test_reports"),
+        *[f"test_watched_{what}" for what in WATCHED],
+    )
+)
 WHO = Tests(("test_keys", "test_identities", "test_clients", "test_secrets", "test_watched_forgiving"))
 TESTS = {
     "clients/addresses": WHO,
