@@ -3,13 +3,14 @@
 from threading import Barrier, Thread
 
 import pytest
+from django.contrib.auth import authenticate
 from django.core.cache import cache
 
 from lockout_decorators import LockoutPolicy
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.journal import entries
 from lockout_decorators.journal.lock import Lock, new_code, spell_reference
-from lockout_decorators.stores import Store, Swapped, host_clock, store_for
+from lockout_decorators.stores import Change, Store, Swapped, host_clock, store_for
 from lockout_decorators.support import finding
 from lockout_decorators.support.unlocking import unlock
 from tests.engines import ENGINES
@@ -86,6 +87,26 @@ def test_a_page_that_is_always_lost_loses_the_list_alone(monkeypatch):
     entries.enter(store, [lock], host_clock())
     assert [2, *[1] * (entries.TRIES - 1)] == asked
     assert (lock, []) == (entries.find("default", lock.reference), entries.recent("default"))
+
+
+@pytest.mark.parametrize("store", ["locmem", "sqlite", "valkey"], indirect=True)
+def test_who_always_loses_a_page_has_a_reference_all_the_same(store, request_, verified, monkeypatch):
+    """A botnet makes locks faster than others list theirs: somebody writes the page before each of their tries."""
+    swap = Store.swap
+
+    def beaten(store, changes, now):
+        for key in [change.key for change in changes if ":page" in change.key]:
+            swap(store, [Change(key, store.read([key]).found[0].token, entries._stamped([]), 60)], host_clock())
+        return swap(store, changes, now)
+
+    monkeypatch.setattr(Store, "swap", beaten)
+    policy = LockoutPolicy(scope="s", key="username", max=1, ceiling=None)
+    reference = fail(policy, request_)
+    assert [] == finding.recent()
+    assert unlock(finding.by_reference(reference), "test")
+    with policy.observe(request_):
+        assert authenticate(request_, username="bob", password="right")
+    assert [("bob", "right")] == verified
 
 
 def test_what_is_no_list_counts_as_absent(policy, request_, caplog):

@@ -32,14 +32,17 @@ _seen: dict[tuple[str, str], Found] = {}  # each page as this process saw it las
 def enter(store: Store, locks: Sequence[Lock], now: int) -> None:
     """Put on file what is about to fall. A store that fails now is told in the log: the lock matters more."""
     try:
-        _enter(store, locks, now)
+        lost = _enter(store, locks, now)
+        for batch in store.batches(list(lost)) if lost else ():
+            store.swap([lost[key] for key in batch], now)
     except StoreError as error:
         line = "cache %a failed, locks can't be found by reference: %.300a"
         facts = extra("lock_unfiled", alias=error.alias)
         logger.error(line, error.alias, error.error, extra=facts)
 
 
-def _enter(store: Store, locks: Sequence[Lock], now: int) -> None:
+def _enter(store: Store, locks: Sequence[Lock], now: int) -> dict[str, Change]:
+    """The locks that were not written, since others were always quicker to write the page that is swapped with them."""
     page = page_key(crc32(locks[0].reference.encode()) % PAGES)
     seen = _seen.get((store.way, page), ABSENT)
     pending = {_key(lock.reference): _change(lock, now) for lock in locks}
@@ -57,6 +60,7 @@ def _enter(store: Store, locks: Sequence[Lock], now: int) -> None:
         if page not in pending:
             break
     _seen[store.way, page] = seen
+    return {key: change for key, change in pending.items() if key != page}
 
 
 def find(alias: str, reference: str) -> Lock | None:
