@@ -1,5 +1,6 @@
 """The journal: locks under their references, and the list of the recent ones, on every engine and in every mishap."""
 
+import json
 from threading import Barrier, Thread
 
 import pytest
@@ -9,7 +10,7 @@ from django.core.cache import cache
 from lockout_decorators import LockoutPolicy
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.journal import entries
-from lockout_decorators.journal.lock import Lock, new_code, spell_reference
+from lockout_decorators.journal.lock import Lock, new_code, parse, spell_reference
 from lockout_decorators.stores import Change, Store, Swapped, host_clock, store_for
 from lockout_decorators.support import finding
 from lockout_decorators.support.unlocking import unlock
@@ -121,6 +122,39 @@ def test_what_is_no_list_counts_as_absent(policy, request_, caplog):
     policy.reset(request_, "bob")
     reference = fail(policy, request_, "eve")
     assert reference in [one.status.reference for one in finding.recent()]
+
+
+GOOD = Lock("7F3K-92QD", "s", "ip", "key", "r", 1, 2)._asdict()
+JUNK = {
+    "reference": [7, "junk", None],
+    "scope": [7, []],
+    "key": [None],
+    "counter": ["other"],
+    "record": ["a b", "", "r" * 251],
+    "began": ["1", 1.5, True, -1, 1 << 60],
+    "ends": [None, 1e400],
+    "address": [7],
+    "username": [0, False, ["bob"]],
+}
+DAMAGED = [
+    "abcdefg",
+    dict(GOOD),
+    [],
+    *([*(GOOD | {name: one}).values()] for name in JUNK for one in JUNK[name]),
+]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=ascii)
+def test_what_only_looks_like_a_lock_counts_as_absent(damaged, policy, request_, caplog):
+    """It hides none of the others."""
+    assert parse(json.dumps([*GOOD.values()]))
+    reference = fail(policy, request_)
+    for key in (entries.page_key(0), entries._key("7F3K-92QD")):
+        cache.set(key, f"stamp\n{json.dumps(damaged)}", None)
+    assert finding.by_reference("7F3K-92QD") is None
+    assert "7F3K-92QD" not in [one.status.reference for one in finding.recent()]
+    assert finding.by_reference(reference).status.locked
+    assert caplog.text.count("holds what is no lock") == 2
 
 
 def test_a_record_that_is_none_is_no_lock(policy, request_):

@@ -11,6 +11,8 @@ from ..records.record import FOREVER
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is taken for something else
 _LETTERS = (ALPHABET.lower().encode() * 9)[:256]  # the letter that each random byte stands for
 _REFERENCE = re.compile(rf"[{ALPHABET}]{{8}}")
+_RECORD = re.compile(r"[!-~]{1,250}")  # a key that no cache refuses
+KINDS = ("key", "browser", "ceiling")
 
 
 class Lock(NamedTuple):
@@ -73,5 +75,11 @@ def spell(lock: Lock) -> str:
 
 
 def parse(text: str) -> Lock:
-    """Raises ValueError or TypeError for anything else."""
-    return Lock(*json.loads(text))
+    """Raises ValueError or TypeError for anything else: what looks like one, and holds other things, too."""
+    lock = Lock(*json.loads(text))
+    told = [*lock[:5], lock.address, "" if lock.username is None else lock.username]
+    times = [type(time) is int and 0 <= time <= FOREVER for time in (lock.began, lock.ends)]
+    if {*map(type, told)} != {str} or not all(times) or lock.counter not in KINDS or not _RECORD.fullmatch(lock.record):
+        raise ValueError("no lock")
+    parse_reference(lock.reference)
+    return lock

@@ -40,7 +40,7 @@ class Described:
 
     def __post_init__(self) -> None:
         if self.ip is not None:
-            ipaddress.ip_address(self.ip)
+            ipaddress.ip_address(self.ip.replace("%", "?"))  # a zone may hold anything, and is of no client
 
     @property
     def parts(self) -> set[str]:
