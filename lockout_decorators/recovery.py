@@ -10,13 +10,15 @@ For a package that sends a signal with `request` and `user`, as allauth's `passw
 """
 
 import logging
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, TypeVar
 
 from .attempts import desk
 from .clients.accounts import accounts_of
 from .clients.asgi import Requestlike
+from .clients.identities import fold
 from .exceptions import StoreError
+from .journal import quota
 from .logs import extra
 from .terms.registry import registered
 
@@ -29,15 +31,21 @@ def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> N
     """A receiver: lift the locks that are about the account of `user` alone: under every policy that counts by user
     name that of the account, and of the pair of account and address that `request` came from; under every policy that
     of a known browser that sent it. Never an address's. Where several accounts have that name, in other letters, they
-    share their locks, which none of them lifts: only the failures at exactly that name are forgotten.
+    share their locks, which none of them lifts: only the failures at exactly that name are forgotten. No database finds
+    all that are counted as one, as müller and muller; so of one name locks are lifted once an hour.
 
     A cache that fails is told in the log, and takes nothing from the new password.
     """
     name = user.get_username()
     alone = len(accounts_of(name)) <= 1
+
+    @cache
+    def lifts(alias: str) -> bool:
+        return alone and bool(quota.take([alias], "reset", fold(name) or ""))
+
     for policy in [one for known in registered.values() for one in known]:
         try:
-            desk.free_owner(policy, request, name, alone)
+            desk.free_owner(policy, request, name, "username" in policy.key.parts and lifts(policy.cache))
         except StoreError as error:
             facts = extra("owner_kept_out", scope=policy.scope, alias=error.alias)
             line = "cache %a failed, the owner stays locked out: scope=%a"

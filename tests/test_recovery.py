@@ -1,12 +1,16 @@
 """The owner of an account frees himself by a reset of its password."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.contrib.auth.views import LogoutView, PasswordResetConfirmView
 from django.dispatch import Signal
 from django.http import HttpResponse
 from django.urls import path
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
@@ -126,3 +130,30 @@ def test_a_namesake_in_other_letters_lifts_no_lock(client, door, verified):
     assert 429 == locked_out(client, door)
     assert 302 == reset(client, eve)
     assert (429, 2) == (signs_in(client, door), len(verified))
+
+
+@pytest.mark.parametrize("name", ["muller", "mùller"])
+def test_a_namesake_that_no_database_finds_buys_few_guesses(client, site, verified, name):
+    """One lock is lifted by its resets; an hour later another one."""
+    User.objects.create_user("müller", "müller@example.com")
+    eve = User.objects.create_user(name, "eve@example.com", "old")
+    for _ in range(3):
+        for _ in range(3):
+            client.post("/account/", {"username": "müller", "password": "wrong"}, REMOTE_ADDR=ELSEWHERE)
+        assert 302 == reset(client, eve)
+        eve.refresh_from_db()
+    assert 4 == len(verified)
+    with time_machine.travel(timezone.now() + timedelta(hours=1, seconds=5)):
+        assert 302 == reset(client, eve)
+        assert 401 == client.post("/account/", {"username": "müller", "password": "wrong"}).status_code
+
+
+def test_a_name_that_is_a_number(rf):
+    """As where people sign in by their telephones: nothing breaks, and the lock is lifted."""
+    request, user = rf.post("/"), User()
+    user.get_username = lambda: 5551234
+    for _ in range(2):
+        with POLICIES["account"].attempt(request, user.get_username()):
+            pass
+    recovery.free_owner(User, request, user)
+    assert not POLICIES["account"].status(request, user.get_username()).locked

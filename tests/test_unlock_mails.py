@@ -13,7 +13,7 @@ from lockout_decorators import mail
 from lockout_decorators.mail.owners import owner_of
 from lockout_decorators.support.finding import by_reference
 from lockout_decorators.support.unlocking import unlock
-from tests.mailing import ELSEWHERE, POLICIES, Failing, Told, guess, links_in, lock, mount
+from tests.mailing import ELSEWHERE, HERE, POLICIES, Failing, Told, guess, links_in, lock, mount
 
 URL = "https://example.com"
 
@@ -115,6 +115,21 @@ def test_one_mail_an_account_and_hour(client, bob, receiver, told):
         assert 10 == len(told) and 1 == len(told.send(receiver))
     with time_machine.travel(timezone.now() + timedelta(seconds=7195)):
         lock(client, "pair", "bob", ELSEWHERE)
+        assert 1 == len(told.send(receiver))
+
+
+def test_namesakes_share_the_hour(client, db, receiver, told):
+    """No database finds all whose names are counted as one. Each could lift the lock of all, and guess on."""
+    for name in ("m\u00fcller", "m\u00f9ller", "m\u00faller"):
+        User.objects.create(username=name, email=f"{ascii(name)[4:6]}@example.com")
+    sent = []
+    for name in ("m\u00f9ller", "m\u00faller"):
+        lock(client, "account", name)
+        sent += told.send(receiver)
+        POLICIES["account"].reset({"type": "http", "client": [HERE, 1], "headers": []}, name)
+    assert 1 == len(sent)
+    with time_machine.travel(timezone.now() + timedelta(hours=1, seconds=5)):
+        lock(client, "account", "m\u00faller")
         assert 1 == len(told.send(receiver))
 
 

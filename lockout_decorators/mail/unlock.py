@@ -1,6 +1,7 @@
 """The mail to the owner of an account."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -65,7 +66,7 @@ class UnlockMail(Receiver):
             return False
         user, address = owner_of(notice["username"] or "", self.find)
         message = self._message(notice, standing, user, address)  # for nobody too: this takes its time
-        if user is None or not (places := quota.take((notice["alias"], str(conf.cache)), "owner", str(user.pk))):
+        if user is None or not (places := _places(notice, user)):
             return False
         with quota.kept(places):
             message.send()
@@ -86,6 +87,17 @@ class UnlockMail(Receiver):
     def _knows_names_of(self, policy: LockoutPolicy) -> bool:
         """Whether what such a policy counts by is a user name, or an e-mail address."""
         return self.find is not None or policy.username is None or policy.username in fields()
+
+
+def _places(notice: Notice, user: Any) -> Sequence[quota.Place]:
+    """Those of the account, and of the name: accounts that are counted as one, as müller and muller, share a lock."""
+    aliases = (notice["alias"], str(conf.cache))
+    if not (own := quota.take(aliases, "owner", str(user.pk))):
+        return ()
+    if not (named := quota.take(aliases, "name", fold(notice["username"]) or "")):
+        quota.give_back(own)
+        return ()
+    return [*own, *named]
 
 
 def _local(moment: datetime | None) -> datetime | None:
