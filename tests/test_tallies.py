@@ -19,6 +19,8 @@ from lockout_decorators.stores import ABSENT, Store, Swapped, host_clock
 from lockout_decorators.stores.locmem import LocMemStore
 from tests.engines import ENGINES
 
+HERE = "default", "lockout"  # the cache, and the prefix of its keys
+
 
 @pytest.fixture(autouse=True)
 def journal(settings):
@@ -160,14 +162,14 @@ def test_refusals_and_locks_wait_for_a_failure_or_ten_seconds(policy, request_, 
 def test_what_is_lost_to_others_is_written_with_the_next(policy, request_):
     """Another process has the same entry."""
     guess(request_, policy)
-    other = tallies._unwritten.pop("default")
+    other = tallies._unwritten.pop(HERE)
     guess(request_, policy)
     assert (2, 0, 0) == total()
-    mine = tallies._unwritten.pop("default")
-    tallies._unwritten["default"] = other
+    mine = tallies._unwritten.pop(HERE)
+    tallies._unwritten[HERE] = other
     tallies.count("default", {"s": Tally(failures=1)}, host_clock())
     assert (2, 0, 0) == total()
-    tallies._unwritten["default"] = mine
+    tallies._unwritten[HERE] = mine
     for _ in range(2):
         tallies.count("default", {"s": Tally(failures=1)}, host_clock())
     assert (5, 0, 0) == on_file()
@@ -194,7 +196,7 @@ def test_threads_lose_nothing(request_):
 
 def test_nothing_is_left_to_write_where_another_thread_has(monkeypatch, asked):
     """It comes too late to the turn; the store is not asked for nothing."""
-    mine = tallies._unwritten["default"] = tallies.Unwritten("default")
+    mine = tallies._unwritten[HERE] = tallies.Unwritten("default")
     write = mine._write
 
     def writing(now):

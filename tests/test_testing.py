@@ -16,6 +16,7 @@ from django.views import View
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, presets
 from lockout_decorators.contrib.testing import alock_out, fresh_record, lock_out
 from lockout_decorators.contrib.unittest import LockoutTestMixin
+from lockout_decorators.support.numbers import numbers, total
 from tests.doors import FORM, RIGHT, acheck, check
 
 pytest_plugins = ["pytester"]
@@ -162,6 +163,19 @@ def test_a_fresh_record_hides_the_others_and_clears_nothing(client):
     with fresh_record():
         assert 200 == client.post("/ip/", RIGHT).status_code
     assert (429, 1) == (client.post("/ip/", RIGHT).status_code, cache.get("own"))
+
+
+def test_a_fresh_record_has_numbers_of_its_own(rf, settings):
+    """What one test has counted, and not written yet, is in no other's charts."""
+    settings.LOCKOUT_JOURNAL = True
+    policy, request = LockoutPolicy(scope="s", key="ip", max=1), rf.post("/")
+    with policy.attempt(request):  # a lock, which waits for the next failure
+        pass
+    with fresh_record():
+        assert (0, 0, 0) == total(numbers()[0].day)
+        with policy.attempt(request):
+            pass
+    assert (1, 1, 0) == total(numbers()[0].day)
 
 
 PROJECT = """

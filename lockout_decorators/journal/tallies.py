@@ -104,12 +104,12 @@ class Unwritten:
                     self.courses[scope] = left
 
 
-_unwritten: dict[str, Unwritten] = {}
+_unwritten: dict[tuple[str, str], Unwritten] = {}  # by the cache, and the prefix of its keys
 
 
 def count(alias: str, tallies: Mapping[str, Tally], now: int) -> None:
     """Count what has come under some scopes at the moment `now`, by the clock of the cache. Never fails."""
-    _unwritten.setdefault(alias, Unwritten(alias)).count(tallies, now)
+    _unwritten.setdefault((alias, conf.cache_prefix), Unwritten(alias)).count(tallies, now)
 
 
 def read(alias: str, scopes: Sequence[str]) -> tuple[dict[str, Course], int]:
@@ -117,7 +117,7 @@ def read(alias: str, scopes: Sequence[str]) -> tuple[dict[str, Course], int]:
     keys = [key_of(scope, number) for scope in scopes for number in range(ENTRIES)]
     found, clock = store_for(alias).read(keys)
     courses = [_parsed(key, one) for key, one in zip(keys, found, strict=True)]
-    known = _unwritten.get(alias) or Unwritten(alias)
+    known = _unwritten.get((alias, conf.cache_prefix)) or Unwritten(alias)
     told: dict[str, Course] = {}
     for number, scope in enumerate(scopes):
         told[scope] = known.courses.get(scope, {})
