@@ -164,6 +164,7 @@ def test_what_can_not_be_looked_up_is_told(support):
     said = {
         "That is no reference: two groups of four, as 7F3K-92QD.": {"reference": "junk"},
         "That is no address.": {"ip": "junk"},
+        "That is no address. ": {"ip": "2001:db8::7%\nunlocked: scope='s' by='admin: boss'"},  # a line of the log
         "Look up either a reference": {"reference": "7F3K-92QD", "ip": HERE},
         "Nothing is on record.": {"reference": "7F3K-92QD"},
         "code: its key is code; look up by reference.": {"ip": HERE},

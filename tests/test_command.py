@@ -222,6 +222,7 @@ def test_what_can_not_be_done_is_an_error(request_):
     for arguments, said in (
         (["--ip", HERE, "--scope", "two"], r"No policy has the scope 'two'; there are: .*one"),
         (["--ip", "bob"], "--ip: 'bob' does not appear to be an IPv4 or IPv6 address"),
+        (["--ip", "::1%\nforged"], r"--ip: '::1%\\nforged' has a zone"),
         (["--user", "7", "--scope", "one"], r"No policy counts by --user\."),
         (["--header", "x: y", "--scope", "one"], r"No policy counts by --header 'x: \.\.\.'"),
         (["--header", "x"], "it must be 'Name: value'"),

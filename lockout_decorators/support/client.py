@@ -40,7 +40,9 @@ class Described:
 
     def __post_init__(self) -> None:
         if self.ip is not None:
-            ipaddress.ip_address(self.ip.replace("%", "?"))  # a zone may hold anything, and is of no client
+            found = ipaddress.ip_address(self.ip)
+            if getattr(found, "scope_id", None):
+                raise ValueError(f"{self.ip!r} has a zone, which may hold anything, and is no client's")
 
     @property
     def parts(self) -> set[str]:
