@@ -63,6 +63,8 @@ def test_it_says_when_it_is_over_and_sends_nothing_again():
         ("POST", "/sign-in/", "next=/a?b&c", "/sign-in/?next=/a?b&amp;c"),
         ("POST", "//evil.example/", "", "/%2Fevil.example/"),
         ("POST", "/\\evil.example/", "", "/%5Cevil.example/"),
+        ("POST", "javascript:alert(1)", "", "/javascript:alert(1)"),
+        ("POST", "https://evil.example/", "", "/https://evil.example/"),
         ("POST", '/"><script>', '"><script>', "/%22%3E%3Cscript%3E?%22%3E%3Cscript%3E"),
         ("GET", "/token/", "token=secret", "/token/"),
         ("GET", "/token/", "", "/token/"),

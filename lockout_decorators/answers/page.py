@@ -72,7 +72,7 @@ class Answer:
         path, meta = self._request.get_full_path(), self._request.META
         if self._request.method in SAFE_METHODS and meta.get("QUERY_STRING"):
             path = path.removesuffix("?" + iri_to_uri(meta["QUERY_STRING"]))
-        return escape_leading_slashes(path)
+        return escape_leading_slashes(path if path.startswith("/") else f"/{path}")  # ASGI has it as it was sent
 
     @cached_property
     def site_name(self) -> str:
