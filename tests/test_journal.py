@@ -110,6 +110,21 @@ def test_who_always_loses_a_page_has_a_reference_all_the_same(store, request_, v
     assert [("bob", "right")] == verified
 
 
+def test_two_caches_of_a_kind_are_two(monkeypatch, settings):
+    """Each list is seen by itself: a lock costs one swap, and is in that one alone."""
+    locmem = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    settings.CACHES = {"default": locmem, "other": {**locmem, "LOCATION": "other"}}
+    monkeypatch.setattr(entries, "PAGES", 1)
+    asked, swap = [], Store.swap
+    monkeypatch.setattr(Store, "swap", lambda store, *args: asked.append(store.alias) or swap(store, *args))
+    filed = {"default": made(3), "other": made(3)}
+    for locks in zip(*filed.values(), strict=True):
+        for alias, lock in zip(filed, locks, strict=True):
+            entries.enter(store_for(alias), [lock], host_clock())
+    assert ["default", "other"] * 3 == asked
+    assert {alias: set(locks) for alias, locks in filed.items()} == {alias: {*entries.recent(alias)} for alias in filed}
+
+
 def test_what_is_no_list_counts_as_absent(policy, request_, caplog):
     """It is told as an error; the next lock has the page."""
     reference = fail(policy, request_)

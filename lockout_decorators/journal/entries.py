@@ -26,7 +26,7 @@ LIFTING = 100  # removals that may be lost to others
 KEPT = 7 * 86400  # seconds for which a page is kept after its last lock
 AFTER = 86400  # seconds for which a lock is found after its end
 
-_seen: dict[tuple[str, str], Found] = {}  # each page as this process saw it last, by the way of its store
+_seen: dict[tuple[str, str, str], Found] = {}  # each page as this process saw it last, by its store: tokens differ
 
 
 def enter(store: Store, locks: Sequence[Lock], now: int) -> None:
@@ -44,7 +44,7 @@ def enter(store: Store, locks: Sequence[Lock], now: int) -> None:
 def _enter(store: Store, locks: Sequence[Lock], now: int) -> dict[str, Change]:
     """The locks that were not written, since others were always quicker to write the page that is swapped with them."""
     page = page_key(crc32(locks[0].reference.encode()) % PAGES)
-    seen = _seen.get((store.way, page), ABSENT)
+    seen = _seen.get((store.alias, store.way, page), ABSENT)
     pending = {_key(lock.reference): _change(lock, now) for lock in locks}
     for _ in range(TRIES):
         if seen.token is UNKNOWN:
@@ -59,7 +59,7 @@ def _enter(store: Store, locks: Sequence[Lock], now: int) -> dict[str, Change]:
                     del pending[key]
         if page not in pending:
             break
-    _seen[store.way, page] = seen
+    _seen[store.alias, store.way, page] = seen
     return {key: change for key, change in pending.items() if key != page}
 
 
