@@ -205,6 +205,8 @@ def test_addresses_are_those_of_clients(request_, settings, rf):
         lock(policy, rf.post("/", REMOTE_ADDR="10.0.0.1", headers={"x-real-ip": address}))
     assert lockout("unlock", "--scope", "s", "--ip", HERE) == "s: unlocked (locked)\n"
     assert lockout("unlock", "--scope", "s", "--ip", "2001:DB8::2").endswith("\ns: unlocked (locked)\n")
+    lock(policy, rf.post("/", REMOTE_ADDR="10.0.0.1", headers={"x-real-ip": "2001:db8::1"}))
+    assert lockout("unlock", "--scope", "s", "--ip", "2001:db8::/64").endswith("\ns: unlocked (locked)\n")
 
 
 def test_a_computed_name_is_computed(request_):
@@ -221,6 +223,7 @@ def test_what_can_not_be_done_is_an_error(request_):
     LockoutPolicy(scope="code", key=lambda request, identity: "all")
     for arguments, said in (
         (["--ip", HERE, "--scope", "two"], r"No policy has the scope 'two'; there are: .*one"),
+        (["--ip", "192.0.2.0/24"], "'192.0.2.0/24' is no address, nor the network as which"),
         (["--ip", "bob"], "--ip: 'bob' does not appear to be an IPv4 or IPv6 address"),
         (["--ip", "::1%\nforged"], r"--ip: '::1%\\nforged' has a zone"),
         (["--user", "7", "--scope", "one"], r"No policy counts by --user\."),

@@ -23,7 +23,7 @@ class Described:
     """The parts of a client that are known; `None`: not this one.
 
     Attributes:
-        ip: The address, as text. ValueError if it is none.
+        ip: The address, as text, or the network that an IPv6 one is counted as. ValueError if it is neither.
         username: The name tried, as it was sent.
         user_agent: The User-Agent header, exactly.
         user: The primary key of the account that is signed in.
@@ -40,9 +40,12 @@ class Described:
 
     def __post_init__(self) -> None:
         if self.ip is not None:
-            found = ipaddress.ip_address(self.ip)
+            address, _, prefix = self.ip.partition("/")
+            found = ipaddress.ip_address(address)
             if getattr(found, "scope_id", None):
                 raise ValueError(f"{self.ip!r} has a zone, which may hold anything, and is no client's")
+            if prefix and self.ip != counted(found):
+                raise ValueError(f"{self.ip!r} is no address, nor the network as which an IPv6 one is counted")
 
     @property
     def parts(self) -> set[str]:
@@ -69,12 +72,12 @@ class Described:
         return account_in({"username": self.username}, policy.username, client.request)[1]
 
     def _client(self) -> Client:
-        request = HttpRequest()
-        request.META = {"REMOTE_ADDR": self.ip or NOWHERE}
+        request, where = HttpRequest(), (self.ip or NOWHERE).partition("/")[0]
+        request.META = {"REMOTE_ADDR": where}
         request.META |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers.items()}
         if self.user_agent is not None:
             request.META["HTTP_USER_AGENT"] = self.user_agent
         request.user = SimpleNamespace(pk=self.user, is_authenticated=self.user is not None)  # type: ignore[assignment]
         request.session = SimpleNamespace(session_key=self.session)  # type: ignore[assignment]
-        address = parse(self.ip or NOWHERE)
+        address = parse(where)
         return Client(request, counted(address) if address else NOWHERE)
