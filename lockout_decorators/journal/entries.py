@@ -24,6 +24,7 @@ PAGES, PAGE = 16, 32  # how many there are, and how many locks one holds
 TRIES = 5  # writes that may be lost to others before a lock is left out of the list
 LIFTING = 100  # removals that may be lost to others
 KEPT = 7 * 86400  # seconds for which a page is kept after its last lock
+ENDLESS = 365 * 86400  # seconds for which a lock without end is found
 AFTER = 86400  # seconds for which a lock is found after its end
 
 _seen: dict[tuple[str, str, str], Found] = {}  # each page as this process saw it last, by its store: tokens differ
@@ -109,7 +110,7 @@ def _key(reference: str) -> str:
 
 def _change(lock: Lock, now: int) -> Change:
     """A lock that ends is found a day longer: somebody may ask what it was."""
-    life = None if lock.ends >= FOREVER else -((now - lock.ends) // 1000) + AFTER
+    life = ENDLESS if lock.ends >= FOREVER else -((now - lock.ends) // 1000) + AFTER
     return Change(_key(lock.reference), None, _stamped([spell(lock)]), life)
 
 
