@@ -10,6 +10,8 @@ from guide import CODE, PASSWORD, TRIES, USERS
 from live import duration, events
 from views import DOORS
 
+END = b"-" * 79  # of a mail, as Django's backend writes it
+
 
 class Rule(NamedTuple):
     """The first policy of a door, in words."""
@@ -38,12 +40,12 @@ def rule(policies):
 def mails(request):
     """The mail box of all users, the last mail first."""
     files = sorted(settings.MAILS.glob("*.log"), key=lambda file: file.stat().st_mtime, reverse=True)
-    return render(request, "mails.html", {"mails": [read(file) for file in files]})
+    written = [text for text in (file.read_bytes() for file in files) if END in text]
+    return render(request, "mails.html", {"mails": [read(text) for text in written]})
 
 
-def read(file):
-    """As Django's backend writes it: the mail, and a line of dashes."""
-    mail = message_from_bytes(file.read_bytes().rpartition(b"-" * 79)[0], policy=policy.default)
+def read(text):
+    mail = message_from_bytes(text.rpartition(END)[0], policy=policy.default)
     return {"to": mail["To"], "subject": mail["Subject"], "date": mail["Date"].datetime, "body": mail.get_content()}
 
 
