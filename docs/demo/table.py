@@ -36,7 +36,7 @@ class Table:
         problems = [
             f"status {spell(got)}, promised {spell(promised)}" if got != promised else "",
             f"{seen} hasher runs, promised {self.expected}" if seen != self.expected else "",
-            *(problem_of(answer, wait) for answer in answers),
+            *(problem_of(answer, wait, len(answers) > 1) for answer in answers),
         ]
         problem = next(filter(None, problems), None)
         ran = f"{runs} hasher run{'s' * (runs != 1)}" if runs else "no hasher run"
@@ -59,7 +59,9 @@ def spell_wait(wait: range) -> str:
     return f"{wait[0]} s" if len(wait) == 1 else f"{wait[0]} to {wait[-1]} s"
 
 
-def problem_of(answer: Answer, wait: range) -> str:
+def problem_of(answer: Answer, wait: range, at_once: bool) -> str:
+    """Of many at once, who has waited in vain for the verdict on another may try again in a second."""
     if answer.status == 429 and wait:
-        return "" if answer.retry_after in wait else f"Retry-After {answer.retry_after}, not {spell_wait(wait)}"
+        right = answer.retry_after in wait or (at_once and answer.retry_after == 1)
+        return "" if right else f"Retry-After {answer.retry_after}, not {spell_wait(wait)}"
     return "" if answer.retry_after is None else f"Retry-After with status {answer.status}"
