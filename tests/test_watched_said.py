@@ -1,0 +1,69 @@
+"""What becomes of a guess by what is said of it: by the view's own code, by another policy, by a second call."""
+
+import pytest
+from django.contrib.auth import authenticate
+
+from lockout_decorators import LockedOut, LockoutPolicy
+
+
+@pytest.fixture
+def request_(rf):
+    return rf.post("/", REMOTE_ADDR="192.0.2.7")
+
+
+def policy(**arguments):
+    return LockoutPolicy(**{"scope": "s", "key": "ip", "max": 5, **arguments})
+
+
+def test_a_guess_that_another_policy_refuses_is_none(request_, verified):
+    """It was never verified: nothing is counted by the policy that let it pass."""
+    outer, inner = policy(), policy(scope="locked", max=1)
+    with inner.attempt(request_):
+        pass
+    for _ in range(10):
+        with outer.observe(request_), pytest.raises(LockedOut), inner.observe(request_):
+            authenticate(request_, username="bob", password="wrong")
+    assert ([], 0) == (verified, outer.status(request_).failures)
+    with outer.observe(request_):
+        assert authenticate(request_, username="bob", password="right")
+
+
+def test_who_asks_for_the_status_decides_nothing(request_):
+    """The guess at hand is still open."""
+    one = policy()
+    with one.attempt(request_) as block:
+        assert 0 == one.status(request_).failures
+        block.succeed()
+    assert 0 == one.status(request_).failures
+
+
+def test_a_call_after_the_verdict_is_a_guess_of_its_own(request_, verified):
+    """The view's code has said what it had to say of the first one."""
+    one = policy()
+    with one.attempt(request_) as block:
+        block.fail()
+        authenticate(request_, username="bob", password="wrong")
+    assert (2, 1) == (one.status(request_).failures, len(verified))
+
+
+def test_the_call_that_was_right_says_whose_failures_are_forgiven(request_):
+    """Though the guess began at another name."""
+    one = policy()
+    for password, names in (("wrong", ["bob"]), ("right", ["bob@example.com", "bob"])):
+        with one.observe(request_):
+            found = [authenticate(request_, username=name, password=password) for name in names]
+    assert found[0] is None
+    assert found[1].username == "bob"
+    assert 0 == one.status(request_).failures
+
+
+def test_a_secret_at_two_names_is_one_guess_of_the_address(request_, verified):
+    """And one at each name."""
+    one, address = policy(key="ip+username"), policy(scope="a")
+    for name in ("bob", "eve"):
+        assert 0 == one.status(request_, name).failures
+    with address.observe(request_), one.observe(request_):
+        for name in ("bob", "eve"):
+            authenticate(request_, username=name, password="wrong")
+    assert [1, 1] == [one.status(request_, name).failures for name in ("bob", "eve")]
+    assert (1, 2) == (address.status(request_).failures, len(verified))
