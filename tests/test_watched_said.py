@@ -15,16 +15,18 @@ def policy(**arguments):
     return LockoutPolicy(**{"scope": "s", "key": "ip", "max": 5, **arguments})
 
 
-def test_a_guess_that_another_policy_refuses_is_none(request_, verified):
-    """It was never verified: nothing is counted by the policy that let it pass."""
-    outer, inner = policy(), policy(scope="locked", key="username", max=1, ceiling=None)
-    with inner.attempt(request_, "bob"):
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_guess_that_another_policy_refuses_is_none(turn, request_, verified):
+    """It was never verified: nothing is counted by the policy that let it pass, whichever is around the other."""
+    one, locked = policy(), policy(scope="locked", key="username", max=1, ceiling=None)
+    with locked.attempt(request_, "bob"):
         pass
+    outer, inner = (one, locked)[::turn]
     for _ in range(10):
-        with outer.observe(request_), pytest.raises(LockedOut), inner.observe(request_):
+        with outer.observe(request_), inner.observe(request_), pytest.raises(LockedOut):
             authenticate(request_, username="bob", password="wrong")
-    assert ([], 0) == (verified, outer.status(request_).failures)
-    with outer.observe(request_):
+    assert ([], 0) == (verified, one.status(request_).failures)
+    with one.observe(request_):
         assert authenticate(request_, username="bob", password="right") is not None
 
 
