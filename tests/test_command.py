@@ -17,6 +17,7 @@ from lockout_decorators.conf import conf
 from lockout_decorators.journal import entries
 from lockout_decorators.stores import Store, store_for
 from tests import urls  # noqa: F401  # its policies are registered before a test begins
+from tests.locks import lock_out
 
 REFERENCE = r"[2-9A-HJKMNP-Z]{4}-[2-9A-HJKMNP-Z]{4}"
 HERE = "192.0.2.7"
@@ -39,14 +40,6 @@ def lockout(*arguments, status=0):
 
 def told(*arguments, status=0):
     return json.loads(lockout(*arguments, "--json", status=status))
-
-
-def lock(policy, request, username=None):
-    """Its reference."""
-    for _ in range(policy.max):
-        with policy.attempt(request, username):
-            pass
-    return policy.status(request, username).reference
 
 
 def is_in(policy, request, username):
@@ -73,7 +66,7 @@ def test_a_lock_is_found_by_its_reference_in_one_read(request_, key, monkeypatch
     request_.META["HTTP_X_API_KEY"] = "k"
     key = key if isinstance(key, str) else lambda request, identity: "all"
     policy = LockoutPolicy(scope="s", key=key, max=2)
-    reference = lock(policy, request_, "bob")
+    reference = lock_out(policy, request_, "bob")
     assert not is_in(policy, request_, "bob")
     reads, find = [], entries.find
     monkeypatch.setattr(entries, "find", lambda *args: reads.append(args) or find(*args))
@@ -91,8 +84,8 @@ def test_a_lock_is_found_by_its_reference_in_one_read(request_, key, monkeypatch
 def test_each_counter_has_a_reference_of_its_own(request_):
     """That of the address's ceiling lifts no more than that."""
     policy = LockoutPolicy(scope="s", key="ip+username", max=1, ceiling=2)
-    eve = lock(policy, request_, "eve")
-    lock(policy, request_, "kim")
+    eve = lock_out(policy, request_, "eve")
+    lock_out(policy, request_, "kim")
     (ceiling,) = [one for one in told("list")["locks"] if one["counter"] == "ceiling"]
     assert not is_in(policy, request_, "bob")
     assert lockout("unlock", ceiling["reference"]) == "s: unlocked (ceiling, locked)\n"
@@ -105,9 +98,9 @@ def test_a_later_lock_is_not_lifted_by_an_earlier_reference(codes, request_, mon
     """Nor by one that nobody has."""
     monkeypatch.setattr("lockout_decorators.attempts.seats.new_code", map(str, codes).__next__)
     policy = LockoutPolicy(scope="s", key="ip", max=1)
-    first = lock(policy, request_)
+    first = lock_out(policy, request_)
     policy.reset(request_)
-    lock(policy, request_)
+    lock_out(policy, request_)
     for reference in (first, "7777-7777"):
         assert lockout("unlock", reference, status=1) == "Nothing on record.\n"
     assert policy.status(request_).locked
@@ -116,7 +109,7 @@ def test_a_later_lock_is_not_lifted_by_an_earlier_reference(codes, request_, mon
 def test_a_lock_that_is_over_is_still_known_for_a_day(request_, time_machine):
     """So is when it ended; the exit status tells."""
     time_machine.move_to(datetime(2030, 1, 1, tzinfo=UTC), tick=False)
-    reference = lock(LockoutPolicy(scope="s", key="ip", max=1, lockout=60), request_)
+    reference = lock_out(LockoutPolicy(scope="s", key="ip", max=1, lockout=60), request_)
     assert told("show", reference)["counters"][0]["until"] == "2030-01-01T00:01:00+00:00"
     time_machine.shift(61)
     (shown,) = told("show", reference, status=1)["counters"]
@@ -130,7 +123,7 @@ def test_a_lock_that_is_over_is_still_known_for_a_day(request_, time_machine):
 def test_a_lock_that_was_shortened_ends_when_it_is_said_to(request_, time_machine, monkeypatch):
     """By the policy as it is now; of one that this process does not know, as it was written."""
     time_machine.move_to(datetime(2030, 1, 1, tzinfo=UTC), tick=False)
-    reference = lock(LockoutPolicy(scope="s", key="ip", max=1, lockout=6000), request_)
+    reference = lock_out(LockoutPolicy(scope="s", key="ip", max=1, lockout=6000), request_)
     monkeypatch.setattr("lockout_decorators.terms.registry.registered", registered := {})
     for module in ("policy", "support.standing"):
         monkeypatch.setattr(f"lockout_decorators.{module}.registered", registered)
@@ -154,8 +147,8 @@ def test_an_address_is_unlocked_under_every_policy_that_counts_by_it(request_):
     """It says what stood there; of a policy that asks for more, the address's ceiling, and what else it needs."""
     one, two = LockoutPolicy(scope="one", key="ip", max=2), LockoutPolicy(scope="two", key="ip", max=3)
     other = LockoutPolicy(scope="other", key="ip+username", max=2, ceiling=1)
-    lock(one, request_)
-    lock(other, request_, "eve")
+    lock_out(one, request_)
+    lock_out(other, request_, "eve")
     with two.attempt(request_):
         pass
     assert not is_in(other, request_, "bob")
@@ -189,7 +182,7 @@ def test_parts_of_every_kind_are_described(request_):
     }
     for key, options in described.items():
         policy = LockoutPolicy(scope=key, key=key, max=1)
-        lock(policy, request_, "Bob")
+        lock_out(policy, request_, "Bob")
         assert told("show", "--scope", key, *options)["counters"][-1]["locked"], key
         lockout("unlock", "--scope", key, *options)
         assert is_in(policy, request_, "bob"), key
@@ -202,10 +195,10 @@ def test_addresses_are_those_of_clients(request_, settings, rf):
     settings.LOCKOUT_TRUSTED_PROXIES = [HERE]
     policy = LockoutPolicy(scope="s", key="ip", max=1)
     for address in (HERE, "2001:db8::1"):
-        lock(policy, rf.post("/", REMOTE_ADDR="10.0.0.1", headers={"x-real-ip": address}))
+        lock_out(policy, rf.post("/", REMOTE_ADDR="10.0.0.1", headers={"x-real-ip": address}))
     assert lockout("unlock", "--scope", "s", "--ip", HERE) == "s: unlocked (locked)\n"
     assert lockout("unlock", "--scope", "s", "--ip", "2001:DB8::2").endswith("\ns: unlocked (locked)\n")
-    lock(policy, rf.post("/", REMOTE_ADDR="10.0.0.1", headers={"x-real-ip": "2001:db8::1"}))
+    lock_out(policy, rf.post("/", REMOTE_ADDR="10.0.0.1", headers={"x-real-ip": "2001:db8::1"}))
     assert lockout("unlock", "--scope", "s", "--ip", "2001:db8::/64").endswith("\ns: unlocked (locked)\n")
 
 
@@ -241,13 +234,13 @@ def test_what_can_not_be_done_is_an_error(request_):
 def test_a_lock_is_found_though_another_cache_is_down(request_):
     """Only what is found nowhere is an error."""
     LockoutPolicy(scope="away", key="ip", cache="away")
-    reference = lock(LockoutPolicy(scope="s", key="ip", max=1), request_)
+    reference = lock_out(LockoutPolicy(scope="s", key="ip", max=1), request_)
     assert lockout("unlock", reference) == "s: unlocked (locked)\n"
     assert "cache 'away'" in lockout("show", "2222-2222", status=2)
 
 
 def test_a_policy_on_trial_is_named_as_such(request_):
-    lock(LockoutPolicy(scope="s", key="ip", max=1, enforce=False), request_)
+    lock_out(LockoutPolicy(scope="s", key="ip", max=1, enforce=False), request_)
     assert "locked, not enforced" in lockout("list")
 
 
@@ -269,7 +262,7 @@ def test_a_broken_urlconf_is_an_error(settings):
 def test_whoever_unlocks_is_told(request_, caplog):
     """In the log and by a signal."""
     policy = LockoutPolicy(scope="s", key="ip", max=1)
-    reference, seen = lock(policy, request_), []
+    reference, seen = lock_out(policy, request_), []
 
     def receive(sender, request, detail, **kwargs):
         seen.append((sender, detail.status.locked, detail.status.scope))
@@ -285,7 +278,7 @@ def test_whoever_unlocks_is_told(request_, caplog):
 def test_what_was_unlocked_is_told_as_json(request_, monkeypatch):
     """A cache that fails between is an error; nothing was unlocked then."""
     policy = LockoutPolicy(scope="s", key="ip", max=1)
-    reference = lock(policy, request_)
+    reference = lock_out(policy, request_)
     with monkeypatch.context() as broken:
         broken.setattr(entries, "lift", lambda *args: store_for("default").read(None))
         assert lockout("unlock", reference, status=2).startswith("cache 'default'")
@@ -299,7 +292,7 @@ def test_a_user_without_a_name_unlocks(request_, monkeypatch, caplog):
     """In a container, for instance."""
     monkeypatch.setattr("lockout_decorators.management.unlock.getuser", lambda: {}["USER"])
     with caplog.at_level("INFO", "lockout_decorators"):
-        lockout("unlock", lock(LockoutPolicy(scope="s", key="ip", max=1), request_))
+        lockout("unlock", lock_out(LockoutPolicy(scope="s", key="ip", max=1), request_))
     assert "by='command: unknown'" in caplog.text
 
 
@@ -309,7 +302,7 @@ def test_a_user_without_a_name_unlocks(request_, monkeypatch, caplog):
 def test_without_a_journal_nothing_is_filed(request_, settings):
     """Whoever is known by address or name can be helped all the same."""
     settings.LOCKOUT_JOURNAL = None
-    reference = lock(LockoutPolicy(scope="s", key="ip", max=1), request_)
+    reference = lock_out(LockoutPolicy(scope="s", key="ip", max=1), request_)
     assert lockout("list") == "No locks on file.\n"
     assert told("show", reference, status=1)["counters"] == []
     assert lockout("unlock", "--ip", HERE, "--scope", "s") == "s: unlocked (locked)\n"
@@ -325,10 +318,10 @@ def test_recent_locks_are_listed_without_anybody_s_data(request_, rf, settings, 
     """The last one first; who it was only with LOCKOUT_JOURNAL."""
     time_machine.move_to(datetime(2030, 1, 1, tzinfo=UTC), tick=False)
     policy = LockoutPolicy(scope="s", key="ip+username", max=1)
-    references = [lock(policy, request_, "bob")]
+    references = [lock_out(policy, request_, "bob")]
     settings.LOCKOUT_JOURNAL = True
     time_machine.shift(1)
-    references.append(lock(policy, rf.post("/", REMOTE_ADDR="192.0.2.8"), "ev\u00e9\n"))
+    references.append(lock_out(policy, rf.post("/", REMOTE_ADDR="192.0.2.8"), "ev\u00e9\n"))
     policy.reset(request_, "bob")
     listed = told("list", "--scope", "s")["locks"]
     assert references[::-1] == [one["reference"] for one in listed]
@@ -346,7 +339,7 @@ def test_recent_locks_are_listed_without_anybody_s_data(request_, rf, settings, 
 
 def test_a_lock_without_end_says_so(request_):
     """It is lifted by hand."""
-    lock(LockoutPolicy(scope="s", key="ip", max=1, lockout=None), request_)
+    lock_out(LockoutPolicy(scope="s", key="ip", max=1, lockout=None), request_)
     assert "lifted by hand" in lockout("list")
     lockout("unlock", "--ip", HERE)
     assert lockout("list", "--locked") == "No locks on file.\n"
@@ -356,7 +349,7 @@ def test_a_flood_of_locks_keeps_the_list_bounded(rf, monkeypatch):
     """One write a lock; the last ones are there, and each is found by its reference."""
     policy, swaps, swap = LockoutPolicy(scope="s", key="ip", max=1), [], Store.swap
     monkeypatch.setattr(Store, "swap", lambda *args: swaps.append(args) or swap(*args))
-    references = [lock(policy, rf.post("/", REMOTE_ADDR=f"10.0.{n // 250}.{n % 250 + 1}")) for n in range(700)]
+    references = [lock_out(policy, rf.post("/", REMOTE_ADDR=f"10.0.{n // 250}.{n % 250 + 1}")) for n in range(700)]
     assert (
         0 <= len(swaps) - 700 * 3 <= entries.PAGES
     )  # the slot, the journal, the lock; a page may have been seen before

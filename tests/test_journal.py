@@ -13,6 +13,7 @@ from lockout_decorators.stores import Change, Store, Swapped, host_clock, store_
 from lockout_decorators.support import finding
 from lockout_decorators.support.unlocking import unlock
 from tests.engines import ENGINES
+from tests.locks import lock_out
 
 
 @pytest.fixture
@@ -25,12 +26,6 @@ def request_(rf):
     return rf.post("/", REMOTE_ADDR="192.0.2.7")
 
 
-def fail(policy, request, username="bob"):
-    with policy.attempt(request, username):
-        pass
-    return policy.status(request, username).reference
-
-
 def made(number=1):
     """Locks, as they are put on file."""
     began = host_clock()
@@ -41,7 +36,7 @@ def made(number=1):
 @pytest.mark.parametrize("store", list(ENGINES), indirect=True)
 def test_locks_are_found_listed_and_lifted_on_every_engine(store, policy, request_):
     """The key's and the ceiling's that fall at once too; a second time there is nothing."""
-    reference = fail(policy, request_)
+    reference = lock_out(policy, request_, "bob")
     listed = finding.recent()
     assert ["ceiling", "key"] == sorted(one.status.counter for one in listed)
     assert reference in [one.status.reference for one in listed]
@@ -100,7 +95,7 @@ def test_who_always_loses_a_page_has_a_reference_all_the_same(store, request_, v
 
     monkeypatch.setattr(Store, "swap", beaten)
     policy = LockoutPolicy(scope="s", key="username", max=1, ceiling=None)
-    reference = fail(policy, request_)
+    reference = lock_out(policy, request_, "bob")
     assert [] == finding.recent()
     assert unlock(finding.by_reference(reference), "test")
     with policy.observe(request_):
@@ -143,7 +138,7 @@ def test_a_journal_that_fails_takes_no_lock_away(policy, request_, monkeypatch, 
         return swap(store, changes, now)
 
     monkeypatch.setattr(Store, "swap", failing)
-    reference = fail(policy, request_)
+    reference = lock_out(policy, request_, "bob")
     assert policy.status(request_, "bob").locked
     assert finding.by_reference(reference) is None
     assert "cache 'default' failed, locks can't be found by reference: ConnectionError('gone')" in caplog.text
@@ -151,7 +146,7 @@ def test_a_journal_that_fails_takes_no_lock_away(policy, request_, monkeypatch, 
 
 def test_a_lock_that_nobody_can_lift_is_an_error(policy, request_, monkeypatch):
     """Others come between all the time."""
-    found = finding.by_reference(fail(policy, request_))
+    found = finding.by_reference(lock_out(policy, request_, "bob"))
     monkeypatch.setattr(Store, "swap", lambda store, changes, now: Swapped(False, ()))
     with pytest.raises(StoreError, match="others came between 100 times"):
         unlock(found, "test")

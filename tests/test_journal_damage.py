@@ -10,6 +10,7 @@ from lockout_decorators.journal import entries
 from lockout_decorators.journal.lock import Lock, parse
 from lockout_decorators.support import finding
 from lockout_decorators.support.unlocking import unlock
+from tests.locks import lock_out
 
 
 @pytest.fixture
@@ -22,15 +23,9 @@ def request_(rf):
     return rf.post("/", REMOTE_ADDR="192.0.2.7")
 
 
-def fail(policy, request, username="bob"):
-    with policy.attempt(request, username):
-        pass
-    return policy.status(request, username).reference
-
-
 def test_what_is_no_list_counts_as_absent(policy, request_, caplog):
     """It is told as an error; the next lock has the page."""
-    reference = fail(policy, request_)
+    reference = lock_out(policy, request_, "bob")
     for number in range(entries.PAGES):
         cache.set(entries.page_key(number), "junk\nof others", None)
     assert finding.recent() == []
@@ -38,7 +33,7 @@ def test_what_is_no_list_counts_as_absent(policy, request_, caplog):
     cache.set(entries._key(reference), 7, None)
     assert finding.by_reference(reference) is None
     policy.reset(request_, "bob")
-    reference = fail(policy, request_, "eve")
+    reference = lock_out(policy, request_, "eve")
     assert reference in [one.status.reference for one in finding.recent()]
 
 
@@ -66,7 +61,7 @@ DAMAGED = [
 def test_what_only_looks_like_a_lock_counts_as_absent(damaged, policy, request_, caplog):
     """It hides none of the others."""
     assert parse(json.dumps([*GOOD.values()]))
-    reference = fail(policy, request_)
+    reference = lock_out(policy, request_, "bob")
     for key in (entries.page_key(0), entries._key("7F3K-92QD")):
         cache.set(key, f"stamp\n{json.dumps(damaged)}", None)
     assert finding.by_reference("7F3K-92QD") is None
@@ -77,7 +72,7 @@ def test_what_only_looks_like_a_lock_counts_as_absent(damaged, policy, request_,
 
 def test_a_record_that_is_none_is_no_lock(policy, request_):
     """It is not lifted either."""
-    found = finding.by_reference(fail(policy, request_))
+    found = finding.by_reference(lock_out(policy, request_, "bob"))
     cache.set(found.record, "junk", None)
     assert not finding.by_reference(found.status.reference).status.locked
     assert not unlock(found, "test")

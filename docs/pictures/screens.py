@@ -1,5 +1,6 @@
 """The pages that a browser has taken pictures of."""
 
+import sys
 from pathlib import Path
 
 from django.conf import settings
@@ -46,4 +47,5 @@ class Pictures(StaticLiveServerTestCase):
 def write() -> None:
     """All of them."""
     settings.ROOT_URLCONF = "tests.recipes.admin_page"  # before the checks import the tests' own
-    get_runner(settings)(verbosity=1).run_tests([__name__])
+    if get_runner(settings)(verbosity=1).run_tests([__name__]):
+        sys.exit("The pages were not taken.")

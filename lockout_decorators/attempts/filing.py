@@ -17,10 +17,10 @@ NAME = 150  # characters of a user name that are kept
 def file_locks(guess: Guess, client: Client, book: Book, settled: Iterable[Settled]) -> None:
     """Those that the failure of a guess is about to write."""
     locks = []
-    for seat, before, after, now in settled:
-        if after.reference and after.reference == seat.reference != before.reference and not seat.filed:
-            seat.filed = True
-            locks.append(_lock(guess, client, Settled(seat, before, after, now)))
+    for one in settled:
+        if one.fell and not one.seat.filed:
+            one.seat.filed = True
+            locks.append(_lock(guess, client, one))
     if locks:
         entries.enter(book.store, locks, book.clock())
 

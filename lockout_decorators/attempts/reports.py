@@ -63,8 +63,9 @@ class Report:
             if not seat.counter.ceiling:
                 shown = f"failed attempt {_made(seat, before, after, now)} of {seat.counter.rule.max}"
                 self._tell("attempt_failed", seat.counter, after, now, logging.INFO, shown)
-        for seat, before, after, now in settled:
-            if _fell(seat, before, after, now):
+        for one in settled:
+            if _fell(one):
+                seat, before, after, now = one
                 rule = seat.counter.rule
                 wide = _made(seat, before, after, now) < rule.max
                 shown = f"failures at {rule.spread} names" if wide else f"{rule.max} failures"
@@ -147,12 +148,12 @@ def report_outage(terms: Terms, request: HttpRequest, error: StoreError) -> None
     signals.store_failed.send_robust(sender=terms, request=request, detail=detail)
 
 
-def _fell(seat: Seat, before: Record, after: Record, now: int) -> bool:
+def _fell(settled: Settled) -> bool:
     """Whether a failure has completed `max` or the spread: by its own lock; where there are none, by being the last."""
-    rule = seat.counter.rule
+    rule, after = settled.seat.counter.rule, settled.after
     if rule.lengths:
-        return after.locked and after.reference == seat.reference
-    before = prune(before, rule, now)
+        return settled.fell
+    before = prune(settled.before, rule, settled.now)
     return after.failures == rule.max > before.failures or after.names == rule.spread > before.names
 
 

@@ -20,6 +20,11 @@ class Settled(NamedTuple):
     after: Record
     now: int
 
+    @property
+    def fell(self) -> bool:
+        """Whether the lock that stands after it is the one of this guess's failure."""
+        return self.after.locked and self.after.reference == self.seat.reference
+
 
 Move = Callable[[Seat, int], Record]
 File = Callable[[Book, "Sequence[Settled]"], None]

@@ -12,12 +12,11 @@ from .settling import Settled
 def tally_failure(settled: Iterable[Settled]) -> None:
     """A failure under the scopes that have counted it, with the locks that it has written."""
     counted: dict[str, tuple[dict[str, Tally], int]] = {}
-    for seat, _, after, now in settled if conf.journal else ():
-        terms = seat.counter.terms
-        fell = after.locked and after.reference == seat.reference
-        scopes = counted.get(terms.cache, ({}, now))[0]
-        scopes[terms.scope] = scopes.get(terms.scope, Tally(failures=1)).plus(Tally(locks=int(fell)))
-        counted[terms.cache] = scopes, now
+    for one in settled if conf.journal else ():
+        terms = one.seat.counter.terms
+        scopes = counted.get(terms.cache, ({}, one.now))[0]
+        scopes[terms.scope] = scopes.get(terms.scope, Tally(failures=1)).plus(Tally(locks=int(one.fell)))
+        counted[terms.cache] = scopes, one.now
     for alias, (scopes, now) in counted.items():
         tallies.count(alias, scopes, now)
 

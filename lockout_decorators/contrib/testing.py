@@ -14,9 +14,9 @@ from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from django.urls import resolve
 from django.utils.functional import SimpleLazyObject
 
+from ..attempts import desk
 from ..attempts.challenges import ANSWERS, Answers
 from ..attempts.waiting import hop
-from ..clients.credentials import account_in
 from ..conf import conf
 from ..decorators import policies_of
 from ..doors.views import doors_at
@@ -100,8 +100,7 @@ def _request(client: Client | AsyncClient, path: str, extra: dict[str, Any]) -> 
 
 def _guess_at(policy: LockoutPolicy, request: HttpRequest, username: Any) -> LockoutStatus:
     """The status is looked at before each guess: of those before, one may have been enough."""
-    named = callable(policy.username) and username is not None
-    name = account_in({"username": username}, policy.username, request)[1] if named else username
+    name = desk.named(policy, request, username)
     status = policy.status(request, username)
     for _ in range(policy.max):
         if not _refuses(status):

@@ -30,12 +30,8 @@ def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
 
 
 def _cell(value: Any) -> str:
-    return (
-        "-"
-        if value is None
-        else ", ".join(map(_cell, value))
-        if isinstance(value, tuple)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if value is None:
+        return "-"
+    if isinstance(value, tuple):
+        return ", ".join(map(_cell, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

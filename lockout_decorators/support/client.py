@@ -4,13 +4,12 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
 
 from django.http import HttpRequest
 
+from ..attempts import desk
 from ..attempts.counters import Client, Counter
 from ..clients.addresses import counted, parse
-from ..clients.credentials import account_in
 from ..clients.identities import fold
 from ..clients.keys import Key
 from ..terms.terms import Terms
@@ -63,13 +62,8 @@ class Described:
         """Those of the client under a policy, as far as it is described: of its address alone, if that is all."""
         client = self._client()
         complete = self.lacks(policy.key) == []
-        found = client.counters(policy, fold(self._named(policy, client)) if complete else None)
+        found = client.counters(policy, fold(desk.named(policy, client.request, self.username)) if complete else None)
         return [one for one in found if complete or (one.ceiling and self.ip is not None)]
-
-    def _named(self, policy: Terms, client: Client) -> Any:
-        if self.username is None or not callable(policy.username):
-            return self.username
-        return account_in({"username": self.username}, policy.username, client.request)[1]
 
     def _client(self) -> Client:
         request, where = HttpRequest(), (self.ip or NOWHERE).partition("/")[0]
