@@ -124,11 +124,11 @@ class Block(Watched):
         if self.eager:
             return
         self.policies, self._judging = self._uncounted(), ()
-        early, late = [], False
+        counted, early, late = [*map(id, self.policies)], [], False
         for terms in given:
             if terms.failure is not None:
                 self._judging = (*self._judging, terms)
-            elif terms not in self.policies:
+            elif id(terms) not in counted:
                 continue
             if terms.looks_early(self.request):
                 early.append(terms)

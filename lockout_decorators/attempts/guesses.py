@@ -191,8 +191,8 @@ class Guesses(Parties):
                 report_outage(party.terms, self.request, error)
 
     def _refuse_without_store(self, guess: Guess) -> None:
-        uncounted = [party.terms for party in guess.parties if party.terms.enforce and party.terms.cache in self.down]
-        if uncounted and not conf.fail_open:
+        parties = guess.parties if self.down and not conf.fail_open else ()
+        if uncounted := [one.terms for one in parties if one.terms.enforce and one.terms.cache in self.down]:
             guess.withdraw()
             self.settle(guess)
             status = LockoutStatus(uncounted[-1].scope, False, 0, uncounted[-1].max, OUTAGE_RETRY)

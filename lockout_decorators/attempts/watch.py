@@ -121,7 +121,7 @@ def peers(block: Watching, blocks: Sequence[Any]) -> list[Any]:
 def uncounted(policies: Sequence[Terms], blocks: Sequence[Any]) -> Sequence[Terms]:
     """One of each that count alike, the strictest; and none that an open block of this very thread or task counts
     already as strictly. Guesses in parallel tasks need a block each."""
-    if len(policies) < 2 and not (blocks and _open.get()):
+    if not (blocks and _open.get()) and len(_frames(policies)) == sum([len(terms.frames) for terms in policies]):
         return policies
     known = [terms for block in blocks if block.open and block in _open.get() for terms in block.policies]
     covered = [_frames([terms for terms in known if _strictness(terms) >= least]) for least in range(3)]

@@ -88,7 +88,7 @@ class Keeper(NamedTuple):
 
 def bounds_of(terms: Terms) -> Bounds:
     """The figures of one policy."""
-    rule = terms.plan[-1].rule
+    rule = terms.plan.kinds[-1].rule
     account, total = [tuple([guesses([terms], many, one) for many in ADDRESSES]) for one in (True, False)]
     return Bounds(bounds.per_second(rule), bounds.within(rule, rule.window), account, total, keeps_out([terms]))
 
@@ -130,7 +130,7 @@ def _reach(policies: Sequence[Terms], addresses: int, one_account: bool) -> list
 
 def _kinds(terms: Terms) -> list[Kind]:
     """Those that refuse."""
-    return [kind for kind in terms.plan if not kind.wider] if terms.enforce else []
+    return [kind for kind in terms.plan.kinds if not kind.wider] if terms.enforce else []
 
 
 def _clients(key: Key, addresses: int, one_account: bool) -> int | None:

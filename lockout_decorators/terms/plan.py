@@ -33,8 +33,15 @@ class Kind(NamedTuple):
     wider: bool
 
 
+class Plan(NamedTuple):
+    """The counters of each client, and what is counted in all of them."""
+
+    kinds: tuple[Kind, ...]
+    frames: frozenset[str]
+
+
 @lru_cache(maxsize=512)
-def kinds(
+def planned(
     scope: str,
     key: Key,
     rolling: bool,
@@ -45,7 +52,7 @@ def kinds(
     ceiling: int | None,
     spread: int | None,
     unsolved: int = 0,
-) -> tuple[Kind, ...]:
+) -> Plan:
     """Where an address is counted, that of the network around it comes first; then the ceiling's, if there is one; last
     the key's. Raises ImproperlyConfigured for a setting that makes no sense."""
     if wrong := nonsense(scope, key, rolling, most, lockout, ceiling, spread, unsolved):
@@ -56,9 +63,10 @@ def kinds(
     counted = (scope, str(key), "rolling" if rolling else "fixed", str(rule.window))
     around = _kind(network, "network", counted, ceiling=True, wider=True)
     own = _kind(address if ceiling is None else rule, "key", counted)
+    kinds: tuple[Kind, ...] = (around, own) if key.is_address else (own,)
     if ceiling is not None:
-        return around, _kind(address, "ceiling", counted, ceiling=True), own
-    return (around, own) if key.is_address else (own,)
+        kinds = around, _kind(address, "ceiling", counted, ceiling=True), own
+    return Plan(kinds, frozenset([kind.frame for kind in kinds]))
 
 
 def _widened(rule: Rule, times: int) -> Rule:

@@ -16,13 +16,14 @@ from ..clients.keys import Key, KeyFunction
 from ..conf import conf
 from . import allowed
 from .arguments import UNSET, Argument, Duration, Exempt, Failure, Lockout, Response, Username
-from .plan import SLOTS, Kind, Lengths, kinds, lost_spread
+from .plan import SLOTS, Kind, Lengths, Plan, lost_spread, planned
 from .registry import register
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 IP, IP_UA = Key.parse("ip"), Key.parse("ip+ua")
 CEILING = 5  # times `max`, for keys that a client can change
-_counted = attrgetter("scope", "key", "rolling", "max", "window", "lockout", "forget", "ceiling", "spread")
+COUNTED = ("scope", "key", "rolling", "max", "window", "lockout", "forget", "ceiling", "spread")
+_counted = attrgetter(*COUNTED)
 DERIVED = "(derived from the view)"  # the scope of a policy whose view is not known yet
 
 
@@ -145,7 +146,7 @@ class Terms:
     def scoped(self, scope: str) -> Self:
         """These terms under a scope that was derived from a view."""
         policy = object.__new__(type(self))
-        policy.__dict__.update(self.__dict__, scope=scope)
+        policy.__dict__.update(self.__dict__, scope=scope, _plan=None)
         register(policy)
         return policy
 
@@ -157,21 +158,21 @@ class Terms:
                 'The policy of a view under method_decorator(..., name="dispatch") has no scope that could be known '
                 'beforehand: write scope="..." to use it by hand.'
             )
-        return self.plan
+        return self.plan.kinds
 
     @property
     def frames(self) -> frozenset[str]:
         """What is counted: policies with the same are one."""
-        return frozenset([kind.frame for kind in self.kinds])
+        return self.plan.frames
 
     @property
-    def plan(self) -> tuple[Kind, ...]:
-        """The same under a scope that is not known yet; kept as long as all that it comes from."""
-        terms = (*_counted(self), (self.enforce and self.challenge_after) or 0)
-        known: tuple[tuple[Any, ...], tuple[Kind, ...]] = self.__dict__.get("_plan", ((), ()))
-        if known[0] != terms:
-            self.__dict__["_plan"] = known = terms, kinds(*terms)
-        return known[1]
+    def plan(self) -> Plan:
+        """The same under a scope that is not known yet; kept where all that it comes from is the policy's own."""
+        if (plan := self.__dict__.get("_plan")) is None:
+            plan = planned(*_counted(self), (self.enforce and self.challenge_after) or 0)
+            if self.__dict__.keys() >= {*COUNTED}:
+                self.__dict__["_plan"] = plan
+        return plan
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""
