@@ -55,7 +55,7 @@ class Guard(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Nothing of the store: the body of the request is read (early), or the secret verified."""
+    """Nothing of the store: the request comes, its body is read (early), or the secret verified."""
 
     what: str
 
@@ -141,7 +141,8 @@ class FakeStore:
     """The store that one guess sees: asks for an answer at each operation."""
 
     def __init__(self, scenario: Scenario, alias: str, ask: Callable[[Any], Any], clock: Callable[[], int]) -> None:
-        self.scenario, self.alias, self._ask, self.clock = scenario, alias, ask, clock
+        self.scenario, self.alias, self._ask, self._clock = scenario, alias, ask, clock
+        self.clock = clock if scenario.kind == "atomic" else None
 
     def ask(self, operation: Any) -> Any:
         answer = self._ask(operation)
@@ -153,7 +154,7 @@ class FakeStore:
         return [[key] for key in keys] if self.scenario.kind == "single" else [keys]
 
     def read(self, keys: list[str]) -> Reading:
-        return Reading(self.ask(Read(tuple(keys))), self.clock)
+        return Reading(self.ask(Read(tuple(keys))), self._clock)
 
     def swap(self, changes: list[Change], now: int) -> Swapped:
         swap = Swap(tuple(changes), now)
@@ -235,6 +236,8 @@ class Life:
             if self.without_outage(lambda: look(self.books)):
                 return Done("refused")
             self.ask(Gap("body"))
+        elif self.scenario.ticks:
+            self.ask(Gap("arrival"))
         claim = Claim(self.books, frozenset())
         while isinstance(came := self.without_outage(lambda: self.step(claim)), Wait):
             self.enter("waited")

@@ -33,22 +33,24 @@ class Shelf:
         singly: Every key is swapped by itself, and a swap gives no tokens.
         lies: It says that it has lost, and does nothing.
         resends: It swaps, but the reply is lost; it tells of the second try.
+        here: What its records are judged by.
     """
 
     alias = "shelf"
     singly = lies = resends = False
+    clock = None
 
     def __init__(self, alias: str = "shelf") -> None:
         self.alias, self.entries, self.lives, self.asked = alias, {}, {}, []
         self.between: list[Callable[[], None]] = []
-        self.clock = lambda: time.now
+        self.here = lambda: time.now
 
     def batches(self, keys):
         return [[key] for key in keys] if self.singly else [keys]
 
     def read(self, keys):
         self.note("read", keys)
-        return Reading(self.found(keys), self.clock)
+        return Reading(self.found(keys), self.here)
 
     def note(self, operation, keys):
         self.asked.append((operation, *keys))
@@ -178,6 +180,42 @@ def test_a_refused_guess_takes_one_round_trip(shelf):
     assert shelf.asked == [("read", "C", "K")]
 
 
+@pytest.mark.parametrize(
+    ("standing", "trips"),
+    [(None, [("swap", "C", "K")] * 2), (record("a"), [("swap", "C", "K")] * 3), (LOCKED, [("swap", "C", "K")])],
+    ids=["nothing", "a failure", "a lock"],
+)
+def test_where_a_lost_swap_is_as_good_as_a_look_none_comes_before(shelf, standing, trips):
+    """Most clients have nothing on record: they save one round trip, and nobody pays for it."""
+    shelf.clock = shelf.here
+    if standing:
+        shelf.put("K", standing)
+    book = Book(shelf, [seat("C"), seat("K")])
+    came, _ = run(claim(book))
+    if came:
+        assert came.refusal == Refusal(NOW + LOCK)
+        assert "C" not in shelf.entries
+    else:
+        settle([book], fail)
+        assert [shelf.record("C").failures, shelf.record("K").failures] == [1, 2 if standing else 1]
+    assert shelf.asked == trips
+
+
+def test_what_is_swapped_one_after_another_is_looked_at_before(shelf):
+    """Else whoever is refused by the second record would first have a slot of the first one."""
+    other = Shelf("other")
+    shelf.clock = other.clock = shelf.here
+    other.put("K", LOCKED)
+    came, _ = run(claim(Book(shelf, [seat("C")]), Book(other, [seat("K")])))
+    assert came.refusal == Refusal(NOW + LOCK)
+    assert (shelf.asked, other.asked) == ([("read", "C")], [("read", "K")])
+    other.asked.clear()
+    other.singly = True
+    came, _ = run(claim(Book(other, [seat("C"), seat("K")])))
+    assert came.refusal == Refusal(NOW + LOCK)
+    assert other.asked == [("read", "C", "K")]
+
+
 def test_an_early_look_refuses_with_one_round_trip(shelf):
     shelf.put("K", LOCKED)
     assert look([Book(shelf, [seat("C"), seat("K")])]).refusal == Refusal(NOW + LOCK)
@@ -290,7 +328,7 @@ def test_the_longest_refusal_is_told(shelf):
 def test_each_refusal_is_measured_by_the_clock_of_its_own_store(shelf):
     """One host may be an hour ahead."""
     ahead = Shelf("ahead")
-    ahead.clock = lambda: NOW + 3_600_000
+    ahead.here = lambda: NOW + 3_600_000
     ahead.put("A", LOCKED._replace(since=NOW + 3_600_000 + 1000 - LOCK, until=NOW + 3_600_000 + 1000))
     shelf.put("K", LOCKED)
     assert look([Book(ahead, [seat("A")])]).refusal.until == NOW + 3_600_000 + 1000
@@ -621,7 +659,7 @@ def test_of_a_store_that_fails_altogether_the_failure_is_told(shelf):
 
 def test_a_store_that_tells_too_little_is_found_out(shelf):
     book = Book(shelf, [seat("C"), seat("K")])
-    shelf.read, right = lambda keys: Reading(shelf.found(keys[:1]), shelf.clock), shelf.read
+    shelf.read, right = lambda keys: Reading(shelf.found(keys[:1]), shelf.here), shelf.read
     with pytest.raises(ValueError, match="shorter"):
         book.read()
     shelf.read = right

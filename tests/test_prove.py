@@ -89,7 +89,7 @@ def test_a_shared_cache_is_exact(store, project, settings):
     assert (7 if IN_FULL else 6) == len(found["trials"])
     for trial in found["trials"]:
         assert 0 < trial["verified"] == trial["allowed"] <= trial["asked"]
-    assert [3, 3, 3, 3, 1] == [cost["trips"] for cost in found["costs"]]
+    assert [2, 2, 3, 3, 1] == [cost["trips"] for cost in found["costs"]]
     assert "heard" not in done.stderr
     assert [] == cache._cache.get_client().keys(f"*{own}*")
 
@@ -161,7 +161,8 @@ def test_what_a_guess_costs(store, django_db_blocker, monkeypatch, settings):
         found = costs.measure(strangers)
         guesses.clean(strangers)
         assert [] == guesses.standing(strangers[0])
-    assert [(3, 0), (3, 1), (3, 1), (3, 1), (1, 1)] == [(cost.trips, cost.entries) for cost in found]
+    first = {"sqlite": 3, "valkey": 2}[store]  # where a lost swap is as good as a look, there is none before the first
+    assert [(first, 0), (first, 1), (3, 1), (3, 1), (1, 1)] == [(cost.trips, cost.entries) for cost in found]
     assert 0 == found[0].bytes < found[3].bytes < found[1].bytes < found[2].bytes
 
 

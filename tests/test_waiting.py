@@ -65,9 +65,10 @@ def test_patience_shrinks_with_the_failures(failures, held, slept):
 
 def test_looks_of_a_wait_are_few(held, slept, monkeypatch):
     """About twenty-five in five seconds: the pauses grow."""
-    looks, read = [], Store.read
     held(POLICY.max)
+    looks, read, swap = [], Store.read, Store.swap
     monkeypatch.setattr(Store, "read", lambda self, keys: (looks.append(keys), read(self, keys))[1])
+    monkeypatch.setattr(Store, "swap", lambda self, *swapped: (looks.append(swapped), swap(self, *swapped))[1])
     refused()
     assert 20 <= len(looks) <= 30
     assert len(slept) == len(looks) - 1

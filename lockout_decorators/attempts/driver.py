@@ -77,7 +77,7 @@ class Claim:
     def step(self) -> Refused | Wait | None:
         """Take a slot of each counter: None; or why not. Raises StoreError."""
         for book in self.books:
-            if self._pauses or not book.known:
+            if self._pauses or not (book.known or (len(self.books) == 1 and book.presume_absent())):
                 book.read()
         try:
             self.refused = self._take()

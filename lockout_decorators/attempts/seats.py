@@ -12,7 +12,7 @@ from ..logs import extra
 from ..records import moves
 from ..records.moves import Refusal
 from ..records.record import EMPTY, FOREVER, STAMP, Record, Slot, parse, spell
-from ..stores import UNKNOWN, Change, Clock, Found, Store, host_clock, store_for
+from ..stores import ABSENT, UNKNOWN, Change, Clock, Found, Store, host_clock, store_for
 from .counters import Counter
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
@@ -126,6 +126,15 @@ class Book:
         self.clock, self.known = reading.clock, True
         for seat, found in zip(seats, reading.found, strict=True):
             seat.see(found)
+
+    def presume_absent(self) -> bool:
+        """Go by it that nothing is on record, as of most clients, where the store tells by a swap if that is wrong."""
+        if len(self.groups) > 1 or (clock := self.store.clock) is None:
+            return False
+        self.clock, self.known = clock, True
+        for seat in self.seats:
+            seat.see(ABSENT)
+        return True
 
     def swap(self, seats: Sequence[Seat], now: int) -> bool:
         """Write what the records have moved to, all or none. Who finds there what it wanted to write has won: a reply

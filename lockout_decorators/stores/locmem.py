@@ -20,6 +20,7 @@ class LocMemStore(Store):
     letter of a key, which takes longer than all else. A token is the entry as it lies there."""
 
     way = "Whoever swaps holds the cache's own lock."
+    clock = property(lambda self: host_clock)
 
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:

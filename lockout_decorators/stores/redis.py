@@ -17,7 +17,9 @@ from . import redis_scripts, redis_watch
 from .connections import shared
 from .redis_clients import Clients, clients_of, has_clients, is_asynchronous
 from .redis_scripts import GONE, SCRIPTS_FORBIDDEN, says
-from .store import ASYNCHRONOUS, Change, Found, Reading, Store, Swapped
+from .store import ASYNCHRONOUS, Change, Clock, Found, Reading, Store, Swapped
+
+_clocks: dict[str, Clock] = {}  # by alias; an ASGI server makes new cache objects for every request
 
 
 class RedisStore(Store):
@@ -32,6 +34,11 @@ class RedisStore(Store):
     def __init__(self, alias: str, cache: Any) -> None:
         super().__init__(alias, cache)
         self._way: Callable[..., list[Any]] = redis_scripts.ask
+
+    @property
+    def clock(self) -> Clock | None:
+        """The server's as it was last heard in this process; should it be wrong by now, the server will not swap."""
+        return None if self._way is redis_watch.ask else _clocks.get(self.alias)
 
     @cached_property
     def _clients(self) -> Clients:
@@ -53,8 +60,8 @@ class RedisStore(Store):
     def _read(self, keys: Sequence[str]) -> Reading:
         batches = self._batches(keys)
         if len(batches) == 1:
-            return _reading(*self._ask(keys))
-        readings = [(batch, _reading(*self._ask(batch))) for batch in batches]
+            return self._reading(*self._ask(keys))
+        readings = [(batch, self._reading(*self._ask(batch))) for batch in batches]
         found = {key: one for batch, reading in readings for key, one in zip(batch, reading.found, strict=True)}
         return Reading([found[key] for key in keys], readings[-1][1].clock)
 
@@ -62,7 +69,11 @@ class RedisStore(Store):
         verdict, *standing = self._ask([change.key for change in changes], changes, now)
         if verdict == 1:
             return Swapped(True, [_written(change.text or "") for change in changes])
-        return Swapped(False, *_reading(verdict, *standing), stale=verdict < 0)
+        return Swapped(False, *self._reading(verdict, *standing), stale=verdict < 0)
+
+    def _reading(self, verdict: int, now: int, *texts: Any) -> Reading:
+        _clocks[self.alias] = clock = partial(_since, now - int(time.monotonic() * 1000))
+        return Reading([_found(text) for text in texts], clock)
 
     def _ask(self, keys: Sequence[str], *swap: Any) -> list[Any]:
         """Once more over a new connection if one has broken: who finds what it wanted to write there has won."""
@@ -85,10 +96,6 @@ class RedisStore(Store):
         self._clients, self._way = nodes, redis_watch.ask  # in this order: other threads may look on
         redis_watch.warn()
         return answer
-
-
-def _reading(verdict: int, now: int, *texts: Any) -> Reading:
-    return Reading([_found(text) for text in texts], partial(_since, now - int(time.monotonic() * 1000)))
 
 
 def _since(offset: int) -> int:

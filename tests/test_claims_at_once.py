@@ -1,0 +1,68 @@
+"""A guess that nothing was looked up for: its claim goes by it that its client has nothing on record."""
+
+import time
+
+import pytest
+from django.contrib.auth import authenticate
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from lockout_decorators import lockout_protect
+from lockout_decorators.stores import Store, redis
+from tests.servers import stores
+
+GUESSED = {
+    "right": [("right", 200), ("right", 200)],
+    "wrong": [*[("wrong", 401)] * 5, ("right", 429)],
+}
+
+
+@pytest.fixture
+def guess():
+    @lockout_protect(key="ip+username", max=5, window=300, lockout=600, scope="at once")
+    def view(request):
+        user = authenticate(request, username="bob", password=request.POST["password"])
+        return HttpResponse(status=401 if user is None else 200)
+
+    return lambda password: view(RequestFactory().post("/", {"password": password})).status_code
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the store was asked to do for records."""
+    seen, read, swap = [], Store.read, Store.swap
+    monkeypatch.setattr(Store, "read", lambda self, keys: (seen.append("read"), read(self, keys))[1])
+    monkeypatch.setattr(Store, "swap", lambda self, *swapped: (seen.append("swap"), swap(self, *swapped))[1])
+    return seen
+
+
+@pytest.mark.parametrize("store", stores("locmem", "valkey", "files"), indirect=True)
+@pytest.mark.parametrize("guessed", GUESSED.values(), ids=GUESSED)
+def test_round_trips(store, guessed, guess, asked, verified):
+    """Where a claim that is lost says what stands there: two for a client with nothing on record. Else three."""
+    guess("right")
+    look = "read" if store == "files" else "swap"
+    trips = []
+    for password, status in guessed:
+        asked.clear()
+        assert status == guess(password)
+        trips.append([*asked])
+    clean, known = ["read"] * (store == "files") + ["swap", "swap"], [look, "swap", "swap"]
+    locks = [*known, "swap"]  # the lock is put on file
+    assert ([clean] * 2 if guessed[0][0] == "right" else [clean, *[known] * 3, locks, [look]]) == trips
+    assert 1 + len([status for _, status in guessed if status != 429]) == len(verified)
+
+
+@pytest.mark.parametrize("store", stores("valkey"), indirect=True)
+@pytest.mark.parametrize("wrong", [-3600, -1, 1, 3600], ids="{:+} s".format)
+def test_a_server_whose_clock_is_another_by_now(store, wrong, guess, asked, verified, caplog):
+    """As after a failover: its own counts, and a claim by the other one comes to no more than a look."""
+    guess("right")
+    before = redis._clocks["default"]
+    redis._clocks["default"] = lambda: before() + wrong * 1000
+    asked.clear()
+    assert [401] * 5 + [429] == [guess("wrong") for _ in range(5)] + [guess("right")]
+    assert (6, ["swap"] * (2 + (abs(wrong) > 2))) == (len(verified), asked[: 2 + (abs(wrong) > 2)])
+    (locked,) = [record for record in caplog.records if "locked out" in record.message]
+    until = time.mktime(time.strptime(locked.lockout["until"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+    assert until == pytest.approx(time.time() + 600, abs=3)
