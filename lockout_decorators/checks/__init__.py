@@ -53,26 +53,13 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @checks.register(checks.Tags.security, deploy=True)
-def find_open_doors(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """What of the URLconf verifies secrets, and no policy guards."""
-    return [] if _wrong(about_settings(_known())) else [*about_doors(OPEN)]
-
-
-@checks.register(checks.Tags.security, deploy=True)
-def look_ahead(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """What would surprise where the site goes live, and is no matter before."""
+def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """What is no matter before the site goes live: open doors, proxies, and the caches, whose servers are asked."""
     policies = _known()
     if _wrong(about_settings(policies)):
         return []
-    return [*about_proxies(policies), *[message for alias in _aliases(policies) for message in about_sharing(alias)]]
-
-
-@checks.register(checks.Tags.security, deploy=True)
-def probe_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Whether the caches keep what they are given: their servers are asked."""
-    policies = _known()
-    aliases = [] if _wrong(about_settings(policies)) else _aliases(policies)
-    return [message for alias in aliases for message in probed(alias)]
+    caches = [message for alias in _aliases(policies) for message in (*about_sharing(alias), *probed(alias))]
+    return [*about_doors(OPEN), *about_proxies(policies), *caches]
 
 
 def _wrong(messages: Iterable[CheckMessage]) -> bool:
@@ -175,5 +162,7 @@ def _size(alias: str, holds: int | None, policies: Sequence[LockoutPolicy]) -> I
 
 
 def _entries(policy: LockoutPolicy) -> int:
-    """Of one address: its record and that lock's reference; and of each client that it makes up, locked or not."""
-    return 2 if policy.ceiling is None else 2 + policy.ceiling * policy.max * (2 if policy.max == 1 else 1)
+    """Of one address: its record, that lock's reference, and the record of the IPv6 network around it; and of each
+    client that it makes up, locked or not."""
+    network = conf.ipv6_wider_prefix is not None and any(kind.wider for kind in policy.kinds)
+    return 2 + network + (policy.ceiling or 0) * policy.max * (2 if policy.max == 1 else 1)
