@@ -45,6 +45,14 @@ def _read(name: str, default: object) -> Any:
     return getattr(settings if found is empty else found, name, default)
 
 
+def _bits(name: str, default: int, further: str = "") -> int:
+    """How many of an IPv6 address are one client, or one network."""
+    value = _read(name, default)
+    if type(value) is not int or not 1 <= value <= 128:
+        raise refuse(name, value, f"a whole number from 1 to 128{further}")
+    return value
+
+
 def _function(name: str, value: object, allowed: str) -> Callable[..., Any]:
     """A callable, or what is at its dotted path."""
     try:
@@ -129,17 +137,12 @@ class LockoutSettings:
 
     @property
     def ipv6_prefix(self) -> int:
-        value = _read("LOCKOUT_IPV6_PREFIX", 64)
-        if type(value) is not int or not 1 <= value <= 128:
-            raise refuse("LOCKOUT_IPV6_PREFIX", value, "a whole number from 1 to 128")
-        return value
+        return _bits("LOCKOUT_IPV6_PREFIX", 64)
 
     @property
     def ipv6_wider_prefix(self) -> int | None:
         value = _read("LOCKOUT_IPV6_WIDER_PREFIX", 48)
-        if value is not None and (type(value) is not int or not 1 <= value <= 128):
-            raise refuse("LOCKOUT_IPV6_WIDER_PREFIX", value, "a whole number from 1 to 128, or None")
-        return value
+        return None if value is None else _bits("LOCKOUT_IPV6_WIDER_PREFIX", 48, ", or None")
 
     @property
     def client_ip(self) -> Callable[[HttpRequest], str | None] | None:
