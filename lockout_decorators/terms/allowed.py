@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from asgiref.sync import iscoroutinefunction
-
 from ..clients.addresses import network
+from ..clients.keys import plain
 
 T = TypeVar("T")
 Check = Callable[[Any], Any]
@@ -28,11 +27,6 @@ def _only(fits: Callable[[Any], object], allowed: str) -> Check:
         return value
 
     return check
-
-
-def plain(value: Any) -> bool:
-    """Whether a callable answers by itself: what a coroutine function returns would be true, whatever it says."""
-    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__)
 
 
 def _is_text(value: Any) -> bool:
