@@ -45,6 +45,18 @@ def _read(name: str, default: object) -> Any:
     return getattr(settings if found is empty else found, name, default)
 
 
+def _unchecked(name: str, default: object) -> property:
+    return property(lambda self: _read(name, default))
+
+
+def _bits(name: str, default: int, further: str = "") -> int:
+    """How many of an IPv6 address are one client, or one network."""
+    value = _read(name, default)
+    if type(value) is not int or not 1 <= value <= 128:
+        raise refuse(name, value, f"a whole number from 1 to 128{further}")
+    return value
+
+
 def _function(name: str, value: object, allowed: str) -> Callable[..., Any]:
     """A callable, or what is at its dotted path."""
     try:
@@ -80,17 +92,12 @@ class LockoutSettings:
     def enabled(self) -> bool:
         return _read("LOCKOUT_ENABLED", True) is True or self._flag("LOCKOUT_ENABLED", True)
 
-    @property
-    def max_attempts(self) -> object:
-        return _read("LOCKOUT_MAX_ATTEMPTS", 5)
-
-    @property
-    def enforcement_window(self) -> object:
-        return _read("LOCKOUT_ENFORCEMENT_WINDOW", 300)
-
-    @property
-    def time(self) -> object:
-        return _read("LOCKOUT_TIME", 600)
+    # What policies check themselves.
+    max_attempts: property = _unchecked("LOCKOUT_MAX_ATTEMPTS", 5)
+    enforcement_window: property = _unchecked("LOCKOUT_ENFORCEMENT_WINDOW", 300)
+    time: property = _unchecked("LOCKOUT_TIME", 600)
+    cache: property = _unchecked("LOCKOUT_CACHE", "default")
+    site: property = _unchecked("LOCKOUT_SITE", {})
 
     @property
     def use_user_agent(self) -> bool:
@@ -99,14 +106,6 @@ class LockoutSettings:
     @property
     def cache_prefix(self) -> str:
         return _prefix(_read("LOCKOUT_CACHE_PREFIX", "lockout"))
-
-    @property
-    def cache(self) -> object:
-        return _read("LOCKOUT_CACHE", "default")
-
-    @property
-    def site(self) -> Any:
-        return _read("LOCKOUT_SITE", {})
 
     @property
     def watches_site(self) -> bool:
@@ -129,17 +128,12 @@ class LockoutSettings:
 
     @property
     def ipv6_prefix(self) -> int:
-        value = _read("LOCKOUT_IPV6_PREFIX", 64)
-        if type(value) is not int or not 1 <= value <= 128:
-            raise refuse("LOCKOUT_IPV6_PREFIX", value, "a whole number from 1 to 128")
-        return value
+        return _bits("LOCKOUT_IPV6_PREFIX", 64)
 
     @property
     def ipv6_wider_prefix(self) -> int | None:
         value = _read("LOCKOUT_IPV6_WIDER_PREFIX", 48)
-        if value is not None and (type(value) is not int or not 1 <= value <= 128):
-            raise refuse("LOCKOUT_IPV6_WIDER_PREFIX", value, "a whole number from 1 to 128, or None")
-        return value
+        return None if value is None else _bits("LOCKOUT_IPV6_WIDER_PREFIX", 48, ", or None")
 
     @property
     def client_ip(self) -> Callable[[HttpRequest], str | None] | None:

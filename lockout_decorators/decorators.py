@@ -10,8 +10,8 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 
 from .clients.asgi import Requestlike
+from .clients.keys import plain
 from .policy import LockoutPolicy
-from .terms.allowed import plain
 from .terms.arguments import PolicyArguments
 from .terms.terms import DERIVED
 from .views.calling import call_view, is_async

@@ -5,6 +5,8 @@ from typing import Any
 from .signals import AttemptDetail
 
 SHOWN = 80  # characters of a user name in the log
+OF_STATUS = ("scope", "counter", "failures", "maximum", "locked", "retry_after", "reference", "challenge")
+OF_DETAIL = ("address", "forgiven", "enforced", "spread")
 
 
 def extra(event: str, **facts: Any) -> dict[str, dict[str, Any]]:
@@ -15,21 +17,8 @@ def extra(event: str, **facts: Any) -> dict[str, dict[str, Any]]:
 
 def extra_of(event: str, detail: AttemptDetail, **further: Any) -> dict[str, dict[str, Any]]:
     """Of an event with the name of its signal. The user name is raw: whatever writes it has to escape it."""
-    status, username = detail.status, detail.username
-    facts = {
-        "scope": status.scope,
-        "counter": status.counter,
-        "address": detail.address,
-        "username": username and username[:SHOWN],
-        "failures": status.failures,
-        "maximum": status.maximum,
-        "forgiven": detail.forgiven,
-        "locked": status.locked,
-        "retry_after": status.retry_after,
-        "until": status.until and f"{status.until:%Y-%m-%dT%H:%M:%SZ}",
-        "reference": status.reference,
-        "challenge": status.challenge,
-        "enforced": detail.enforced,
-        "spread": detail.spread,
-    }
+    facts = {name: getattr(detail.status, name) for name in OF_STATUS}
+    facts |= {name: getattr(detail, name) for name in OF_DETAIL}
+    facts["username"] = detail.username and detail.username[:SHOWN]
+    facts["until"] = detail.status.until and f"{detail.status.until:%Y-%m-%dT%H:%M:%SZ}"
     return extra(event, **{**facts, **further})

@@ -16,3 +16,8 @@ def without_code(content: bytes) -> str:
 def csp_nonce(request: Any) -> dict[str, str]:
     """A context processor."""
     return {"csp_nonce": "r4nd0m"}
+
+
+def no_csp_nonce(request: Any) -> dict[str, None]:
+    """As Django's context processor without its middleware."""
+    return {"csp_nonce": None}

@@ -9,6 +9,7 @@ import time_machine
 from django.contrib.auth import authenticate
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.utils.translation import override
 
 from lockout_decorators import LockoutPolicy, lockout_protect, policies_of
 from lockout_decorators.records import moves
@@ -247,6 +248,13 @@ def test_who_keeps_out_whom(key, told):
     known = LockoutPolicy(scope="s", key=key, max=5, ceiling=None, known_browsers=timedelta(days=90))
     assert known.bounds().keeps_out == (f"{told}, save known browsers",)
     assert LockoutPolicy(scope="s", key=key, max=5, enforce=False).bounds().keeps_out == ()
+
+
+def test_one_guess_that_keeps_out_is_one():
+    """In English, whatever language is active: the report is in no other."""
+    with override("de"):
+        (told,) = LockoutPolicy(scope="s", key="ip", max=1).bounds().keeps_out
+    assert told == "anybody behind the same address, by 1 wrong guess: all there"
 
 
 def test_bounds_do_not_need_a_scope():

@@ -349,13 +349,15 @@ def test_a_sound_cache_passes_the_probe(settings):
 @pytest.mark.parametrize("backend", ["filebased.FileBasedCache", "db.DatabaseCache"])
 def test_a_small_cache_is_a_warning(cache, backend, tmp_path, settings):
     """Django's default of 300 entries is soon full of clients that an attacker makes up; the hint says how many.
-    Numbers for charts take some, too."""
+    Numbers for charts take some, and the networks around IPv6 addresses, too."""
     LockoutPolicy(scope="a", key="ip+ua", max=5)
     cache(f"django.core.cache.backends.{backend}", LOCATION=str(tmp_path))
     (message,) = messages()
     assert message.id == "lockout_decorators.W008"
-    assert '"MAX_ENTRIES": 2716' in message.hint
+    assert '"MAX_ENTRIES": 2816' in message.hint
     settings.LOCKOUT_JOURNAL = True
+    assert '"MAX_ENTRIES": 2824' in messages()[0].hint
+    settings.LOCKOUT_IPV6_WIDER_PREFIX = None
     assert '"MAX_ENTRIES": 2724' in messages()[0].hint
 
 
@@ -374,10 +376,10 @@ def test_room_is_needed_for_every_policy(cache, tmp_path):
         LockoutPolicy(scope=scope, key="ip+ua", max=5, response=f"{scope}.html")
     LockoutPolicy(scope="c", key="ip", max=10)
     where = {"backend": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": str(tmp_path)}
-    cache(**where, OPTIONS={"MAX_ENTRIES": 2700 + 2700 + 200 + 16 - 1})
+    cache(**where, OPTIONS={"MAX_ENTRIES": 2800 + 2800 + 300 + 16 - 1})
     (message,) = messages()
-    assert '"MAX_ENTRIES": 5616' in message.hint
-    cache(**where, OPTIONS={"MAX_ENTRIES": 5616})
+    assert '"MAX_ENTRIES": 5916' in message.hint
+    cache(**where, OPTIONS={"MAX_ENTRIES": 5916})
     assert ids() == []
 
 

@@ -126,10 +126,12 @@ def test_made_up_clients(store, verified, key, made_up):
     assert (429, slots) == (guess("10.0.0.1", "right"), len(verified))
 
 
-def test_capacity_that_the_check_asks_for(settings, verified):
-    """With as many entries as check W008 asks for, a hundred addresses that fill their ceilings evict no lock."""
+@pytest.mark.parametrize("form", ["10.3.0.{}", "2001:db8:{}::1"])
+def test_capacity_that_the_check_asks_for(form, settings, verified):
+    """With as many entries as check W008 asks for, a hundred addresses that fill their ceilings evict no lock; not
+    where each is in an IPv6 network of its own, either."""
     doors = [door(key="ip+ua", max=1, ceiling=2, scope=scope) for scope in ("one", "two")]
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "small"}}
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": form}}
     import_module(settings.ROOT_URLCONF)  # which the checks look at: what has a policy there is none of ours
     registered.clear()
     for guess in doors:
@@ -139,7 +141,7 @@ def test_capacity_that_the_check_asks_for(settings, verified):
     settings.CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": needed}
     del caches["default"]
     assert W008 not in {message.id for message in run_checks()}
-    hundred = addresses(3, ADDRESSES)
+    hundred = [form.format(number) for number in range(1, 1 + ADDRESSES)]
     for guess, address, number in product(doors, hundred, range(2)):
         assert 401 == guess(address, agent=str(number))
     verified.clear()

@@ -8,7 +8,7 @@ from django.contrib.auth import authenticate
 from lockout_decorators import LockoutPolicy
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.journal import entries
-from lockout_decorators.journal.lock import Lock, new_code, spell_reference
+from lockout_decorators.journal.lock import Lock, new_code, spell_reference, stamped
 from lockout_decorators.stores import Change, Store, Swapped, host_clock, store_for
 from lockout_decorators.support import finding
 from lockout_decorators.support.unlocking import unlock
@@ -90,7 +90,7 @@ def test_who_always_loses_a_page_has_a_reference_all_the_same(store, request_, v
 
     def beaten(store, changes, now):
         for key in [change.key for change in changes if ":page" in change.key]:
-            swap(store, [Change(key, store.read([key]).found[0].token, entries._stamped([]), 60)], host_clock())
+            swap(store, [Change(key, store.read([key]).found[0].token, stamped(), 60)], host_clock())
         return swap(store, changes, now)
 
     monkeypatch.setattr(Store, "swap", beaten)

@@ -1,13 +1,18 @@
 """The page of a lock: when it ends, its code, the way back, whose it is; and how a project makes it its own."""
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from django.http import HttpRequest
+from django.template import Template
 from django.test import Client
+from django.test.signals import template_rendered
 from django.utils import timezone
+from django.utils.translation import override
 
-from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_protect
+from lockout_decorators import ChallengeRequired, LockedOut, LockoutPolicy, LockoutStatus, lockout_protect
 from lockout_decorators.answers.plain import answer, bare
 from lockout_decorators.exceptions import StoreUnavailable
 from tests.doors import FORM, RIGHT, check, mount
@@ -121,9 +126,60 @@ def test_project_fills_its_blocks(refused, settings, tmp_path):
 
 def test_style_has_the_nonce_of_the_page(refused, settings):
     """Which the context processor of a Content-Security-Policy gives."""
-    processors = ["tests.answers.csp_nonce"]
-    settings.TEMPLATES = [{**settings.TEMPLATES[0], "OPTIONS": {"context_processors": processors}}]
+    settings.TEMPLATES = with_processor(settings, "tests.answers.csp_nonce")
     assert '<style nonce="r4nd0m">' in refused()
+
+
+def with_processor(settings, name):
+    """TEMPLATES with that context processor alone."""
+    return [{**settings.TEMPLATES[0], "OPTIONS": {"context_processors": [name]}}]
+
+
+SHAPES = {
+    "a lock": LockedOut(
+        LockoutStatus("login", True, 5, 5, 12_345, datetime(2030, 1, 1, tzinfo=UTC), "key", "7F3K-92QD")
+    ),
+    "a lock without end": LockedOut(LockoutStatus("login", True, 5, 5, reference="7F3K-92QD")),
+    "others at once": LockedOut(LockoutStatus("login", False, 4, 5, 1)),
+    "a challenge": ChallengeRequired(LockoutStatus("login", False, 3, 5, challenge=True)),
+    "an outage": StoreUnavailable(LockoutStatus("login", False, 0, 5, 30)),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mould_gives_what_the_template_gives(shape, language, rf, settings):
+    """To whom listens to templates the template is rendered: the page is the same, whatever the path is."""
+    settings.USE_THOUSAND_SEPARATOR = True
+    settings.TEMPLATES = with_processor(settings, "tests.answers.csp_nonce")
+    request, listened = rf.post("/%(title)s/?a=<b>&c=%", headers=PAGE), []
+
+    def listen(template, **_):
+        listened.append(template.name)
+
+    with override(language):
+        poured = answer(request, SHAPES[shape]).text
+        assert listened == []
+        template_rendered.connect(listen)
+        assert poured == answer(request, SHAPES[shape]).text
+    template_rendered.disconnect(listen)
+    assert listened == ["lockout_decorators/locked_out.html"] and 'nonce="r4nd0m"' in poured
+
+
+def test_page_of_the_same_shape_needs_no_template(rf, monkeypatch):
+    """Once there is a mould, whoever is refused next costs little."""
+    lock = SHAPES["a lock"]
+    assert "7F3K-92QD" in answer(rf.post("/", headers=PAGE), lock).text
+    monkeypatch.setattr(Template, "render", None)
+    other = LockedOut(replace(lock.status, reference="8G4M-23RE", retry_after=60))
+    page = answer(rf.post("/other/", headers=PAGE), other).text
+    assert "8G4M-23RE" in page and "60 seconds" in page and "/other/" in page
+
+
+def test_no_nonce_is_none_in_words(rf, settings):
+    """Where Django's own context processor has none."""
+    settings.TEMPLATES = with_processor(settings, "tests.answers.no_csp_nonce")
+    assert '<style nonce="">' in answer(rf.post("/", headers=PAGE), SHAPES["a lock"]).text
 
 
 def test_problem_of_a_challenge(settings, verified):

@@ -66,19 +66,46 @@ def test_the_formatter_writes_a_line_of_json_for_each_record(page):
     assert ("plain", False, True) == (plain["message"], "lockout" in plain, "broken" in plain["exception"])
 
 
-def test_every_line_has_its_facts_and_the_page_has_every_event():
-    """No call of the logger without them."""
-    named = set()
+def calls():
+    """Every call in the package: the name, its arguments, and where it is."""
     for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            if called.startswith("logger.") and called != "logger.isEnabledFor":
-                assert "extra" in [keyword.arg for keyword in node.keywords], f"{file}:{node.lineno}"
-            if called in ("extra", "extra_of", "self._tell") and isinstance(node.args[0], ast.Constant):
-                named.add(node.args[0].value)
-    section = PAGE.read_text(encoding="utf-8").partition('`lockout["event"]`')[2].partition("\n## ")[0]
-    rows = {word for row in re.findall(r"^\|.*", section, re.MULTILINE) for word in re.findall(r"`(\w+)`", row)}
-    assert named == {*re.findall(r"`([a-z]+_[a-z_]+)`", section)} - rows - {"fail_open"}
+            if isinstance(node, ast.Call):
+                yield ast.unparse(node.func), node, f"{file}:{node.lineno}"
+
+
+def test_every_line_has_its_facts_and_the_page_has_every_event():
+    """No call of the logger without them; each event with what it carries."""
+    told, signalled = {}, set()
+    for name, node, where in calls():
+        if name.startswith("logger.") and name != "logger.isEnabledFor":
+            assert "extra" in [keyword.arg for keyword in node.keywords], where
+        if name == "extra" and isinstance(node.args[0], ast.Constant):
+            told[node.args[0].value] = [keyword.arg for keyword in node.keywords]
+        if name in ("extra_of", "self._tell") and isinstance(node.args[0], ast.Constant):
+            signalled.add(node.args[0].value)
+    section = PAGE.read_text(encoding="utf-8").partition("## Records for programs")[2].partition("\n## ")[0]
+    named, table = section.split('| `lockout["event"]` |')
+    rows = re.findall(r"^\| `(\w+)` \|(.*?)\|", table, re.MULTILINE)
+    assert told == {event: re.findall(r"`(\w+)`", facts) for event, facts in rows}
+    assert signalled == {*re.findall(r"`([a-z]+_[a-z_]+)`", named.partition("The first five have")[0])} - {
+        "store_failed"
+    }
+
+
+def test_every_line_is_in_the_reference():
+    """But for what it tells of a client, and what is a sentence by itself."""
+    page = (DOCS / "reference/index.md").read_text(encoding="utf-8").replace("`", "")
+    formats = [
+        node.value
+        for file in PACKAGE.rglob("*.py")
+        if "logger." in (text := file.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search("%[.0-9]*[ads]", node.value)
+    ]
+    parts = [part.strip() for line in formats for part in re.split("%[.0-9]*[ads]", line.replace("`", ""))]
+    assert 15 < len([part for part in parts if " " in part])
+    assert [] == [part for part in parts if " " in part and part not in page]
 
 
 def test_somebody_got_in(page, caplog):

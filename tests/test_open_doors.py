@@ -124,9 +124,9 @@ def test_settings_that_are_wrong_are_told_first(serve, settings):
 
 
 def _direct():
-    from lockout_decorators.checks import check_lockout, find_open_doors
+    from lockout_decorators.checks import check_deployment, check_lockout
 
-    return [*check_lockout(None), *find_open_doors(None)]
+    return [*check_lockout(None), *check_deployment(None)]
 
 
 # The command

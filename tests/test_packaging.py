@@ -38,6 +38,19 @@ def test_versions_are_those_that_tox_tests(tox):
     assert PROJECT["requires-python"] == f">=3.{min(int(minor) for minor, _, _ in environments)}"
 
 
+def test_version_is_the_newest_of_the_changelog():
+    """With its day; and the one that the security policy supports."""
+    pages = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("changelog", "security")}
+    released = re.findall(r"^## (\S+) - \d{4}-\d\d-\d\d$", pages["changelog"], re.MULTILINE)
+    assert PROJECT["version"] == released[0]
+    supported = re.findall(r"^\| ([\d.]+) \| yes \|$", pages["security"], re.MULTILINE)
+    assert PROJECT["version"].startswith(tuple([f"{version}." for version in supported]))
+    assert {*re.findall(r"\b\d\.\d+\b", pages["security"].partition("tested with")[2])} == {
+        *classified("Programming Language :: Python"),
+        *classified("Framework :: Django"),
+    }
+
+
 def test_languages_are_those_that_are_translated():
     """And English."""
     folders = [folder.name for folder in (ROOT / "lockout_decorators" / "locale").iterdir()]

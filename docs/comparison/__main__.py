@@ -1,7 +1,8 @@
 """This package beside its peers, on one machine, in one run, all on one Valkey.
 
-    tox -e comparison                 prints the tables as Markdown
-    tox -e comparison -- --write      and puts them into the page, its picture and figures.json
+    tox -e comparison                     prints the tables as Markdown
+    tox -e comparison -- --write          and puts them into the page, its picture and figures.json
+    tox -e comparison -- --samples 20     sees that it works
 
 Each guards the same plain login view, five failures an hour by address, in the set-up that its documentation gives.
 What is counted is how often the backend was asked to verify a password.
@@ -10,7 +11,7 @@ What is counted is how often the backend was asked to verify a password.
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +27,6 @@ from tests.bench.measuring import Plan
 
 PAGE = Path(__file__).parents[1] / "explanation" / "comparison.md"
 PICTURE = Path(latency.__file__).with_suffix(".svg")
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 STORE = "Valkey"
 PACKAGES = {"DRF throttles": "djangorestframework"}
 ROWS = (("ip", "third failure"), ("ip", "success"), ("ip", "refused"))
@@ -38,6 +38,7 @@ class Figures(NamedTuple):
     Attributes:
         bare: Medians in microseconds of the unguarded view's requests, path by path.
         guarded: Of those of the guarded one.
+        rates: Refusals a second, and failures of the unguarded view.
     """
 
     guard: str
@@ -48,6 +49,7 @@ class Figures(NamedTuple):
     bare: tuple[float, ...]
     guarded: tuple[float, ...]
     cpu: float
+    rates: tuple[int, int]
     memory: int
 
     @property
@@ -57,14 +59,23 @@ class Figures(NamedTuple):
 
 HEAD = (
     "package",
-    "wrong, of 200 at once: verified",
-    "right, of 40 at once: signed in",
+    f"wrong, of {bursts.WRONG} at once: verified",
+    f"right, of {bursts.RIGHT} at once: signed in",
     "wrong, with own sign-ins between: verified",
     "round trips: third failure, success, refused",
     "time: third failure, success, refused",
     "CPU of a refusal",
+    "refused a second",
     "bytes a locked client",
 )
+COSTS: dict[str, Callable[[Figures], float]] = {
+    "time of a failure": lambda one: one.ratios[0],
+    "time of a success": lambda one: one.ratios[1],
+    "time of a refusal": lambda one: one.ratios[2],
+    "CPU of a refusal": lambda one: one.cpu,
+    "refused a second": lambda one: -one.rates[0] / one.rates[1],
+    "bytes a locked client": lambda one: one.memory,
+}
 
 
 def measured(guard: str, cache: dict[str, Any], samples: int) -> Figures:
@@ -73,13 +84,12 @@ def measured(guard: str, cache: dict[str, Any], samples: int) -> Figures:
     counts = bursts.measure(guard, cache)
     trips = tuple([len(row.trips) for row in rows])
     times = [tuple([round(time, 1) for time in column]) for column in zip(*[row[4:6] for row in rows], strict=True)]
-    cpu, memory = round(loads.refused / loads.bare, 2), apart(sizes.measure, guard, cache)
-    return Figures(guard, *counts, trips, *times, cpu, memory)
+    cpu, rates = round(loads.refused / loads.bare, 2), (round(loads.refused_rate), round(loads.bare_rate))
+    return Figures(guard, *counts, trips, *times, cpu, rates, apart(sizes.measure, guard, cache))
 
 
 def table(found: list[Figures]) -> Iterator[str]:
-    yield f"| {' | '.join(HEAD)} |"
-    yield "|---" * len(HEAD) + "|"
+    yield from _head(HEAD)
     for one in found:
         cells = [
             one.guard,
@@ -88,9 +98,24 @@ def table(found: list[Figures]) -> Iterator[str]:
             one.between,
             *map(_joined, (one.trips, one.ratios)),
             one.cpu,
+            "{} of {}".format(*one.rates),
             one.memory,
         ]
         yield f"| {' | '.join(map(str, cells))} |"
+
+
+def better(found: list[Figures]) -> Iterator[str]:
+    """Who does better than this package, and at what; the best first."""
+    (ours,) = [one for one in found if one.guard == OURS]
+    yield from _head(("what is measured", "better than here"))
+    for label, cost in COSTS.items():
+        others = sorted([one for one in found if cost(one) < cost(ours)], key=cost)
+        yield f"| {label} | {', '.join([one.guard for one in others]) or 'none'} |"
+
+
+def _head(cells: tuple[str, ...]) -> Iterator[str]:
+    yield f"| {' | '.join(cells)} |"
+    yield "|---" * len(cells) + "|"
 
 
 def _joined(values: tuple[float, ...]) -> str:
@@ -102,14 +127,34 @@ def versions(guards: list[str]) -> str:
     return ", ".join(f"{name} {version(name)}" for name in ["Django", *names])
 
 
+def page(before: str, said: str, found: list[Figures]) -> str:
+    """With both tables in their places."""
+    whole = _put(before, "figures", [said, "", *table(found)])
+    return _put(whole, "better", better(found))
+
+
+def _put(text: str, name: str, lines: Iterable[str]) -> str:
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    head, _, rest = text.partition(begin)
+    return "\n".join([head + begin, "", *lines, "", end + rest.partition(end)[2]])
+
+
+def saved() -> tuple[str, list[Figures]]:
+    """What was measured last, as figures.json has it."""
+    read = json.loads(latency.FIGURES.read_text(encoding="utf-8"))
+    lists = [
+        {name: tuple(value) if isinstance(value, list) else value for name, value in one.items()}
+        for one in read["figures"]
+    ]
+    return read["said"], [Figures(**one) for one in lists]
+
+
 def write(said: str, found: list[Figures], samples: int) -> None:
     """Into the page and its picture, which is drawn from what is saved."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    lines = [before + BEGIN, "", said, "", *table(found), "", END + rest.partition(END)[2]]
-    PAGE.write_text("\n".join(lines))
+    PAGE.write_text(page(PAGE.read_text(), said, found))
     paths = [label for _, label in ROWS]
-    saved = {"said": said, "samples": samples, "paths": paths, "figures": [one._asdict() for one in found]}
-    latency.FIGURES.write_text(json.dumps(saved, indent=1) + "\n")
+    measured = {"said": said, "samples": samples, "paths": paths, "figures": [one._asdict() for one in found]}
+    latency.FIGURES.write_text(json.dumps(measured, indent=1) + "\n")
     PICTURE.write_text(latency.draw())
 
 
@@ -123,7 +168,7 @@ def main() -> int:
     with TemporaryDirectory() as folder, servers.valkey(Path(folder)) as setup:
         found = [measured(name, setup.cache, options.samples) for name in guards]
     said = f"Measured with {versions(guards)}, on Python {sys.version.split()[0]}:"
-    print("\n".join([said, "", *table(found)]))
+    print("\n".join([said, "", *table(found), "", *(better(found) if guards[0] == OURS else ())]))
     if options.write:
         write(said, found, options.samples)
     return 0

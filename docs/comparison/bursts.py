@@ -1,24 +1,23 @@
 """Bursts over HTTP at a guarded login, by four processes of gunicorn with sixteen threads each."""
 
 import http.client
-import multiprocessing
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
 from tests.bench import project
+from tests.bench.served import served
 from tests.bench.sites import Site
-from tests.servers import await_server, free_port
 
 WRONG, RIGHT, AT_ONCE = 200, 40, 64
 HASHING = 0.05  # seconds that it takes to verify a password
 BURSTS = 3  # of which the worst is told
-ROUNDS = 6  # of four wrong guesses and a sign-in to an account of one's own
+ROUNDS, BETWEEN = 6, 4  # so often so many wrong guesses, and a sign-in to an account of one's own
+PROCESSES, THREADS = 4, 16
 
 
 class SlowBackend(project.FreeBackend):
@@ -35,16 +34,24 @@ class SlowBackend(project.FreeBackend):
 
 def measure(guard: str, cache: dict[str, Any]) -> tuple[int, int, int]:
     """Wrong passwords verified in a burst; right ones that signed in at once; wrong ones verified between sign-ins."""
-    with TemporaryDirectory() as folder, _site(guard, cache, noted := Path(folder) / "noted") as port:
-        bursts = [_burst(port, noted, f"198.51.100.{number}") for number in range(1, 1 + BURSTS)]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            answers = list(pool.map(lambda number: _guess(port, "203.0.113.1", "right"), range(RIGHT)))
-        before = _count(noted, "wrong")
-        for _ in range(ROUNDS):
-            for _ in range(4):
-                _guess(port, "203.0.113.2", "wrong")
-            _guess(port, "203.0.113.2", "right", "mallory")
-        return max(bursts), answers.count(302), _count(noted, "wrong") - before
+    with TemporaryDirectory() as folder:
+        (noted := Path(folder) / "noted").touch()
+        terms = {"workers": PROCESSES, "threads": THREADS, "backlog": 512}
+        with served(partial(_load, guard, cache, noted), **terms) as (port, _):
+            return _counted(port, noted)
+
+
+def _counted(port: int, noted: Path) -> tuple[int, int, int]:
+    _guess(port, "203.0.113.9", "right")
+    bursts = [_burst(port, noted, f"198.51.100.{number}") for number in range(1, 1 + BURSTS)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda number: _guess(port, "203.0.113.1", "right"), range(RIGHT)))
+    before = _count(noted, "wrong")
+    for _ in range(ROUNDS):
+        for _ in range(BETWEEN):
+            _guess(port, "203.0.113.2", "wrong")
+        _guess(port, "203.0.113.2", "right", "mallory")
+    return max(bursts), answers.count(302), _count(noted, "wrong") - before
 
 
 def _burst(port: int, noted: Path, address: str) -> int:
@@ -68,36 +75,8 @@ def _guess(port: int, address: str, password: str, name: str = "bob") -> int:
     return response.status
 
 
-@contextmanager
-def _site(guard: str, cache: dict[str, Any], noted: Path) -> Iterator[int]:
-    port = free_port()
-    noted.touch()
-    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(guard, cache, port, noted))
-    server.start()
-    try:
-        await_server(port)
-        _guess(port, "203.0.113.9", "right")
-        yield port
-    finally:
-        server.terminate()
-        server.join(10)
-
-
-def _serve(guard: str, cache: dict[str, Any], port: int, noted: Path) -> None:
-    from gunicorn.app.base import BaseApplication
-
+def _load(guard: str, cache: dict[str, Any], noted: Path) -> Site:
     SlowBackend.noted = noted
-    terms = {"bind": f"127.0.0.1:{port}", "workers": 4, "threads": 16, "backlog": 512, "loglevel": "critical"}
-
-    class Server(BaseApplication):
-        def load_config(self) -> None:
-            for name, value in terms.items():
-                self.cfg.set(name, value)
-
-        def load(self) -> Any:
-            site = Site(guard, cache, backend=f"{__name__}.SlowBackend")
-            site.wear(site.doors["ip"])
-            return site
-
-    with suppress(SystemExit):
-        Server().run()
+    site = Site(guard, cache, backend=f"{__name__}.SlowBackend")
+    site.wear(site.doors["ip"])
+    return site

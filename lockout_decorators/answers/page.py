@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -12,20 +11,19 @@ from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import DisallowedHost, ImproperlyConfigured, ObjectDoesNotExist
 from django.db import DatabaseError
 from django.http import HttpRequest
-from django.template import Context, Engine, Template, TemplateDoesNotExist
-from django.template.loader import render_to_string
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
 from django.utils import timezone
 from django.utils.encoding import iri_to_uri
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.http import escape_leading_slashes
 from django.utils.translation import override
 
 from ..exceptions import LockedOut
 from ..terms.terms import SAFE_METHODS
+from .moulds import TEMPLATE, is_ours, nonce, poured
 from .words import Words, words_of
-
-TEMPLATE = "lockout_decorators/locked_out.html"
 
 
 class Answer:
@@ -36,10 +34,15 @@ class Answer:
     """
 
     def __init__(
-        self, request: HttpRequest, locked_out: LockedOut, words: Words, site: Callable[[Any], Any] = get_current_site
+        self, request: HttpRequest, locked_out: LockedOut, site: Callable[[Any], Any] = get_current_site
     ) -> None:
-        self.words: Words = words
+        self.words: Words = words_of(locked_out)
         self._request, self._status, self._site = request, locked_out.status, site
+
+    @property
+    def seconds(self) -> str:
+        """`status.retry_after` for a style sheet, where no thousands are set apart; empty without."""
+        return str(self._status.retry_after or "")
 
     @property
     def language(self) -> str:
@@ -96,33 +99,39 @@ def _time(language: str, moment: datetime, zone: str) -> str:
 def page(request: HttpRequest, locked_out: LockedOut) -> str:
     """The project's template, else ours."""
     try:
-        return render(TEMPLATE, request, locked_out)
+        found = get_template(TEMPLATE)
     except TemplateDoesNotExist:  # the app is not installed
-        return built_in(request, locked_out)
+        return _ours(request, locked_out)
+    if not is_ours(found):
+        return _rendered(found, request, locked_out)
+    return _ours(request, locked_out, nonce=nonce(found, request))
 
 
 def render(template: str, request: HttpRequest, locked_out: LockedOut) -> str:
-    return render_to_string(template, _context(request, locked_out), request)
-
-
-def built_in(request: HttpRequest, locked_out: LockedOut, site: Callable[[Any], Any] = get_current_site) -> str:
-    return _built_in().render(Context(_context(request, locked_out, site)))
+    return _rendered(get_template(template), request, locked_out)
 
 
 def alone(request: HttpRequest, locked_out: LockedOut) -> str:
     """Ours, where nothing of the project takes part: no template, and no database."""
-    return built_in(request, locked_out, RequestSite)
+    return _ours(request, locked_out, RequestSite)
 
 
-@cache
-def _built_in() -> Template:
-    source = (Path(__file__).parent.parent / "templates" / TEMPLATE).read_text(encoding="utf-8")
-    return Engine().from_string(source)
+def _rendered(template: Any, request: HttpRequest, locked_out: LockedOut) -> str:
+    answer = Answer(request, locked_out)
+    told = {"status": locked_out.status, "title": answer.words.title, "advice": answer.words.advice, "answer": answer}
+    return str(template.render(told, request))
 
 
-def _context(
-    request: HttpRequest, locked_out: LockedOut, site: Callable[[Any], Any] = get_current_site
-) -> dict[str, Any]:
-    words = words_of(locked_out)
-    told = {"status": locked_out.status, "title": words.title, "advice": words.advice}
-    return {**told, "answer": Answer(request, locked_out, words, site)}
+def _ours(
+    request: HttpRequest, locked_out: LockedOut, site: Callable[[Any], Any] = get_current_site, nonce: str = ""
+) -> str:
+    answer = Answer(request, locked_out, site)
+    given = {"form": answer.back, "site_name": answer.site_name, "csp_nonce": nonce}
+    given["reference"] = locked_out.status.reference
+    told = {"direction": answer.direction, "seconds": answer.seconds, "time": answer.time}
+    return poured({**_escaped(answer.words), **told, **{name: escape(text) for name, text in given.items()}})
+
+
+@lru_cache(maxsize=1024)  # see translated()
+def _escaped(words: Words) -> dict[str, str]:
+    return {name: escape(text) for name, text in words._asdict().items()}

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
-from itertools import combinations
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.checks import ERROR, CheckMessage, Error, Warning
+from django.core.checks import ERROR, CheckMessage, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import conf
@@ -18,18 +17,15 @@ from ..journal.entries import PAGES
 from ..policy import LockoutPolicy, known_policies
 from ..stores.facts import facts
 from ..terms.registry import registered
-from ..terms.terms import IP
 from ..views.naming import derived
 from .caches import about_cache, about_sharing, probed
-from .deployment import about_proxies
 from .doors import about_doors
 from .mail import about_mail
-from .owners import keeps_owner_out
+from .policies import about_policies
 from .site import about_site
-from .values import about_settings
+from .values import about_proxies, about_settings
 from .views import about_views
 
-RULES = ("max", "lockout", "forget", "ceiling", "spread", "cache")  # what policies that count alike have to agree on
 ADDRESSES = 100  # that may fill their ceilings at the same time before entries have to go
 
 
@@ -42,7 +38,7 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return messages
     return [
         *messages,
-        *_policies(policies),
+        *about_policies(policies),
         *_caches(policies),
         *_scopes(),
         *about_views(),
@@ -53,26 +49,13 @@ def check_lockout(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @checks.register(checks.Tags.security, deploy=True)
-def find_open_doors(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """What of the URLconf verifies secrets, and no policy guards."""
-    return [] if _wrong(about_settings(_known())) else [*about_doors(OPEN)]
-
-
-@checks.register(checks.Tags.security, deploy=True)
-def look_ahead(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """What would surprise where the site goes live, and is no matter before."""
+def check_deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """What is no matter before the site goes live: open doors, proxies, and the caches, whose servers are asked."""
     policies = _known()
     if _wrong(about_settings(policies)):
         return []
-    return [*about_proxies(policies), *[message for alias in _aliases(policies) for message in about_sharing(alias)]]
-
-
-@checks.register(checks.Tags.security, deploy=True)
-def probe_caches(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Whether the caches keep what they are given: their servers are asked."""
-    policies = _known()
-    aliases = [] if _wrong(about_settings(policies)) else _aliases(policies)
-    return [message for alias in aliases for message in probed(alias)]
+    caches = [message for alias in _aliases(policies) for message in (*about_sharing(alias), *probed(alias))]
+    return [*about_doors(OPEN), *about_proxies(policies), *caches]
 
 
 def _wrong(messages: Iterable[CheckMessage]) -> bool:
@@ -89,57 +72,6 @@ def _known() -> list[LockoutPolicy]:
 
 def _aliases(policies: Sequence[LockoutPolicy]) -> list[str]:
     return sorted({policy.cache for policy in policies})
-
-
-def _disagreements(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
-    found: dict[str, set[str]] = {}
-    for first, second in combinations(policies, 2):
-        if first.frames & second.frames:
-            differing = {name for name in RULES if getattr(first, name) != getattr(second, name)}
-            found.setdefault(first.scope, set()).update(differing)
-    for scope, differing in found.items():
-        if differing:
-            yield Error(
-                f"Policies with the scope {scope!r} count alike, and differ in {', '.join(sorted(differing))}.",
-                hint="Share one LockoutPolicy, or give each its own scope.",
-                id="lockout_decorators.E003",
-            )
-
-
-def _policies(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
-    yield from _disagreements(policies)
-    for policy in policies:
-        if (shortest := _shortest_lock(policy)) is not None and shortest < policy.window and not policy.rolling:
-            yield Warning(
-                f"{policy.scope}: lockout ({shortest:g} s) is shorter than window ({policy.window:g} s).",
-                hint="A lock ends with a fresh start, so this allows more guesses than the window suggests.",
-                id="lockout_decorators.W001",
-            )
-        if policy.key.changeable and not _address_is_bounded(policy):
-            yield Warning(
-                f"{policy.scope}: a client can change its key at will, and there is no ceiling for its address.",
-                hint="Remove ceiling=None, unless another policy on the view counts by address.",
-                id="lockout_decorators.W002",
-            )
-
-        if keeps_owner_out(policy):
-            yield Warning(
-                f"{policy.scope}: anybody who knows a name keeps its owner out by {policy.max} wrong guesses.",
-                hint='Add known_browsers=timedelta(days=90), or write key="ip+username" and let the account have a '
-                "larger max beside it, as presets.LOGIN does; where only who has passed a first step can guess, "
-                "silence this.",
-                id="lockout_decorators.W011",
-            )
-
-
-def _address_is_bounded(policy: LockoutPolicy) -> bool:
-    """By its own ceiling, or under its scope by another policy."""
-    others = [other for other in registered.get(policy.scope, []) if other.enforce]
-    return any(one.ceiling is not None or one.key == IP for one in [policy, *others])
-
-
-def _shortest_lock(policy: LockoutPolicy) -> float | None:
-    return min(policy.lockout) if isinstance(policy.lockout, tuple) else policy.lockout
 
 
 def _scopes() -> Iterator[CheckMessage]:
@@ -175,5 +107,7 @@ def _size(alias: str, holds: int | None, policies: Sequence[LockoutPolicy]) -> I
 
 
 def _entries(policy: LockoutPolicy) -> int:
-    """Of one address: its record and that lock's reference; and of each client that it makes up, locked or not."""
-    return 2 if policy.ceiling is None else 2 + policy.ceiling * policy.max * (2 if policy.max == 1 else 1)
+    """Of one address: its record, that lock's reference, and the record of the IPv6 network around it; and of each
+    client that it makes up, locked or not."""
+    network = conf.ipv6_wider_prefix is not None and any(kind.wider for kind in policy.kinds)
+    return 2 + network + (policy.ceiling or 0) * policy.max * (2 if policy.max == 1 else 1)

@@ -1,10 +1,11 @@
-"""The settings: values that are not allowed, and proxies that would be trusted by mistake."""
+"""The settings: values that are not allowed, and proxies that are trusted by mistake, or forgotten."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
@@ -13,6 +14,7 @@ from ..policy import LockoutPolicy, known_policies
 from ..terms.terms import DERIVED
 
 DEFAULTS = LockoutPolicy(scope=DERIVED)
+FORWARDED = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 EVERY_IPV4, EVERY_IPV6 = IPv4Network("0.0.0.0/0"), IPv6Network("2000::/3")  # public addresses, all of them
 IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 
@@ -28,6 +30,20 @@ def about_settings(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
         yield Error(message, hint="Correct or remove the setting.", id="lockout_decorators.E001")
     with suppress(ImproperlyConfigured):
         yield from _proxies(conf.trusted_proxies[0])
+
+
+def about_proxies(policies: Iterable[LockoutPolicy]) -> Iterator[CheckMessage]:
+    """Where a proxy is known to stand before the site, and the address that is counted is the proxy's own."""
+    told = [name for name in FORWARDED if getattr(settings, name)]
+    networks, unix = conf.trusted_proxies
+    if told and any(policies) and not (networks or unix or conf.client_ip):
+        yield Warning(
+            f"{' and '.join(told)} say that the site is behind a proxy, and neither LOCKOUT_TRUSTED_PROXIES nor "
+            "LOCKOUT_CLIENT_IP is set: all visitors would be counted as one client, the proxy.",
+            hint='Write LOCKOUT_TRUSTED_PROXIES = ["10.0.0.0/8"], with the addresses of your proxies. If your server '
+            "sets REMOTE_ADDR to the client's, silence this.",
+            id="lockout_decorators.W015",
+        )
 
 
 def _wrong(ask: Callable[[], object]) -> str:

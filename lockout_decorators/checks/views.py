@@ -1,13 +1,14 @@
 """The views of the URLconf: verdicts that would never be seen there."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from django.core.checks import CheckMessage, Warning
 from django.urls import get_resolver
 
-from ..decorators import policies_of
+from ..doors.urlconf import routes_of
+from ..doors.views import policies_around
 from ..policy import LockoutPolicy
 
 NO_CHALLENGE = "BaseAuthentication.authenticate_header"  # which answers None, so that DRF has nothing to challenge with
@@ -30,27 +31,11 @@ def _api_views() -> dict[type, set[LockoutPolicy]]:
     """The classes of DRF's views, and what they are decorated with."""
     found: dict[type, set[LockoutPolicy]] = {}
     with suppress(Exception):  # Django's own check of the URLconf tells what is wrong with it
-        for view in _callbacks(get_resolver().url_patterns):
+        for _, _, view in routes_of(get_resolver().url_patterns):
             cls: Any = getattr(view, "cls", None)
             if hasattr(cls, "authentication_classes"):
-                handlers = [getattr(cls, name, None) for name in (getattr(view, "actions", None) or {}).values()]
-                handlers += [getattr(cls, name, None) for name in cls.http_method_names]
-                found.setdefault(cls, set()).update(*map(_policies, [view, cls, *handlers]))
+                found.setdefault(cls, set()).update(policies_around(view))
     return found
-
-
-def _callbacks(patterns: Iterable[Any]) -> Iterator[Any]:
-    for pattern in patterns:
-        if hasattr(pattern, "url_patterns"):
-            yield from _callbacks(pattern.url_patterns)
-        else:
-            yield pattern.callback
-
-
-def _policies(view: Any) -> tuple[LockoutPolicy, ...]:
-    with suppress(TypeError):
-        return policies_of(view)
-    return ()
 
 
 def _challenges(cls: Any) -> bool:

@@ -25,6 +25,11 @@ CHANGEABLE = ("ua", "username", "session", "header:")  # a client can make these
 REMEMBERED = 512  # characters of what is digested, at most, for the digest to be kept in memory
 
 
+def plain(value: Any) -> bool:
+    """Whether a callable answers by itself: what a coroutine function returns would be true, whatever it says."""
+    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__)
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """What tells clients apart: named parts, or one callable `(request, identity) -> str`."""
@@ -37,7 +42,7 @@ class Key:
         """Raises ValueError for an unknown part, with what is allowed."""
         if isinstance(value, cls):
             return value
-        if callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__):
+        if plain(value):
             return cls((), value)
         parts = tuple([part.strip() for part in value.split("+")]) if isinstance(value, str) else ()
         unknown = [part for part in parts if part not in PARTS and not HEADER.fullmatch(part)]

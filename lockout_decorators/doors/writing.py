@@ -61,18 +61,15 @@ def line_of_authentication(kind: Kind, cls: Any, route: str) -> str:
     )
 
 
-def line_of_method(kind: Kind, thing: Any, route: str) -> str:
-    """For an operation, and for the `authenticate()` of a class."""
-    return _above(kind, thing)
-
-
 def line_of_callback(kind: Kind, thing: Any, route: str) -> str:
     """For what authenticates operations of django-ninja: it returns a user, so nobody may answer in its place."""
     found = "" if isinstance(thing, type) else ", request=lambda request: request"
-    return f"{_above(kind, thing, found)}\n# It raises LockedOut: answer that by @api.exception_handler(LockedOut)."
+    written = line_of_method(kind, thing, route, found)
+    return f"{written}\n# It raises LockedOut: answer that by @api.exception_handler(LockedOut)."
 
 
-def _above(kind: Kind, thing: Any, more: str = "") -> str:
+def line_of_method(kind: Kind, thing: Any, route: str, more: str = "") -> str:
+    """For an operation, and for the `authenticate()` of a class."""
     if kind == CHECK:
         return _attempt(thing)
     where = f"{name_of(thing)}.authenticate()" if isinstance(thing, type) else name_of(thing)

@@ -6,17 +6,16 @@ writes one goes by how it last saw it: mostly that is one write a lock.
 """
 
 import logging
-import os
 from collections.abc import Sequence
 from zlib import crc32
 
 from ..conf import conf
 from ..exceptions import StoreError
 from ..logs import extra
-from ..records.record import FOREVER, STAMP, Record
+from ..records.record import FOREVER, Record
 from ..records.record import parse as parse_record
 from ..stores import ABSENT, UNKNOWN, Change, Found, Store, store_for
-from .lock import Lock, parse, spell, spell_reference
+from .lock import Lock, parse, spell, spell_reference, stamped
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
@@ -51,7 +50,7 @@ def _enter(store: Store, locks: Sequence[Lock], now: int) -> dict[str, Change]:
         if seen.token is UNKNOWN:
             seen = store.read([page]).found[0]
         lines = [*map(spell, locks), *_lines(seen)]
-        pending[page] = Change(page, seen.token, _stamped(lines[:PAGE]), KEPT)
+        pending[page] = Change(page, seen.token, stamped(lines[:PAGE]), KEPT)
         for batch in store.batches(list(pending)):
             won, found, *_ = store.swap([pending[key] for key in batch], now)
             for key, one in zip(batch, found, strict=True):
@@ -111,11 +110,7 @@ def _key(reference: str) -> str:
 def _change(lock: Lock, now: int) -> Change:
     """A lock that ends is found a day longer: somebody may ask what it was."""
     life = ENDLESS if lock.ends >= FOREVER else -((now - lock.ends) // 1000) + AFTER
-    return Change(_key(lock.reference), None, _stamped([spell(lock)]), life)
-
-
-def _stamped(lines: list[str]) -> str:
-    return "\n".join([os.urandom(STAMP // 2).hex(), *lines])
+    return Change(_key(lock.reference), None, stamped([spell(lock)]), life)
 
 
 def _lines(found: Found) -> list[str]:

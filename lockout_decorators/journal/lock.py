@@ -3,10 +3,11 @@
 import json
 import os
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ..records.record import FOREVER
+from ..records.record import FOREVER, STAMP
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is taken for something else
 _LETTERS = (ALPHABET.lower().encode() * 9)[:256]  # the letter that each random byte stands for
@@ -72,6 +73,11 @@ def parse_reference(text: str) -> str:
 def spell(lock: Lock) -> str:
     """One line of ASCII; the address and the name take what JSON needs for them."""
     return json.dumps(lock, separators=(",", ":"))
+
+
+def stamped(lines: Iterable[str] = ()) -> str:
+    """The text of an entry: a random stamp, by which a swap tells it from any other, and lines below it."""
+    return "\n".join([os.urandom(STAMP // 2).hex(), *lines])
 
 
 def parse(text: str) -> Lock:

@@ -1,15 +1,14 @@
 """What may be done only so often: places in a cache that are taken by a swap, and are free again after an hour."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..clients.keys import digest
 from ..conf import conf
-from ..records.record import STAMP
 from ..stores import Change, store_for
 from ..stores.facts import facts
 from . import entries
+from .lock import stamped
 
 HOUR = 3600
 DIGITS = 30  # hexadecimal, of what a place is for
@@ -29,6 +28,16 @@ def take(aliases: Iterable[str], *name: str, limit: int = 1) -> Sequence[Place]:
     return taken
 
 
+def take_both(aliases: Iterable[str], first: Sequence[str], second: Sequence[str], limit: int = 1) -> Sequence[Place]:
+    """A place of each of two names, or of none; `limit` is that of the second. Raises StoreError."""
+    if not (own := take(aliases, *first)):
+        return []
+    if not (other := take(aliases, *second, limit=limit)):
+        give_back(own)
+        return []
+    return [*own, *other]
+
+
 @contextmanager
 def kept(places: Iterable[Place]) -> Iterator[None]:
     """Unless what they were taken for fails. Raises StoreError."""
@@ -46,7 +55,7 @@ def give_back(places: Iterable[Place]) -> None:
 
 
 def is_last(places: Iterable[Place], limit: int) -> bool:
-    """Whether they were the last ones of `limit`."""
+    """Whether one of them was the last of `limit`."""
     return any(key.endswith(f":{limit - 1}") for _, key in places)
 
 
@@ -55,6 +64,6 @@ def _take(alias: str, name: Sequence[str], limit: int) -> Place | None:
     keys = [f"{conf.cache_prefix}:{{locks}}:{kept}:{number}" for number in range(limit)]
     found, clock = store.read(keys)
     for key, one in zip(keys, found, strict=True):
-        if one.text is None and store.swap([Change(key, one.token, os.urandom(STAMP // 2).hex(), HOUR)], clock()).won:
+        if one.text is None and store.swap([Change(key, one.token, stamped(), HOUR)], clock()).won:
             return alias, key
     return None

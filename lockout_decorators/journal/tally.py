@@ -1,11 +1,10 @@
 """How many failures, locks and refusals there were: a small value for each step of five minutes, and one short text for
 a day of them."""
 
-import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..records.record import STAMP
+from .lock import stamped
 
 STEP = 300_000  # milliseconds
 STEPS = 288  # a day
@@ -56,7 +55,7 @@ def around(course: Course, now: int) -> Course:
 def spell(course: Course) -> str:
     """Five lines of digits: a random stamp, the steps, and their failures, locks and refusals."""
     columns = [course, *zip(*course.values(), strict=True)]
-    return "\n".join([os.urandom(STAMP // 2).hex(), *["-".join(map(str, column)) for column in columns]])
+    return stamped("-".join(map(str, column)) for column in columns)
 
 
 def parse(text: str) -> Course:

@@ -27,12 +27,10 @@ class AdminMail(Receiver):
         whether it was sent. Raises StoreError, and what the mail backend raises."""
         aliases = (notice["alias"], str(conf.cache))
         client = (notice["scope"], notice["counter"], notice["address"], fold(notice["username"]) or "")
-        if not (first := quota.take(aliases, "client", *self.to, "", *client)):
+        names = ("client", *self.to, "", *client), ("admins", *self.to)
+        if not (places := quota.take_both(aliases, *names, self.limit)):
             return False
-        if not (places := quota.take(aliases, "admins", *self.to, limit=self.limit)):
-            quota.give_back(first)
-            return False
-        with quota.kept([*first, *places]):
+        with quota.kept(places):
             self._mail(notice, quota.is_last(places, self.limit))
         return True
 

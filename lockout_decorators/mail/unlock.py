@@ -91,13 +91,8 @@ class UnlockMail(Receiver):
 
 def _places(notice: Notice, user: Any) -> Sequence[quota.Place]:
     """Those of the account, and of the name: accounts that are counted as one, as müller and muller, share a lock."""
-    aliases = (notice["alias"], str(conf.cache))
-    if not (own := quota.take(aliases, "owner", str(user.pk))):
-        return ()
-    if not (named := quota.take(aliases, "name", fold(notice["username"]) or "")):
-        quota.give_back(own)
-        return ()
-    return [*own, *named]
+    names = ("owner", str(user.pk)), ("name", fold(notice["username"]) or "")
+    return quota.take_both((notice["alias"], str(conf.cache)), *names)
 
 
 def _local(moment: datetime | None) -> datetime | None:

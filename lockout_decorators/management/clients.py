@@ -25,6 +25,7 @@ OPTIONS = {  # parts of keys, and how each is given
     "user": "--user",
     "session": "--session",
 }
+OF_STATUS = ("scope", "counter", "locked", "failures", "maximum", "retry_after")
 HEAD = ("reference", "scope", "counter", "state", "since", "until", "address", "username")
 
 
@@ -127,14 +128,9 @@ def as_json(standing: Standing) -> dict[str, Any]:
     told = standing.status
     return {
         "reference": told.reference or None,
-        "scope": told.scope,
         "key": standing.key,
-        "counter": told.counter,
         "cache": standing.alias,
-        "locked": told.locked,
-        "failures": told.failures,
-        "maximum": told.maximum,
-        "retry_after": told.retry_after,
+        **{name: getattr(told, name) for name in OF_STATUS},
         "since": standing.since and standing.since.isoformat(),
         "until": standing.until and standing.until.isoformat(),
         "address": standing.address or None,

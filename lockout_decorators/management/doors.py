@@ -1,6 +1,5 @@
 """manage.py lockout doors: what of the URLconf verifies secrets, with its policies or the line to write."""
 
-import json
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from lockout_decorators.checks.doors import message_about
 from lockout_decorators.doors.door import GUARDED, Door
 from lockout_decorators.doors.urlconf import find_doors
 
-from .tables import columns
+from .tables import columns, told
 
 HELP = "List what of the URLconf verifies secrets, with its policies, or the lines to write."
 SILENCED = "silenced"
@@ -31,7 +30,8 @@ def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
     except Exception as error:
         raise CommandError(f"The URLconf can't be read: {error!r}") from error
     states = [_state(door) for door in doors]
-    write(as_json(doors, states) if options["json"] else as_table(doors, states))
+    plain = [{**asdict(one), "state": state, "policies": one.guards} for one, state in zip(doors, states, strict=True)]
+    write(told(options["json"], {"doors": plain}, as_table(doors, states)))
     if wrong := [state for state in states if state not in (GUARDED, SILENCED)]:
         counts = ", ".join(f"{count} {state}" for state, count in Counter(wrong).items())
         raise CommandError(f"Of {len(doors)} doors: {counts}.")
@@ -41,17 +41,10 @@ def _state(door: Door) -> str:
     return SILENCED if door.state != GUARDED and message_about(door) is None else door.state
 
 
-def as_json(doors: Sequence[Door], states: Sequence[str]) -> str:
-    found = [
-        {**asdict(door), "state": state, "policies": door.guards} for door, state in zip(doors, states, strict=True)
-    ]
-    return json.dumps({"doors": found}, indent=2)
-
-
-def as_table(doors: Sequence[Door], states: Sequence[str]) -> str:
+def as_table(doors: Sequence[Door], states: Sequence[str]) -> list[str]:
     """A row a door, then what to write."""
     rows = [
-        (state, door.kind, door.where, door.name, ", ".join(door.guards))
+        (state, door.kind, door.where, door.name, ", ".join(dict.fromkeys(door.guards)))
         for door, state in zip(doors, states, strict=True)
     ]
     head = ("state", "kind", "route", "name", "policies")
@@ -59,4 +52,4 @@ def as_table(doors: Sequence[Door], states: Sequence[str]) -> str:
     for door, state in zip(doors, states, strict=True):
         if state not in (GUARDED, SILENCED):
             lines += ["", f"# {door.kind}, {state}: {door.name}", door.write]
-    return "\n".join(lines)
+    return lines

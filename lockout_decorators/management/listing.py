@@ -1,6 +1,5 @@
 """manage.py lockout list: the locks of late."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +10,7 @@ from lockout_decorators.exceptions import StoreError
 from lockout_decorators.support import finding
 
 from .clients import ERROR, add_json, add_scope, as_json, as_rows, load, policies_of
-from .tables import columns
+from .tables import columns, told
 
 HELP = "List the locks of late; who was locked out only where LOCKOUT_JOURNAL is on."
 
@@ -34,9 +33,7 @@ def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
         raise CommandError(str(error), returncode=ERROR) from error
     found = [one for one in found if one.status.locked or not options["locked"]]
     shown = found[: max(options["limit"], 0)]
-    if options["json"]:
-        write(json.dumps({"locks": list(map(as_json, shown)), "found": len(found)}, indent=2))
-        return
-    write("\n".join(columns(as_rows(shown))) if shown else "No locks on file.")
+    lines = columns(as_rows(shown)) if shown else ["No locks on file."]
     if len(found) > len(shown):
-        write(f"... and {len(found) - len(shown)} more: --limit {len(found)}")
+        lines.append(f"... and {len(found) - len(shown)} more: --limit {len(found)}")
+    write(told(options["json"], {"locks": list(map(as_json, shown)), "found": len(found)}, lines))

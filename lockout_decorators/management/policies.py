@@ -1,6 +1,5 @@
 """manage.py lockout policies: every policy of the site, in short."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from lockout_decorators.support.policies import SHOWN, in_short
 
 from .clients import add_json, add_scope, load, policies_of
-from .tables import columns
+from .tables import columns, told
 
 HELP = "List the policies of the site; `report` says what they come to."
 
@@ -21,12 +20,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
     """Raises CommandError for an unknown scope."""
     load()
-    told = list(map(in_short, sorted(policies_of(options["scope"]), key=lambda policy: policy.scope)))
-    if options["json"]:
-        write(json.dumps({"policies": told}, indent=2))
-    else:
-        rows = [[_cell(value) for value in one.values()] for one in told]
-        write("\n".join(columns([SHOWN, *rows])) if rows else "No policies.")
+    found = list(map(in_short, sorted(policies_of(options["scope"]), key=lambda policy: policy.scope)))
+    rows = [[_cell(value) for value in one.values()] for one in found]
+    write(told(options["json"], {"policies": found}, columns([SHOWN, *rows]) if rows else ["No policies."]))
 
 
 def _cell(value: Any) -> str:

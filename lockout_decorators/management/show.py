@@ -1,13 +1,12 @@
 """manage.py lockout show: what stands about a client."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .clients import add_client, as_json, as_rows, find
-from .tables import columns
+from .tables import columns, told
 
 HELP = "Show what stands about a client. Exit status 0: it is locked out; 1: it is not; 2: that can't be told."
 
@@ -21,9 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
     """Raises CommandError as find() does, and SystemExit."""
     found, passed_over = find(options)
-    if options["json"]:
-        write(json.dumps({"counters": list(map(as_json, found)), "passed_over": passed_over}, indent=2))
-    else:
-        write("\n".join([*(columns(as_rows(found)) if found else [NOTHING]), *passed_over]))
+    lines = [*(columns(as_rows(found)) if found else [NOTHING]), *passed_over]
+    write(told(options["json"], {"counters": list(map(as_json, found)), "passed_over": passed_over}, lines))
     if not any(one.status.locked for one in found):
         sys.exit(1)

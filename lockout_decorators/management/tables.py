@@ -1,7 +1,12 @@
-"""How commands print tables."""
+"""How commands print what they have found: as JSON, or in tables."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+
+def told(as_json: bool, plain: Any, lines: Iterable[str]) -> str:
+    return json.dumps(plain, indent=2) if as_json else "\n".join(lines)
 
 
 def aligned(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:

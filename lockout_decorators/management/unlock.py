@@ -1,6 +1,5 @@
 """manage.py lockout unlock: lift a client's locks, and forget its failures."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from lockout_decorators.support.unlocking import unlock_all
 
 from .clients import ERROR, add_client, as_json, find
 from .show import NOTHING
+from .tables import told
 
 HELP = "Lift a client's locks and forget its failures. Exit status 0: there were some; 1: there were none; 2: an error."
 
@@ -32,13 +32,10 @@ def run(options: Mapping[str, Any], write: Callable[[str], Any]) -> None:
         lifted = standing if options["dry_run"] else unlock_all(standing, f"command: {_user()}")
     except StoreError as error:
         raise CommandError(str(error), returncode=ERROR) from error
-    if options["json"]:
-        told = {"unlocked": list(map(as_json, lifted)), "passed_over": passed_over, "dry_run": options["dry_run"]}
-        write(json.dumps(told, indent=2))
-    else:
-        done = "would be unlocked" if options["dry_run"] else "unlocked"
-        lines = [f"{one.status.scope}: {done} ({_counter(one)}{one.state})" for one in lifted]
-        write("\n".join([*(lines or [NOTHING]), *passed_over]))
+    done = "would be unlocked" if options["dry_run"] else "unlocked"
+    lines = [f"{one.status.scope}: {done} ({_counter(one)}{one.state})" for one in lifted] or [NOTHING]
+    plain = {"unlocked": list(map(as_json, lifted)), "passed_over": passed_over, "dry_run": options["dry_run"]}
+    write(told(options["json"], plain, [*lines, *passed_over]))
     if not lifted:
         sys.exit(1)
 

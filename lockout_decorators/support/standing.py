@@ -1,6 +1,6 @@
 """How a counter stands, for people who look at it from outside of any request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,7 +64,7 @@ def of_lock(alias: str, lock: Lock, record: Record | None, now: int) -> Standing
     counter = _counter_of(lock)
     status = _status(counter, record, now) if counter else _unknown(lock, record, now)
     until = status.until or lock.until
-    status = _referring(status, lock)
+    status = replace(status, counter=lock.counter, reference=lock.reference)
     who = (lock.address, lock.username)
     return Standing(status, lock.key, alias, lock.record, lock.since, until, *who, counter and counter.terms)
 
@@ -86,11 +86,6 @@ def _unknown(lock: Lock, record: Record | None, now: int) -> LockoutStatus:
     """Where no policy says how many failures lock, or whether its locks have become shorter."""
     locked = record is not None and record.until > now
     return LockoutStatus(lock.scope, locked, 0, 0, None, lock.until if locked else None, lock.counter)
-
-
-def _referring(status: LockoutStatus, lock: Lock) -> LockoutStatus:
-    told = (status.failures, status.maximum, status.retry_after, status.until)
-    return LockoutStatus(status.scope, status.locked, *told, lock.counter, lock.reference)
 
 
 def _counter_of(lock: Lock) -> Counter | None:

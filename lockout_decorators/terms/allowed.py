@@ -8,22 +8,52 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from asgiref.sync import iscoroutinefunction
-
 from ..clients.addresses import network
+from ..clients.keys import plain
 
 T = TypeVar("T")
+Check = Callable[[Any], Any]
 
 COLLECTIONS = (list, tuple, set, frozenset)
+LABEL: re.Pattern[str] = re.compile(r"[ !#-\[\]-~]{1,100}")  # what a quoted string of an HTTP field may hold
 
 
-def whole(least: int, most: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if type(value) is not int or not least <= value <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
+def _only(fits: Callable[[Any], object], allowed: str) -> Check:
+    """A value is kept as it is."""
+
+    def check(value: Any) -> Any:
+        if not fits(value):
+            raise ValueError(allowed)
         return value
 
     return check
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+flag: Check = _only(lambda value: isinstance(value, bool), "True or False")
+name: Check = _only(
+    lambda value: _is_text(value) and value.strip() and value.isprintable() and len(value) <= 200,
+    "a name of 1 to 200 printable characters",
+)
+label: Check = _only(
+    lambda value: isinstance(value, str) and LABEL.fullmatch(value),
+    "a name of 1 to 100 printable ASCII characters, without quotes and backslashes",
+)
+lifetime: Check = _only(  # of a cookie; a bare number would be taken for days by one, for seconds by another
+    lambda value: isinstance(value, timedelta) and timedelta(minutes=1) <= value <= timedelta(days=400),
+    "a timedelta from a minute to 400 days, as timedelta(days=90); browsers keep no cookie longer",
+)
+function: Check = _only(plain, "a plain callable")
+name_or_function: Check = _only(lambda value: plain(value) or _is_text(value), "a name or a plain callable")
+# Here a coroutine function will do: it is awaited.
+template_or_function: Check = _only(lambda value: callable(value) or _is_text(value), "a name or a callable")
+
+
+def whole(least: int, most: int) -> Callable[[Any], int]:
+    return _only(lambda value: type(value) is int and least <= value <= most, f"a whole number from {least} to {most}")
 
 
 def duration(least: float) -> Callable[[Any], float]:
@@ -38,13 +68,6 @@ def duration(least: float) -> Callable[[Any], float]:
     return check
 
 
-def lifetime(value: Any) -> timedelta:
-    """Of a cookie; a bare number would be taken for days by one, for seconds by another."""
-    if not isinstance(value, timedelta) or not timedelta(minutes=1) <= value <= timedelta(days=400):
-        raise ValueError("a timedelta from a minute to 400 days, as timedelta(days=90); browsers keep no cookie longer")
-    return value
-
-
 def lockout(value: Any) -> Any:
     """None, seconds (0 for no lock), or a tuple of several."""
     if value is None or (value == 0 and type(value) in (int, float)):
@@ -57,40 +80,6 @@ def lockout(value: Any) -> Any:
         raise ValueError(f"{error}, several of them in a row, None for ever, or 0 with rolling=True") from None
 
 
-def names(value: Any) -> tuple[str, ...]:
-    return _strings(value, 'a list of names such as ("tenant",), or ()')
-
-
-def flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("True or False")
-    return value
-
-
-def name(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 200:
-        raise ValueError("a name of 1 to 200 printable characters")
-    return value
-
-
-def label(value: Any) -> str:
-    """What a quoted string of an HTTP field may hold."""
-    if not isinstance(value, str) or not re.fullmatch(r"[ !#-\[\]-~]{1,100}", value):
-        raise ValueError("a name of 1 to 100 printable ASCII characters, without quotes and backslashes")
-    return value
-
-
-def plain(value: Any) -> bool:
-    """Whether a callable answers by itself: what a coroutine function returns would be true, whatever it says."""
-    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__)
-
-
-def function(value: Any) -> Any:
-    if not plain(value):
-        raise ValueError("a plain callable")
-    return value
-
-
 def optional(check: Callable[[Any], T]) -> Callable[[Any], T | None]:
     def checked(value: Any) -> T | None:
         try:
@@ -99,6 +88,15 @@ def optional(check: Callable[[Any], T]) -> Callable[[Any], T | None]:
             raise ValueError(f"{error}, or None") from None
 
     return checked
+
+
+def names(value: Any) -> tuple[str, ...]:
+    return _strings(value, 'a list of names such as ("tenant",), or ()')
+
+
+def methods(value: Any) -> frozenset[str]:
+    found = _strings(value, 'a list of HTTP methods such as ("POST", "PUT"), or () for none')
+    return frozenset(method.upper() for method in found)
 
 
 def networks_or_function(value: Any) -> Any:
@@ -111,31 +109,6 @@ def networks_or_function(value: Any) -> Any:
         raise ValueError('a list of networks such as ["192.0.2.0/24"], or a plain callable') from None
 
 
-def name_or_function(value: Any) -> Any:
-    if not plain(value) and not (isinstance(value, str) and value):
-        raise ValueError("a name or a plain callable")
-    return value
-
-
-def template_or_function(value: Any) -> Any:
-    """Here a coroutine function will do: it is awaited."""
-    if not callable(value) and not (isinstance(value, str) and value):
-        raise ValueError("a name or a callable")
-    return value
-
-
-def methods(value: Any) -> frozenset[str]:
-    found = _strings(value, 'a list of HTTP methods such as ("POST", "PUT"), or () for none')
-    return frozenset(method.upper() for method in found)
-
-
-def _strings(value: Any, allowed: str) -> tuple[str, ...]:
-    found: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (None,)
-    if not all(isinstance(one, str) and one for one in found):
-        raise ValueError(allowed)
-    return found
-
-
 def failure(value: Any) -> Any:
     """Statuses become a frozenset; a callable stays."""
     if plain(value):
@@ -144,3 +117,10 @@ def failure(value: Any) -> Any:
     if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
         raise ValueError("an HTTP status, several of them, or a plain callable (request, response) -> bool")
     return frozenset(codes)
+
+
+def _strings(value: Any, allowed: str) -> tuple[str, ...]:
+    found: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (None,)
+    if not all(map(_is_text, found)):
+        raise ValueError(allowed)
+    return found

@@ -6,25 +6,15 @@ known by a cookie is a client of its own, and in no figure.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ..clients.keys import Key
 from ..records import bounds
 from ..records.rule import Rule
-from .plan import Kind
+from .keepers import ACCOUNT, keepers, refusing
 from .terms import Terms
 
 ADDRESSES = (1, 1_000, 100_000)
 HOUR, DAY = 3_600, 86_400
-
-ACCOUNT = ("username", "user")  # parts of a key that are one for all guesses at an account
-TOGETHER = {
-    "ip": "behind the same address",
-    "ua": "with the same user agent",
-    "session": "in the same session",
-    "callable": "with the same key",
-}
-WHOM = {"user": "that account's user", "username": "the owner of the account"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +53,12 @@ class Bounds:
     keeps_out: tuple[str, ...]
 
 
-class Keeper(NamedTuple):
-    """Who can keep out whom; as a sentence in English.
-
-    Attributes:
-        whom: A part of `ACCOUNT`: who has that account; else all.
-        shared: What is the same for both, by parts of keys, or "callable".
-        guesses: How many wrong ones it takes.
-        spares: Whether known browsers are spared.
-    """
-
-    whom: str
-    shared: tuple[str, ...]
-    guesses: int
-    spares: bool
-
-    def __str__(self) -> str:
-        shared = [TOGETHER.get(part, f"with the same {part}") for part in self.shared]
-        by = " ".join(["whoever is signed in" if self.whom == "user" else "anybody", *shared])
-        whom = WHOM.get(self.whom, "all")
-        spared = ", save known browsers" if self.spares else ""
-        return f"{by}, by {self.guesses} wrong guesses: {whom} {'there' if shared else 'anywhere'}{spared}"
-
-
 def bounds_of(terms: Terms) -> Bounds:
     """The figures of one policy."""
     rule = terms.plan.kinds[-1].rule
     account, total = [tuple([guesses([terms], many, one) for many in ADDRESSES]) for one in (True, False)]
-    return Bounds(bounds.per_second(rule), bounds.within(rule, rule.window), account, total, keeps_out([terms]))
+    kept_out = tuple(map(str, keepers([terms])))
+    return Bounds(bounds.per_second(rule), bounds.within(rule, rule.window), account, total, kept_out)
 
 
 def guesses(policies: Sequence[Terms], addresses: int, one_account: bool) -> Guesses:
@@ -106,31 +74,15 @@ def most_within(seconds: int, policies: Sequence[Terms], addresses: int, one_acc
     return min([count * bounds.within(rule, time) for rule, count in reach], default=None)
 
 
-def keeps_out(policies: Sequence[Terms]) -> tuple[str, ...]:
-    """What `keepers` finds, in sentences."""
-    return tuple(map(str, keepers(policies)))
-
-
-def keepers(policies: Sequence[Terms]) -> tuple[Keeper, ...]:
-    """Who can keep out whom at a door with these policies; where one asks who is known, all spare known browsers."""
-    spares = any([one.known_browsers for one in policies if one.enforce])
-    return tuple(dict.fromkeys([_keeper(terms, kind, spares) for terms in policies for kind in _kinds(terms)]))
-
-
 def _reach(policies: Sequence[Terms], addresses: int, one_account: bool) -> list[tuple[Rule, int]]:
     """The rules that hold, and how many clients the addresses can be under each."""
     found = []
     for terms in policies:
-        for kind in _kinds(terms):
+        for kind in refusing(terms):
             clients = addresses if kind.ceiling else _clients(terms.key, addresses, one_account)
             if clients is not None:
                 found.append((kind.rule, clients))
     return found
-
-
-def _kinds(terms: Terms) -> list[Kind]:
-    """Those that refuse."""
-    return [kind for kind in terms.plan.kinds if not kind.wider] if terms.enforce else []
 
 
 def _clients(key: Key, addresses: int, one_account: bool) -> int | None:
@@ -139,10 +91,3 @@ def _clients(key: Key, addresses: int, one_account: bool) -> int | None:
     if key.function is not None or not {*key.parts} <= {*known}:
         return None
     return addresses if "ip" in key.parts else 1
-
-
-def _keeper(terms: Terms, kind: Kind, spares: bool) -> Keeper:
-    parts = ("ip",) if kind.ceiling else terms.key.parts or ("callable",)
-    shared = tuple([part for part in parts if part not in ACCOUNT])
-    whom = next((part for part in ("user", "username") if part in parts), "")
-    return Keeper(whom, shared, min(kind.rule.max, kind.rule.spread or kind.rule.max), spares)

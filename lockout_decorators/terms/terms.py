@@ -180,9 +180,7 @@ class Terms:
             return False
         if self.key.needs_identity and self.failure is None:
             return False
-        if self.methods is None:
-            return self.failure is not None or request.method not in SAFE_METHODS
-        return request.method in self.methods
+        return self.methods is None or request.method in self.methods
 
     def exempts(self, request: HttpRequest) -> bool:
         """Whether `request` is let through uncounted. Raises as client_address() does, and what the callable raises."""

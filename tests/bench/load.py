@@ -1,83 +1,89 @@
-"""CPU of a refusal under load: one worker of gunicorn, asked over HTTP, and its own count of the time it has used."""
+"""Refusals under load: how many a second, over HTTP, and the CPU of each, as the workers of gunicorn count it."""
 
-import http.client
-import multiprocessing
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from statistics import median
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from tests.bench.guards import GUARDS
+from tests.bench.served import served
 from tests.bench.sites import Site
-from tests.servers import await_server, free_port
 
-ROUNDS, REQUESTS = 6, 300  # the system counts CPU time in hundredths of a second, so it is the sum of all that tells
+ROUNDS, REQUESTS = 6, 400  # the system counts CPU time in hundredths of a second, so it is the sum of all that tells
+AT_ONCE, WORKERS = 4, 2
+ALONE = ("LocMem",)  # where no two workers share what is counted
 BODY = urlencode({"username": "bob", "password": "wrong"})
-HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "*/*", "X-Bench": "192.0.2.1"}
+REQUEST = (
+    "POST /{door}/ HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\nAccept: */*\r\n"
+    f"X-Bench: 192.0.2.1\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}"
+)
 
 
 class Load(NamedTuple):
-    """Microseconds of CPU for a request: of the bare view's failure, and of a refusal."""
+    """Of the bare view's failure, and of a refusal.
+
+    Attributes:
+        bare: Microseconds of CPU for a request, in the workers.
+        bare_rate: Requests a second, of all workers.
+    """
 
     store: str
     guard: str
     bare: float
     refused: float
+    bare_rate: float
+    refused_rate: float
 
 
 def measure(store: str, guard: str, cache: dict[str, Any]) -> Load:
-    with _worker(guard, cache) as (port, worker):
+    """Both take turns."""
+    refusal = GUARDS[guard].refusal
+    with served(partial(Site, guard, cache), workers=1 if store in ALONE else WORKERS) as (port, server):
+        workers = _workers(port, server)
         for _ in range(6):
-            _send(port, "ip")
-        if (status := _send(port, "ip")) != GUARDS[guard].refusal:
+            _status(port, "ip")
+        if (status := _status(port, "ip")) != refusal:
             raise RuntimeError(f"{guard} on {store} refuses nobody: {status}")
-        rounds = [[_used(port, worker, door) for door in ("bare", "ip")] for _ in range(ROUNDS)]
-    return Load(store, guard, *(sum(column) / ROUNDS for column in zip(*rounds, strict=True)))
+        rounds = [(_round(port, workers, "bare", 200), _round(port, workers, "ip", refusal)) for _ in range(ROUNDS)]
+    (bare, bare_rate), (refused, rate) = [_summary(*zip(*one, strict=True)) for one in zip(*rounds, strict=True)]
+    return Load(store, guard, bare, refused, bare_rate, rate)
 
 
-def _used(port: int, worker: Any, door: str) -> float:
-    before = sum(worker.cpu_times()[:2])
-    for _ in range(REQUESTS):
-        _send(port, door)
-    return (sum(worker.cpu_times()[:2]) - before) / REQUESTS * 1_000_000
+def _summary(used: tuple[float, ...], rates: tuple[float, ...]) -> tuple[float, float]:
+    return sum(used) / len(used), median(rates)
 
 
-def _send(port: int, door: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("POST", f"/{door}/", BODY, HEADERS)
-    response = connection.getresponse()
-    response.read()
-    connection.close()
-    return response.status
-
-
-@contextmanager
-def _worker(guard: str, cache: dict[str, Any]) -> Iterator[tuple[int, Any]]:
+def _workers(port: int, server: int) -> list[Any]:
     import psutil
 
-    port = free_port()
-    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(guard, cache, port))
-    server.start()
-    try:
-        await_server(port)
-        _send(port, "bare")  # the worker is there when it answers
-        (worker,) = psutil.Process(server.pid).children()
-        yield port, worker
-    finally:
-        server.terminate()
-        server.join(10)
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # they are there when they answer
+        list(pool.map(lambda _: _status(port, "bare"), range(10 * AT_ONCE)))
+    return psutil.Process(server).children()
 
 
-def _serve(guard: str, cache: dict[str, Any], port: int) -> None:
-    from gunicorn.app.base import BaseApplication
+def _round(port: int, workers: list[Any], door: str, expected: int) -> tuple[float, float]:
+    """Microseconds of CPU for a request, and requests a second."""
+    before, began = _used(workers), time.perf_counter()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = {*pool.map(lambda _: _status(port, door), range(REQUESTS))}
+    taken = time.perf_counter() - began
+    if found != {expected}:
+        raise RuntimeError(f"/{door}/ answers {found}, not {expected}")
+    return (_used(workers) - before) / REQUESTS * 1_000_000, REQUESTS / taken
 
-    class Server(BaseApplication):
-        def load_config(self) -> None:
-            for name, value in {"bind": f"127.0.0.1:{port}", "workers": 1, "loglevel": "critical"}.items():
-                self.cfg.set(name, value)
 
-        def load(self) -> Any:
-            return Site(guard, cache)
+def _used(workers: list[Any]) -> float:
+    return sum(sum(worker.cpu_times()[:2]) for worker in workers)
 
-    with suppress(SystemExit):
-        Server().run()
+
+def _status(port: int, door: str) -> int:
+    """By a bare socket: what a client takes is missing from the workers, who share its processors."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(REQUEST.format(door=door).encode())
+        answer = b""
+        while more := connection.recv(65536):
+            answer += more
+    return int(answer.split(maxsplit=2)[1])

@@ -130,9 +130,11 @@ def trips(row: Row) -> int | None:
 
 
 def show_loads(loads: Iterable[Load]) -> None:
-    for store, guard, bare, refused in loads:
-        ratio = f"{refused / bare:.2f}" + (" (at most 1.2)" if guard == OURS else "")
-        print(f"gunicorn, {store}, {guard}: CPU of a refusal {refused:.0f} us, of the bare view {bare:.0f}: {ratio}")
+    for one in loads:
+        ratio = f"{one.refused / one.bare:.2f}" + (" (at most 1.2)" if one.guard == OURS else "")
+        print(f"gunicorn, {one.store}, {one.guard}: ", end="")
+        print(f"CPU of a refusal {one.refused:.0f} us, of the bare view {one.bare:.0f}: {ratio};", end=" ")
+        print(f"a second {one.refused_rate:.0f} refusals, {one.bare_rate:.0f} of the bare view")
 
 
 def show_trip(store: str, cache: dict[str, Any]) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
+
+from ...clients.keys import plain
 
 Allowing = Callable[[HttpRequest], bool]
 Permission = str | Allowing
@@ -18,7 +19,7 @@ def allowing(name: str, permission: Permission) -> Allowing:
         if not all(permission.partition(".")):
             raise ValueError(f'add_to: {name} is {permission!r}; it must be "app_label.codename", as "auth.view_user".')
         return lambda request: _has(request.user, permission)
-    if iscoroutinefunction(permission) or not callable(permission):
+    if not plain(permission):
         raise TypeError(f"add_to: {name} is {permission!r}; it must be a permission's name, or (request) -> bool.")
     return lambda request: bool(permission(request))
 

@@ -10,8 +10,7 @@ from django.utils.translation import ngettext, pgettext, pgettext_lazy
 from ...policy import LockoutPolicy
 from ...support.policies import in_short
 from ...support.standing import Standing
-from ...terms.bounds import keepers
-from .whom import keeps_out
+from ...terms.keepers import keepers
 
 COUNTERS = {
     "key": pgettext_lazy("lockouts", "client"),
@@ -50,7 +49,7 @@ def rule(policy: LockoutPolicy) -> Rule:
     told, bounds = in_short(policy), policy.bounds()
     lengths = told["lockout"] if isinstance(told["lockout"], tuple) else (told["lockout"],)
     account = [(_number(one.per_day), _number(one.day)) for one in bounds.account]
-    kept_out = [keeps_out(keeper) for keeper in keepers([policy])]
+    kept_out = [keeper.told() for keeper in keepers([policy])]
     return Rule(told, duration(told["window"]), _locks(lengths), bounds.interval, account, kept_out)
 
 

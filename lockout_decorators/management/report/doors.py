@@ -1,13 +1,13 @@
 """The doors of a site: what guesses go through, and the policies that they meet there together."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.urls import get_resolver
 
 from lockout_decorators.conf import conf
-from lockout_decorators.decorators import policies_of
+from lockout_decorators.doors.layers import policies_at
+from lockout_decorators.doors.urlconf import routes_of
 from lockout_decorators.policy import LockoutPolicy, site_policies
 from lockout_decorators.terms.registry import registered
 
@@ -32,9 +32,9 @@ def doors() -> list[Door]:
     """Those of the URLconf, and the whole site; then each policy that is left, by itself: what else is met with it
     nobody can see."""
     found: dict[Policies, list[str]] = {}
-    for route, view in _views(get_resolver().url_patterns):
+    for route, _, view in routes_of(get_resolver().url_patterns):
         for policies in _policies(view):
-            found.setdefault(policies, []).append(route)
+            found.setdefault(policies, []).append(f"/{route}")
     if conf.guards_site:
         found.setdefault(site_policies(), [])
     seen = [policy for policies in found for policy in policies]
@@ -43,21 +43,9 @@ def doors() -> list[Door]:
     return [Door(", ".join({one.scope: None for one in met}), at, met) for met, at in found.items()]
 
 
-def _views(patterns: Iterable[Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for pattern in patterns:
-        route = before + str(pattern.pattern)
-        if hasattr(pattern, "url_patterns"):
-            yield from _views(pattern.url_patterns, route)
-        else:
-            yield f"/{route}", pattern.callback
-
-
 def _policies(view: Any) -> dict[Policies, None]:
     """Those of a view, and of handlers and actions that are decorated one by one."""
     cls = getattr(view, "view_class", None) or getattr(view, "cls", None)
     names = [*(getattr(view, "actions", None) or {}).values(), *getattr(cls, "http_method_names", ())]
-    found: dict[Policies, None] = {}
-    for one in (view, cls, *[getattr(cls, name, None) for name in names]):
-        with suppress(TypeError):
-            found[policies_of(one)] = None
-    return found
+    decorated = (view, cls, *[getattr(cls, name, None) for name in names])
+    return dict.fromkeys(filter(None, map(policies_at, decorated)))

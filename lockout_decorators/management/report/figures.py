@@ -5,7 +5,8 @@ from typing import Any
 
 from lockout_decorators.clients.keys import Key
 from lockout_decorators.policy import LockoutPolicy
-from lockout_decorators.terms.bounds import ADDRESSES, guesses, keeps_out
+from lockout_decorators.terms.bounds import ADDRESSES, guesses
+from lockout_decorators.terms.keepers import keepers
 
 from .doors import Door
 from .standards import verdicts
@@ -19,7 +20,7 @@ def figures(door: Door) -> dict[str, Any]:
         "policies": [_policy(policy) for policy in door.policies],
         "account": [asdict(guesses(door.policies, addresses, True)) for addresses in ADDRESSES],
         "total": [asdict(guesses(door.policies, addresses, False)) for addresses in ADDRESSES],
-        "keeps_out": list(keeps_out(door.policies)),
+        "keeps_out": list(map(str, keepers(door.policies))),
         "standards": [verdict._asdict() for verdict in verdicts(door.policies)],
     }
 
