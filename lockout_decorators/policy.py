@@ -8,7 +8,7 @@ from django.utils.module_loading import import_string
 from .attempts import desk, hook  # noqa: F401  # the hook is in place before the first block opens
 from .attempts.block import Block
 from .attempts.waiting import hop
-from .clients.asgi import Requestlike
+from .clients.asgi import Requestlike, expected_request
 from .conf import conf, refuse
 from .exceptions import LockoutStatus
 from .terms.bounds import Bounds, bounds_of
@@ -30,7 +30,7 @@ class LockoutPolicy(Terms):
 
         Entering it, and every `authenticate()` in it, raises LockedOut where the guess is refused.
         """
-        return Block([self], request)
+        return Block([self], expected_request(request, self.scope))
 
     def attempt(self, request: Requestlike, username: Any = None) -> Block:
         """A block around one guess that is verified by other means than `authenticate()`.
@@ -39,7 +39,7 @@ class LockoutPolicy(Terms):
         without a word, or by an exception, the guess was wrong. `username` is who is tried, as it was sent. `request`
         may be the scope of an ASGI connection, here and wherever a policy takes a request.
         """
-        return Block([self], request, username, eager=True)
+        return Block([self], expected_request(request, self.scope), username, eager=True)
 
     def bounds(self) -> Bounds:
         """How many guesses it lets be verified, from how many addresses, and whom it lets be kept out."""
