@@ -1,7 +1,7 @@
 """LockoutPolicy: the terms, and the doors that lead from them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
 
@@ -11,6 +11,7 @@ from .attempts.waiting import hop
 from .clients.asgi import Requestlike, expected_request
 from .conf import conf, refuse
 from .exceptions import LockoutStatus
+from .terms.arguments import mistake_in
 from .terms.bounds import Bounds, bounds_of
 from .terms.registry import registered
 from .terms.terms import DERIVED, Terms
@@ -22,8 +23,16 @@ ALLOWED = 'the arguments of a policy, as {"key": "ip+username"}, or the dotted p
 class LockoutPolicy(Terms):
     """How many failed guesses are one too many, whose, and what happens then; a frozen value.
 
-    Its arguments are the attributes of `Terms`, by keyword. Raises ValueError for one that is not allowed.
+    Its arguments are the attributes of `Terms`, by keyword. Raises TypeError for any other, and ValueError for a value
+    that is not allowed.
     """
+
+    if not TYPE_CHECKING:  # who checks types reads the arguments themselves
+
+        def __new__(cls, *given: Any, **arguments: Any) -> Any:
+            if mistake := mistake_in(given, arguments):
+                raise TypeError(mistake)
+            return super().__new__(cls)
 
     def observe(self, request: Requestlike) -> Block:
         """A block, for `with` or `async with`, in which each `authenticate()` is a guess.
@@ -112,7 +121,7 @@ async def areset_attempts(request: Requestlike, scope: str | None = None) -> Non
 def _resettable(scope: str | None) -> list[LockoutPolicy]:
     known = known_policies()
     if scope is None:
-        return [policy for several in known.values() for policy in several if not policy.key.needs_identity]
+        return [policy for several in [*known.values()] for policy in several if not policy.key.needs_identity]
     if scope not in known:
         raise LookupError(f"no policy has the scope {scope!r}; there are: {', '.join(sorted(known)) or 'none'}")
     return known[scope]

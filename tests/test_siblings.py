@@ -18,9 +18,11 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.template.response import SimpleTemplateResponse
 from django.test import RequestFactory
 from django.utils.functional import SimpleLazyObject
+from django.views import View
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, presets
 from lockout_decorators.clients import credentials
+from lockout_decorators.terms import registry
 from tests.backends import CountingBackend
 
 WRONG = [f"wrong{n}" for n in range(8)]
@@ -386,6 +388,45 @@ MISTAKES = {
     "nothing": (None, "None is no policy; arguments go by their names"),
     "class": (LockoutPolicy, r'LockoutPolicy is a class; make a policy of it: LockoutPolicy\(scope="login"\)'),
 }
+
+
+ARGUMENTS = {
+    "another name": ({"maximum": 5}, "there is no argument maximum=; did you mean max="),
+    "no such thing": ({"colour": 5}, "there is no argument colour=; there are key, max, window, "),
+    "exception": ({"failure": PermissionDenied}, "what is raised counts by its status, as PermissionDenied by 403"),
+    "exceptions": ({"failure": (401, PermissionDenied)}, "what is raised counts by its status"),
+}
+
+
+@pytest.mark.parametrize("mistake", ARGUMENTS)
+def test_a_mistaken_argument_is_told_what_to_write(mistake):
+    """An exception class is a callable: what it makes of an answer would be true."""
+    arguments, told = ARGUMENTS[mistake]
+    with pytest.raises((TypeError, ValueError), match=told):
+        lockout_protect(**arguments)
+
+
+def test_a_policy_takes_names():
+    with pytest.raises(TypeError, match=r"'login' needs a name, as in LockoutPolicy\(scope='login'\)"):
+        LockoutPolicy("login")
+
+
+def test_what_makes_a_view_is_none():
+    """`as_view` without its parentheses would fail at the first request."""
+    with pytest.raises(TypeError, match=r"makes views, and is none: call it, as_view\(\)"):
+        lockout_protect(scope="none")(View.as_view)
+
+
+def test_policies_that_are_made_by_the_request_are_not_kept_for_ever(monkeypatch):
+    """Their lambdas equal no other. The first ones, made at import, stay known, and so do the last."""
+    monkeypatch.setattr(registry, "SCOPES", 10)
+    made = [rule(key=lambda request, identity: "all") for _ in range(100)]
+    known = registry.registered["sibling"]
+    assert (known[0], known[-1], len(known)) == (made[0], made[-1], registry.MOST)
+    for n in range(100):
+        rule(scope=f"of {n}")
+    assert len(registry.registered) == 10
+    assert {"sibling", "of 0", "of 99"} <= {*registry.registered}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

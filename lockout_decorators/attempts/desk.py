@@ -113,7 +113,7 @@ def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, 
 
 def _known(terms: Terms, client: Client, username: Any) -> list[Counter]:
     """The counters of a known browser."""
-    policies = [one for several in registered.values() for one in several]
+    policies = [one for several in [*registered.values()] for one in several]
     return [one for name in _browsers(terms, client, username, policies) for one in client.counters(terms, None, name)]
 
 
