@@ -19,9 +19,12 @@ from django.template.response import SimpleTemplateResponse
 from django.test import RequestFactory
 from django.utils.functional import SimpleLazyObject
 from django.views import View
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, presets
 from lockout_decorators.clients import credentials
+from lockout_decorators.contrib.drf import LockoutAuthentication
 from lockout_decorators.terms import registry
 from tests.backends import CountingBackend
 
@@ -275,6 +278,24 @@ def test_a_request_is_duplicated_as_without_the_package(duplicate, verified):
             return HttpResponse(str(pool.submit(authenticate, one, username="bob", password=password).result()))
 
     assert view(post("right")).content == b"bob"
+    try_out(view, verified)
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_credentials_that_a_project_verifies_by_itself_are_counted(by_name, verified):
+    """By a class that verifies what HTTP Basic presents, called without DRF."""
+
+    class Basic(LockoutAuthentication, BasicAuthentication):
+        lockout_policy = rule(key="username", ceiling=None)
+
+    def view(request):
+        password = request.POST["password"]
+        with suppress(AuthenticationFailed):
+            if by_name:
+                return Basic().authenticate_credentials(userid="bob", password=password, request=request)
+            return Basic().authenticate_credentials("bob", password, request)
+
+    assert view(post("right"))[0].username == "bob"
     try_out(view, verified)
 
 
