@@ -15,6 +15,7 @@ from .policy import LockoutPolicy
 from .terms.arguments import PolicyArguments
 from .terms.terms import DERIVED
 from .views.calling import call_view, is_async
+from .views.mistakes import instead_of
 from .views.naming import class_scope, is_stand_in, note_derived, scope_of, takes_request, unseen, unwrapped
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -39,10 +40,8 @@ def lockout_protect(
     Raises TypeError where it is misplaced and ValueError for an argument that is not allowed: both at import.
     """
     for policy in policies:
-        if isinstance(policy, str):
-            raise TypeError(f"lockout_protect: {policy!r} is no policy; a key goes by its name: key={policy!r}.")
         if not isinstance(policy, LockoutPolicy):
-            raise TypeError(f"lockout_protect needs parentheses: write @lockout_protect() above {policy!r}.")
+            raise TypeError(instead_of(policy))
     if request is not None and not plain(request):
         raise TypeError(f"lockout_protect: request is {request!r}; it must be a plain callable that finds the request.")
     if policies and arguments:

@@ -73,12 +73,12 @@ class LockedOut(Exception):
         return type(self), (self.status,)
 
 
-def refusal_in(group: BaseExceptionGroup[BaseException]) -> LockedOut | None:
-    """The refusal among what tasks have raised together, if there is one."""
-    found: Any = group.subgroup(LockedOut)
+def refusal_in(error: BaseException) -> LockedOut | None:
+    """The refusal that an error is, or that is among what tasks have raised together; None if there is none."""
+    found: Any = error.subgroup(LockedOut) if isinstance(error, ExceptionGroup) else error
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
-    return found  # type: ignore[no-any-return]
+    return found if isinstance(found, LockedOut) else None
 
 
 class ChallengeRequired(LockedOut):

@@ -70,9 +70,8 @@ class LockoutMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> Any:
         """The answer to a guess that was refused in the view or in its rendering; None for any other error."""
-        refused = refusal_in(error) if isinstance(error, ExceptionGroup) else error
-        block = site_block(request)
-        if not isinstance(refused, LockedOut) or block is None:
+        refused, block = refusal_in(error), site_block(request)
+        if refused is None or block is None:
             return None
         view, args, kwargs = request.resolver_match or (None, (), {})
         return rendered(Visit(block, view, None, (request, *args), kwargs, True).answer(answer, refused))

@@ -1,16 +1,17 @@
 """LockoutPolicy: the terms, and the doors that lead from them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
 
 from .attempts import desk, hook  # noqa: F401  # the hook is in place before the first block opens
 from .attempts.block import Block
 from .attempts.waiting import hop
-from .clients.asgi import Requestlike
+from .clients.asgi import Requestlike, expected_request
 from .conf import conf, refuse
 from .exceptions import LockoutStatus
+from .terms.arguments import mistake_in
 from .terms.bounds import Bounds, bounds_of
 from .terms.registry import registered
 from .terms.terms import DERIVED, Terms
@@ -22,15 +23,23 @@ ALLOWED = 'the arguments of a policy, as {"key": "ip+username"}, or the dotted p
 class LockoutPolicy(Terms):
     """How many failed guesses are one too many, whose, and what happens then; a frozen value.
 
-    Its arguments are the attributes of `Terms`, by keyword. Raises ValueError for one that is not allowed.
+    Its arguments are the attributes of `Terms`, by keyword. Raises TypeError for any other, and ValueError for a value
+    that is not allowed.
     """
+
+    if not TYPE_CHECKING:  # who checks types reads the arguments themselves
+
+        def __new__(cls, *given: Any, **arguments: Any) -> Any:
+            if mistake := mistake_in(given, arguments):
+                raise TypeError(mistake)
+            return super().__new__(cls)
 
     def observe(self, request: Requestlike) -> Block:
         """A block, for `with` or `async with`, in which each `authenticate()` is a guess.
 
         Entering it, and every `authenticate()` in it, raises LockedOut where the guess is refused.
         """
-        return Block([self], request)
+        return Block([self], expected_request(request, self.scope))
 
     def attempt(self, request: Requestlike, username: Any = None) -> Block:
         """A block around one guess that is verified by other means than `authenticate()`.
@@ -39,7 +48,7 @@ class LockoutPolicy(Terms):
         without a word, or by an exception, the guess was wrong. `username` is who is tried, as it was sent. `request`
         may be the scope of an ASGI connection, here and wherever a policy takes a request.
         """
-        return Block([self], request, username, eager=True)
+        return Block([self], expected_request(request, self.scope), username, eager=True)
 
     def bounds(self) -> Bounds:
         """How many guesses it lets be verified, from how many addresses, and whom it lets be kept out."""
@@ -112,7 +121,7 @@ async def areset_attempts(request: Requestlike, scope: str | None = None) -> Non
 def _resettable(scope: str | None) -> list[LockoutPolicy]:
     known = known_policies()
     if scope is None:
-        return [policy for several in known.values() for policy in several if not policy.key.needs_identity]
+        return [policy for several in [*known.values()] for policy in several if not policy.key.needs_identity]
     if scope not in known:
         raise LookupError(f"no policy has the scope {scope!r}; there are: {', '.join(sorted(known)) or 'none'}")
     return known[scope]

@@ -43,7 +43,7 @@ def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> N
     def lifts(alias: str) -> bool:
         return alone and bool(quota.take([alias], "reset", fold(name) or ""))
 
-    for policy in [one for known in registered.values() for one in known]:
+    for policy in [one for known in [*registered.values()] for one in known]:
         try:
             desk.free_owner(policy, request, name, "username" in policy.key.parts and lifts(policy.cache))
         except StoreError as error:

@@ -1,21 +1,23 @@
 """`manage.py check` names configurations that can't count, or that surprise."""
 
+import re
 from datetime import timedelta
 from unittest import mock
 
 import pytest
 from django.core.cache import caches
 from django.core.checks import INFO, run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from django.urls import URLPattern, URLResolver, clear_url_caches, include, path
 from django.views import View
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from lockout_decorators import LockoutPolicy, lockout_protect, policies_of, presets
+from lockout_decorators import LockoutPolicy, client_address, lockout_protect, policies_of, presets
 from lockout_decorators.checks import check_lockout
 from lockout_decorators.middleware import LockoutMiddleware
 from lockout_decorators.terms.registry import registered
@@ -99,6 +101,60 @@ def test_a_wrong_setting_is_an_error(settings, setting, value):
     assert message.id == "lockout_decorators.E001"
     assert setting in message.msg
     assert str(value) in message.msg
+
+
+async def asynchronous(request):
+    return "192.0.2.1"
+
+
+def hidden(request):
+    return asynchronous(request)
+
+
+def nameless(request):
+    raise NameError("no such thing")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        asynchronous,
+        f"{__name__}.asynchronous",
+        hidden,
+        lambda request: ("192.0.2.1", True),
+        lambda request: (None, False),
+        lambda request: b"192.0.2.1",
+        lambda: "192.0.2.1",
+        nameless,
+    ],
+    ids=range(8),
+)
+def test_what_can_tell_nobody_address_is_an_error(settings, function):
+    """As ipware's pair: it would be one at the first request."""
+    settings.LOCKOUT_CLIENT_IP = function
+    (message,) = messages()
+    assert message.id == "lockout_decorators.E001"
+    assert "LOCKOUT_CLIENT_IP" in message.msg
+    with pytest.raises(ImproperlyConfigured, match="LOCKOUT_CLIENT_IP"):
+        client_address(RequestFactory().get("/"))
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda request: None, []),
+        (lambda request: request.META["HTTP_X_REAL_IP"], []),
+        (lambda request: request.META.get("HTTP_X_REAL_IP", "").split(",")[0], []),
+        (lambda request: request.headers["X-Real-IP"], []),
+        (lambda request: request.headers.get("X-Real-IP").strip(), []),
+        (lambda request: request.headers["Forwarded"].split(";")[1], ["W017"]),
+        (lambda request: re.search("for=(.*)", request.headers["Forwarded"]).group(1), ["W017"]),
+    ],
+)
+def test_a_header_of_another_form_is_no_error(settings, function, expected):
+    """All headers of that request are the same address; whoever can't read that is warned."""
+    settings.LOCKOUT_CLIENT_IP = function
+    assert ids() == expected
 
 
 def test_a_setting_that_makes_no_sense_with_an_argument_is_an_error(settings):

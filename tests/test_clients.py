@@ -188,14 +188,18 @@ def test_every_spelling_is_one_address(address):
         "2002:c000:209:ffff::",
         "2001:0:53aa:64c:0:fbfe:3fff:fdf6",
         "[::FFFF:C000:0209]:443",
+        "::192.0.2.9",
+        "::c000:209",
     ],
 )
 def test_an_ipv4_address_inside_of_an_ipv6_one(spelled):
-    """Mapped, translated (SIIT, NAT64), 6to4 and Teredo: one client."""
+    """Mapped, translated (SIIT, NAT64), 6to4, Teredo, and compatible as once it was called: one client."""
     assert ip_address("192.0.2.9") == parse(spelled)
 
 
-@pytest.mark.parametrize("plain", ["2001:db8::1", "64:ff9b:1::192.0.2.9", "::1", "2003::c000:209"])
+@pytest.mark.parametrize(
+    "plain", ["2001:db8::1", "64:ff9b:1::192.0.2.9", "::1", "::", "::ff:ffff", "::1:0:0", "2003::c000:209"]
+)
 def test_other_ipv6_addresses_are_themselves(plain):
     assert ip_address(plain) == parse(plain)
 

@@ -210,6 +210,17 @@ def test_a_computed_name_is_computed(request_):
     assert lockout("unlock", "--scope", "s", "--username", "bob") == "s: unlocked (locked)\n"
 
 
+def test_a_name_that_is_computed_from_more_is_passed_over(request_):
+    """A host, another credential: it hinders nobody's unlocking under other policies."""
+    LockoutPolicy(scope="host", key="ip+username", username=lambda request, given: request.get_host())
+    LockoutPolicy(scope="tenant", key="username", username=lambda request, given: given["tenant"])
+    lock_out(LockoutPolicy(scope="s", key="username", max=1), request_, "bob")
+    told = lockout("unlock", "--username", "bob", "--ip", HERE)
+    assert "s: unlocked (locked)\n" in told
+    for scope in ("host", "tenant"):
+        assert f"{scope}: its key is code; unlock by reference" in told
+
+
 def test_what_can_not_be_done_is_an_error(request_):
     """With what is allowed; its exit status is neither that of a lock nor of none."""
     LockoutPolicy(scope="one", key="ip+username")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 
 from ..clients.addresses import around, client_address
-from ..clients.credentials import is_blank
+from ..clients.credentials import account_in, fields, is_blank
 from ..clients.identities import COMPOUND, text_of
 from ..clients.keys import Key, Secret, digest
 from ..conf import conf
@@ -100,6 +100,15 @@ class Client:
     def who(self, identity: str | None) -> str:
         """A short digest of who is tried."""
         return NOBODY if identity is None else digest(self._secret, "who", identity)[:WHO]
+
+
+def named(terms: Terms, request: HttpRequest, username: Any) -> Any:
+    """Who is tried, as the policy computes it from a bare name: under each credential that it may be given as."""
+    if username is None or not callable(terms.username):
+        return username
+    own, *others = fields()
+    given = [own, *[name for name in others if name != "email" or "@" in text_of(username)]]
+    return account_in(dict.fromkeys(given, username), terms.username, request)[1]
 
 
 def further(terms: Terms, field: str | None, credentials: Mapping[str, Any]) -> Sequence[Any] | None:

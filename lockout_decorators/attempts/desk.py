@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from django.http import HttpRequest
-
-from ..clients.asgi import Requestlike, request_from
-from ..clients.credentials import account_in, fields
+from ..clients.asgi import Requestlike, expected_request, request_from
+from ..clients.credentials import fields
 from ..clients.identities import fold
 from ..exceptions import LockoutStatus
 from ..records import moves
@@ -14,7 +12,7 @@ from ..records.record import Record
 from ..terms.registry import registered
 from ..terms.terms import Terms
 from .browsers import Browsers, browser_of, may_be_known
-from .counters import Client, Counter
+from .counters import Client, Counter, named
 from .driver import longest, refusal_of
 from .guess import Party
 from .reports import Report, refused_status, status_of
@@ -107,24 +105,15 @@ def free_owner(terms: Terms, request: Requestlike, username: Any, alone: bool) -
 def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, Any]:
     """Who is meant; the name as the policy computes it. Raises TypeError for what is no request, and ValueError where
     the key needs a name."""
-    found = request_from(request)
-    if not hasattr(found, "META"):
-        raise TypeError(f"policy {terms.scope!r}: request is {request!r}; it must be a request, or an ASGI scope.")
+    found = expected_request(request, terms.scope)
     if username is None and "username" in terms.key.parts:
         raise ValueError(f"policy {terms.scope!r} counts by user name: pass username=.")
     return Client(found), named(terms, found, username)
 
 
-def named(terms: Terms, request: HttpRequest, username: Any) -> Any:
-    """Who is tried, as the policy computes it."""
-    if username is None or not callable(terms.username):
-        return username
-    return account_in({"username": username}, terms.username, request)[1]
-
-
 def _known(terms: Terms, client: Client, username: Any) -> list[Counter]:
     """The counters of a known browser."""
-    policies = [one for several in registered.values() for one in several]
+    policies = [one for several in [*registered.values()] for one in several]
     return [one for name in _browsers(terms, client, username, policies) for one in client.counters(terms, None, name)]
 
 

@@ -34,6 +34,7 @@ class Guess:
         settled: Nothing more is written for it.
         contradicted: A failure was signalled of it; once more is the same one.
         withdrawn: There was no guess.
+        denied: The backend that was asked last did not know it.
         joins: The guess that this one is a part of: the same secrets, tried at another account.
         said: The view's own code has given the verdict: no call joins it any more.
     """
@@ -49,6 +50,7 @@ class Guess:
     joins: "Guess | None" = None
     said: bool = False
     withdrawn: bool = False
+    denied: bool = False
 
     def find(self, client: Client, down: Collection[str]) -> None:
         """Its records, without those of caches that are `down`, and those that the guess it joins has already. Raises
@@ -88,6 +90,7 @@ class Guess:
             self.calls.append((named, {backend}))
         else:
             return False
+        self.denied = False
         return True
 
     def tries(self, party: Party) -> bool:

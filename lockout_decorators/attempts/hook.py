@@ -22,7 +22,7 @@ from django.views.decorators.debug import sensitive_variables
 from ..clients.credentials import by_name
 from .unwatched import tell
 from .waiting import aclaim, hop, run
-from .watch import Asked, Call, apart, asked_last, here, inside, watching
+from .watch import Asked, Call, apart, asked_last, inside, watching
 
 if TYPE_CHECKING:
     Proxy = wrapt.ObjectProxy[Any]
@@ -31,8 +31,7 @@ else:
 
 
 class ObservedBackend(Proxy):
-    """A backend whose verdicts are seen by the blocks that are open when it is asked; it is copied and pickled as what
-    it stands for."""
+    """A backend whose verdicts are seen by the blocks that are open when it is asked; copied as what it stands for."""
 
     def __init__(self, backend: Any, path: str) -> None:
         Proxy.__init__(self, backend)
@@ -81,8 +80,7 @@ class ObservedBackend(Proxy):
 
 @cache  # of a site's few backends
 def _facade(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a method shows of itself, by its function: to find its signature takes as long as all else that Django
-    does."""
+    """What a method shows of itself, by its function: its signature takes as long as all else that Django does."""
     method = MethodType(function, object())
     signature = getattr(auth, "signature", inspect.signature)  # Django has its own, which spares late annotations
     return {**vars(update_wrapper(partial(function), method)), "__signature__": signature(method)}
@@ -108,8 +106,9 @@ def _observe(authenticate: Any, name: str, /, *args: Any, **credentials: Any) ->
         raise
     finally:
         inside.reset(token)
-    if user is not None:
-        _succeed(asked, call)
+    if user is None:
+        return _deny(asked)
+    _succeed(asked, call)
     return user
 
 
@@ -133,8 +132,9 @@ async def _aobserve(authenticate: Any, name: str, /, *args: Any, **credentials: 
         raise
     finally:
         inside.reset(token)
-    if user is not None:
-        await hop(_succeed, asked, call)
+    if user is None:
+        return _deny(asked)
+    await hop(_succeed, asked, call)
     return user
 
 
@@ -164,6 +164,12 @@ def _broke(asked: Asked, error: BaseException) -> None:
             guess.unknown = True
 
 
+def _deny(asked: Asked) -> None:
+    """Another backend may know better."""
+    for _, guess in asked:
+        guess.denied = True
+
+
 def _succeed(asked: Asked, call: Call) -> None:
     for block, guess in asked:
         block.succeed_at(guess, call)
@@ -190,5 +196,5 @@ def _failed(sender: Any, credentials: Any = None, request: Any = None, **kwargs:
         tell(request)
     for block, policies in apart(blocks):
         guess = asked.get(block)
-        if sender != auth.__name__ or (guess and not guess.verdict) or block not in here():
+        if sender != auth.__name__ or (guess and not guess.verdict):
             block.fail_at(guess, call, policies)

@@ -49,8 +49,18 @@ def home(request: Any) -> dict[str, Any]:
         return {}
 
 
+class Blocks(list[Any]):
+    """Of one request, and of its copies. What is pickled has none: nobody watches there."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Blocks, ()
+
+    def __deepcopy__(self, memo: object) -> "Blocks":
+        return self
+
+
 def blocks_of(request: Any) -> list[Any]:
-    blocks: list[Any] = home(request).setdefault(BLOCKS, [])
+    blocks: list[Any] = home(request).setdefault(BLOCKS, Blocks())
     return blocks
 
 
@@ -121,9 +131,11 @@ def peers(block: Watching, blocks: Sequence[Any]) -> list[Any]:
 def uncounted(policies: Sequence[Terms], blocks: Sequence[Any]) -> Sequence[Terms]:
     """One of each that count alike, the strictest; and none that an open block of this very thread or task counts
     already as strictly. Guesses in parallel tasks need a block each."""
-    if not (blocks and _open.get()) and len(_frames(policies)) == sum([len(terms.frames) for terms in policies]):
+    own = here()
+    distinct = len(policies) < 2 or len(_frames(policies)) == sum([len(terms.frames) for terms in policies])
+    if distinct and not (blocks and own):
         return policies
-    known = [terms for block in blocks if block.open and block in _open.get() for terms in block.policies]
+    known = [terms for block in blocks if block.open and block in own for terms in block.policies]
     covered = [_frames([terms for terms in known if _strictness(terms) >= least]) for least in range(3)]
     left: dict[int, Terms] = {}
     for place, terms in sorted(enumerate(policies), key=lambda pair: -_strictness(pair[1])):

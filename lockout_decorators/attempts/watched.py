@@ -5,12 +5,12 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest
 
-from ..clients.credentials import Comparison, account_in, is_blank, presents
+from ..clients.credentials import Comparison, account_in, is_blank
 from ..exceptions import LockedOut
 from ..records.record import UNTAGGED
 from ..terms.terms import Terms
 from .claiming import Claiming
-from .counters import further
+from .counters import further, named
 from .guess import Guess, Party
 from .guesses import Guesses
 from .seats import Book
@@ -115,8 +115,10 @@ class Watched:
                 guesses.browsers.prove(parties)
 
     def fail_at(self, guess: Guess | None, call: Call, policies: Sequence[Terms]) -> None:
-        """Take note. A failure of no known guess is counted on leaving, without a tag; so is one that is told of a
-        guess that was right, as a wrong second factor in the same form."""
+        """Take note. A failure of no known guess is that of the one which `attempt()` has made; else it is counted on
+        leaving, without a tag. So is one that is told of a guess that was right, as a wrong second factor in the same
+        form."""
+        guess = guess or self._held
         self._judge(guess, False)
         if guess is None or (guess.verdict and not guess.contradicted):
             self._guesses.unasked.append([party._replace(tag=UNTAGGED) for party in self._parties(call, policies)[1]])
@@ -124,12 +126,18 @@ class Watched:
                 guess.contradicted = True
 
     def settle_failures(self) -> None:
-        """Without waiting for the end: what stands on record is asked for."""
+        """Without waiting for the end: what stands on record is asked for. Where the view asks backends by itself, the
+        last one has spoken."""
+        for guess in self._guesses.made:
+            if guess.denied and guess is not self._held:
+                self._judge(guess, False)
         self._guesses.settle_all(failures_only=True)
 
     def _new(self) -> Guess:
         guesses = self._guesses
-        parties: Sequence[Party] = [guesses.party(terms, self.username) for terms in self.policies]
+        parties: Sequence[Party] = [
+            guesses.party(terms, named(terms, self.request, self.username)) for terms in self.policies
+        ]
         return Guess(guesses.browsers.recognise(parties) if guesses.browsers else parties)
 
     def _judge(self, guess: Guess | None, verdict: bool) -> None:
@@ -162,7 +170,7 @@ class Watched:
 
     def _presented(self, policies: Sequence[Terms]) -> bool:
         """Whether a call without values has a secret all the same: a backend may read it from the request."""
-        return any([(terms.credentials or presents)(self.request) for terms in policies])
+        return any([terms.is_presented(self.request) for terms in policies])
 
     def _parties(self, call: Call, policies: Sequence[Terms]) -> tuple[str | None, Sequence[Party]]:
         """Who is tried, as each policy sees it; and the credential that names the account."""

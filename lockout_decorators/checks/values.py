@@ -8,11 +8,14 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 
+from ..clients.addresses import claimed
 from ..conf import LockoutSettings, Network, conf
 from ..policy import LockoutPolicy, known_policies
 from ..terms.terms import DERIVED
 
+ANY = "192.0.2.1"  # stands in each header of a request that nobody has sent
 DEFAULTS = LockoutPolicy(scope=DERIVED)
 FORWARDED = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 EVERY_IPV4, EVERY_IPV6 = IPv4Network("0.0.0.0/0"), IPv6Network("2000::/3")  # public addresses, all of them
@@ -30,6 +33,37 @@ def about_settings(policies: Sequence[LockoutPolicy]) -> Iterator[CheckMessage]:
         yield Error(message, hint="Correct or remove the setting.", id="lockout_decorators.E001")
     with suppress(ImproperlyConfigured):
         yield from _proxies(conf.trusted_proxies[0])
+    with suppress(ImproperlyConfigured):
+        yield from _client_ip()
+
+
+class _Headers(dict[str, str]):
+    """All that a proxy may send."""
+
+    def __missing__(self, name: str) -> str:
+        return ANY
+
+    def get(self, name: str, default: object = None) -> str:
+        return self[name]
+
+
+def _client_ip() -> Iterator[CheckMessage]:
+    """What is wrong for every request is wrong for this one, too; but a header may be of another form."""
+    if (custom := conf.client_ip) is None:
+        return
+    request = HttpRequest()
+    vars(request).update(META=_Headers(), headers=_Headers())
+    try:
+        claimed(custom, request)
+    except ImproperlyConfigured as error:
+        if isinstance(error.__cause__, LookupError | AttributeError | ValueError):
+            yield Warning(
+                f"{error}, where each header is {ANY!r}: such a request would be answered 500.",
+                hint="Let it return None for what it can't read.",
+                id="lockout_decorators.W017",
+            )
+        else:
+            yield Error(str(error), hint="Correct or remove the setting.", id="lockout_decorators.E001")
 
 
 def about_proxies(policies: Iterable[LockoutPolicy]) -> Iterator[CheckMessage]:

@@ -57,10 +57,10 @@ def network(text: str) -> Network:
 
 def _address(request: HttpRequest) -> Address:
     custom = conf.client_ip
-    return (_claimed(custom, request) if custom else None) or _forwarded(request)
+    return (claimed(custom, request) if custom else None) or _forwarded(request)
 
 
-def _claimed(custom: Callable[[HttpRequest], object], request: HttpRequest) -> Address | None:
+def claimed(custom: Callable[[HttpRequest], object], request: HttpRequest) -> Address | None:
     """What LOCKOUT_CLIENT_IP says; None where it says nothing, or text that is no address."""
     try:
         said = custom(request)
@@ -105,11 +105,14 @@ def _parse(text: str) -> Address | None:
 
 
 def _inside(address: ipaddress.IPv6Address) -> Address:
-    """The IPv4 address inside an IPv6 one: mapped and translated (RFC 4291, 2765, 6052), 6to4 (3056), Teredo (4380)."""
+    """The IPv4 address inside an IPv6 one: mapped, compatible (RFC 4291), translated (2765, 6052), 6to4 (3056),
+    Teredo (4380)."""
     bits = int(address)
     for network, shift in EMBEDDING.items():
         if address in network:
             return ipaddress.IPv4Address(bits >> shift & 0xFFFFFFFF)
+    if 1 << 24 <= bits < 1 << 32:  # not ::1
+        return ipaddress.IPv4Address(bits)
     return address.teredo[1] if address.teredo else address
 
 

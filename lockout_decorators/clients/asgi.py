@@ -17,3 +17,11 @@ def request_from(given: Any) -> Any:
     request = ASGIRequest({"method": given["type"], "path": "/", **given}, BytesIO())
     vars(request).update({name: given[name] for name in ("user", "session") if name in given})
     return request
+
+
+def expected_request(given: Any, scope: str) -> Any:
+    """The same, for the policy of that scope. Raises TypeError for what is no request."""
+    found = request_from(given)
+    if not hasattr(found, "META"):
+        raise TypeError(f"policy {scope!r}: request is {given!r}; it must be a request, or an ASGI scope.")
+    return found

@@ -10,12 +10,11 @@ from hashlib import sha256
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db.models import CharField, TextField
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
-from ..conf import conf
+from ..conf import conf, plainly
 from .identities import CONTAINERS, fold
 
 UsernameFunction = Callable[[HttpRequest, Mapping[str, Any]], Any]
@@ -28,17 +27,26 @@ PRESENTING = (
     {"auth", "key"},
     {"access", "key"},
     {"token"},
+    {"apitoken"},
     {"authtoken"},
     {"accesstoken"},
+    {"idtoken"},
+    {"refreshtoken"},
+    {"sessiontoken"},
+    {"usertoken"},
+    {"bearer"},
     {"jwt"},
     {"password"},
+    {"passphrase"},
     {"passcode"},
     {"pin"},
     {"otp"},
     {"secret"},
     {"signature"},
+    {"hmac"},
     {"assertion"},
     {"client", "cert"},
+    {"clientcert"},
     {"client", "certificate"},
     {"ssl", "cert"},
 )
@@ -48,11 +56,13 @@ _KEY = os.urandom(16).hex()  # of this process
 
 
 def by_name(authenticate: Any, args: Any, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The credentials by name, where some were given by position; all but the request, which is the first of those."""
+    """The credentials by name, where some were given by position; all but the request, which is the first of those.
+    Where they do not fit what the method shows of itself, they are named by their places."""
     try:
         bound = inspect.signature(authenticate).bind(*args, **credentials)
-    except TypeError:  # the call will fail
-        return credentials
+    except (TypeError, ValueError):  # a decorator may take what it does not show; else the call will fail
+        placed = {str(place): value for place, value in enumerate(args) if place}
+        return {**placed, **{name: value for name, value in credentials.items() if name != "request"}}
     request = next(iter(bound.arguments)) if args else "request"
     return {name: value for name, value in _named(bound) if name != request}
 
@@ -82,7 +92,7 @@ def account_in(
     if len(given) > 1:
         field = next((name for name in given if fold(credentials[name]) is not None), field)
     if callable(username):
-        return field, username(request, credentials)
+        return field, plainly("username=", username(request, credentials))
     value = None if field is None else credentials[field]
     return field, _stored(value, convert) if convert and field in (usual[0], "username") else value
 
@@ -96,7 +106,7 @@ def _stored(value: Any, convert: Callable[[Any], Any]) -> Any:
     """As the user model keeps it, where user names are no text: 7 is 007."""
     try:
         return convert(value)
-    except ValidationError:
+    except Exception:  # noqa: BLE001  # infinity is no whole number; other people's fields may say that in any way
         return value
 
 
@@ -159,10 +169,13 @@ class Comparison:
 
     @sensitive_variables()
     def digest(self, credentials: Mapping[str, Any], without: str | None = None) -> bytes:
+        """Of all values but that of `without`, unless there is nothing else: a token may go by the name of a name."""
+        secrets = {name: value for name, value in credentials.items() if name != without}
+        if is_blank(secrets):
+            secrets = dict(credentials)
         spelled = _KEY
-        for name in sorted(credentials):
-            if name != without:
-                spelled += f"{name!a}: {self._spell(credentials[name])}, "
+        for name in sorted(secrets):
+            spelled += f"{name!a}: {self._spell(secrets[name])}, "
         return sha256(spelled.encode()).digest()
 
     def _spell(self, value: Any) -> str:

@@ -15,6 +15,8 @@ from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
+from ..conf import plainly
+
 Secret = str | bytes
 KeyFunction = Callable[[HttpRequest, str | None], str]
 
@@ -78,7 +80,7 @@ class Key:
     def spell(self, request: HttpRequest, identity: str | None, address: str) -> list[str]:
         """The parts as names and values. Where a part is absent the address takes its place, marked as such."""
         if self.function is not None:
-            said = self.function(request, identity)
+            said = plainly("key=", self.function(request, identity))
             return ["no callable", address] if said in (None, "") else ["callable", str(said)]
         spelled = []
         for part in self.parts:

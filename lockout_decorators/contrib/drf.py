@@ -72,7 +72,8 @@ class LockoutAuthentication(Base):
 
     @sensitive_variables()
     def authenticate_credentials(self, *credentials: Any, **options: Any) -> Any:
-        userid = credentials[0] if isinstance(self, BasicAuthentication) else None  # of others nobody knows the order
+        basic = isinstance(self, BasicAuthentication)  # of others nobody knows the order
+        userid = (*credentials, options.get("userid"))[0] if basic else None
         verify: Any = super()
         request = _request.get(None) or _given((*credentials, *options.values()))
         if request is None:

@@ -14,7 +14,6 @@ from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from django.urls import resolve
 from django.utils.functional import SimpleLazyObject
 
-from ..attempts import desk
 from ..attempts.challenges import ANSWERS, Answers
 from ..attempts.waiting import hop
 from ..conf import conf
@@ -100,11 +99,10 @@ def _request(client: Client | AsyncClient, path: str, extra: dict[str, Any]) -> 
 
 def _guess_at(policy: LockoutPolicy, request: HttpRequest, username: Any) -> LockoutStatus:
     """The status is looked at before each guess: of those before, one may have been enough."""
-    name = desk.named(policy, request, username)
     status = policy.status(request, username)
     for _ in range(policy.max):
         if not _refuses(status):
-            with suppress(LockedOut), policy.attempt(request, name):
+            with suppress(LockedOut), policy.attempt(request, username):
                 pass
             status = policy.status(request, username)
     return status

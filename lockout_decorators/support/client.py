@@ -7,11 +7,9 @@ from types import SimpleNamespace
 
 from django.http import HttpRequest
 
-from ..attempts import desk
-from ..attempts.counters import Client, Counter
+from ..attempts.counters import Client, Counter, named
 from ..clients.addresses import counted, parse
 from ..clients.identities import fold
-from ..clients.keys import Key
 from ..terms.terms import Terms
 
 NOWHERE = "0.0.0.0"  # noqa: S104  # stands for an address that nobody has asked about
@@ -53,16 +51,25 @@ class Described:
         told |= {"user": self.user, "session": self.session}
         return {part for part, value in told.items() if value is not None} | {f"header:{name}" for name in self.headers}
 
-    def lacks(self, key: Key) -> list[str] | None:
-        """The parts of a key that it does not tell; None for a callable, which nobody can spell."""
+    def lacks(self, policy: Terms) -> list[str] | None:
+        """The parts of a policy's key that it does not tell; None where that is code, or the user name is computed from
+        more than a description."""
         known = {part.lower() for part in self.parts}
-        return [part for part in key.parts if part.lower() not in known] if key.parts else None
+        lacking = [part for part in policy.key.parts if part.lower() not in known]
+        return lacking if policy.key.parts and (lacking or self._names(policy)) else None
+
+    def _names(self, policy: Terms) -> bool:
+        try:
+            named(policy, self._client().request, self.username)
+        except Exception:  # noqa: BLE001  # it may look for a host, or for another credential
+            return False
+        return True
 
     def counters(self, policy: Terms) -> list[Counter]:
         """Those of the client under a policy, as far as it is described: of its address alone, if that is all."""
         client = self._client()
-        complete = self.lacks(policy.key) == []
-        found = client.counters(policy, fold(desk.named(policy, client.request, self.username)) if complete else None)
+        complete = self.lacks(policy) == []
+        found = client.counters(policy, fold(named(policy, client.request, self.username)) if complete else None)
         return [one for one in found if complete or (one.ceiling and self.ip is not None)]
 
     def _client(self) -> Client:

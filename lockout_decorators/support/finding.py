@@ -83,7 +83,7 @@ def unasked(client: Described, policies: Iterable[Terms]) -> list[str]:
 
 def passed_over(client: Described, policies: Iterable[Terms]) -> list[PassedOver]:
     """The policies for which a description is not enough."""
-    lacking = [(policy.scope, client.lacks(policy.key)) for policy in policies]
+    lacking = [(policy.scope, client.lacks(policy)) for policy in policies]
     several = [PassedOver(scope, None if lacks is None else tuple(lacks)) for scope, lacks in lacking if lacks != []]
     return list(dict.fromkeys(several))
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.template import Context
 
 from ..attempts import desk
+from ..attempts.counters import named
 from ..attempts.waiting import aside
 from ..attempts.watch import blocks_of
 from ..clients.credentials import account_in, fields
@@ -48,7 +49,7 @@ def lockout_status(context: Context, policies: Named = None, username: Any = Non
     given = {} if username is not None else _given(context, request, asked)
 
     def name_of(terms: Terms) -> Any:
-        return desk.named(terms, request, username) or account_in(given, terms.username, request)[1]
+        return named(terms, request, username) or account_in(given, terms.username, request)[1]
 
     try:
         return aside(desk.status_at, asked, request, name_of)

@@ -110,12 +110,13 @@ def networks_or_function(value: Any) -> Any:
 
 
 def failure(value: Any) -> Any:
-    """Statuses become a frozenset; a callable stays."""
-    if plain(value):
+    """Statuses become a frozenset; a callable stays, but for an exception, which would make a failure of any answer."""
+    if plain(value) and not (isinstance(value, type) and issubclass(value, BaseException)):
         return value
     codes = value if isinstance(value, COLLECTIONS) else (value,)
     if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
-        raise ValueError("an HTTP status, several of them, or a plain callable (request, response) -> bool")
+        allowed = "an HTTP status, several of them, or a plain callable (request, response) -> bool"
+        raise ValueError(f"{allowed}; what is raised counts by its status, as PermissionDenied by 403")
     return frozenset(codes)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar, overload
 
 from django.core.exceptions import ImproperlyConfigured
@@ -50,6 +51,19 @@ class PolicyArguments(TypedDict, total=False):
     challenge_after: int | None
     known_browsers: timedelta | None
     ratelimit: str | None
+
+
+def mistake_in(given: Sequence[Any], arguments: Iterable[str]) -> str:
+    """What to write instead of arguments without a name, or of a name that there is not; empty if nothing."""
+    if given:
+        return f"lockout_protect: {given[0]!r} needs a name, as in LockoutPolicy(scope={given[0]!r})."
+    there = [*PolicyArguments.__annotations__]
+    for name in arguments:
+        if name not in there:
+            (*_, close) = ["", *get_close_matches(name, there, 1)]
+            meant = f"did you mean {close}=?" if close else f"there are {', '.join(there)}."
+            return f"lockout_protect: there is no argument {name}=; {meant}"
+    return ""
 
 
 class _Unset:

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from ..clients.addresses import lies_in
 from ..clients.credentials import presents
 from ..clients.keys import Key, KeyFunction
-from ..conf import conf
+from ..conf import conf, plainly
 from . import allowed
 from .arguments import UNSET, Argument, Duration, Exempt, Failure, Lockout, Response, Username
 from .plan import SLOTS, Kind, Lengths, Plan, lost_spread, planned
@@ -176,9 +176,8 @@ class Terms:
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""
-        if self.methods is None and self.failure is None and request.method in SAFE_METHODS:
-            return False
-        if self.key.needs_identity and self.failure is None:
+        safe = self.methods is None and request.method in SAFE_METHODS
+        if self.failure is None and (safe or self.key.needs_identity):
             return False
         return self.methods is None or request.method in self.methods
 
@@ -186,13 +185,16 @@ class Terms:
         """Whether `request` is let through uncounted. Raises as client_address() does, and what the callable raises."""
         if isinstance(self.exempt, frozenset):
             return lies_in(request, self.exempt)
-        return self.exempt is not None and bool(self.exempt(request))
+        return self.exempt is not None and bool(plainly("exempt=", self.exempt(request)))
 
     def is_failure(self, request: HttpRequest, response: Any) -> bool:
         """The verdict of a view that shows it in its response only."""
-        presented = self.credentials or (presents if isinstance(self.failure, frozenset) else None)
-        if presented is not None and not presented(request):
+        by_status = isinstance(self.failure, frozenset)
+        if (by_status or self.credentials) and not self.is_presented(request):
             return False
-        if isinstance(self.failure, frozenset):
-            return response.status_code in self.failure
-        return bool(self.failure(request, response))
+        said = response.status_code in self.failure if by_status else self.failure(request, response)
+        return bool(plainly("failure=", said))
+
+    def is_presented(self, request: HttpRequest) -> bool:
+        """Whether a request itself has a secret: a backend or the view may read it there."""
+        return bool(plainly("credentials=", (self.credentials or presents)(request)))

@@ -127,10 +127,8 @@ def _run(visit: Visit) -> Any:
     try:
         with block:
             response = block.response = visit.view(*visit.args, **visit.kwargs)
-    except LockedOut as locked_out:
-        return visit.refuse(locked_out)
-    except ExceptionGroup as group:
-        if (found := refusal_in(group)) is None:
+    except (LockedOut, ExceptionGroup) as error:
+        if (found := refusal_in(error)) is None:
             raise
         return visit.refuse(found)
     if type(response) in COMPLETE:  # nothing comes after that
@@ -146,10 +144,8 @@ async def _arun(visit: Visit) -> Any:
     try:
         async with block:
             response = block.response = await visit.view(*visit.args, **visit.kwargs)
-    except LockedOut as locked_out:
-        return await visit.arefuse(locked_out)
-    except ExceptionGroup as group:
-        if (found := refusal_in(group)) is None:
+    except (LockedOut, ExceptionGroup) as error:
+        if (found := refusal_in(error)) is None:
             raise
         return await visit.arefuse(found)
     if refused := visit.refused_inside(response):

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing
+from functools import partial
 from io import IOBase
 from typing import Any
 
@@ -56,17 +57,34 @@ def watch_on(block: Block, made: Any, refuse: Refuse) -> Any:
     if is_unmade(made):
         _watch_rendering(block, made, refuse)
     else:
-        source = made._iterator
-        made._resource_closers = [one for one in made._resource_closers if one != getattr(source, "close", None)]
-        if made.is_async:
-            made.streaming_content = _awatched(_asteps(block, source))
-        else:
-            made.streaming_content = _watched(_steps(block, source))
+        _watch_streaming(block, made)
     return made
 
 
+def _watch_streaming(block: Block, response: Any) -> None:
+    """A chunk may be lazy, and guess when bytes are made of it; what was never begun is closed all the same."""
+    source = response._iterator
+    close = getattr(source, "close", None)
+    response._resource_closers = [
+        partial(_close, block, one) if one == close else one for one in response._resource_closers
+    ]
+    if response.is_async:
+        response.streaming_content = _awatched(_asteps(block, source, response.make_bytes))
+    else:
+        response.streaming_content = _watched(_steps(block, source, response.make_bytes, closes=False))
+
+
+def _close(block: Block, close: Callable[[], object]) -> None:
+    with Resumed(block):
+        close()
+
+
+def _as_it_is(chunk: Any) -> Any:
+    return chunk
+
+
 def _watch_rendering(block: Block, response: Any, refuse: Refuse) -> None:
-    """Once: nothing stays on the response that could not be pickled."""
+    """Until it is rendered: nothing stays on the response then that could not be pickled."""
     render = response.render
 
     def watched() -> Any:
@@ -75,8 +93,11 @@ def _watch_rendering(block: Block, response: Any, refuse: Refuse) -> None:
         try:
             with Resumed(block):
                 made = block.response = render()
-        except LockedOut as locked_out:
-            return rendered(refuse(locked_out))
+        except BaseException as error:
+            response.render = watched  # a middleware may go on with it all the same
+            if (refused := refusal_in(error)) is None:
+                raise
+            return rendered(refuse(refused))
         if block.refused is before or block.refused is None:
             return made
         return rendered(refuse(block.refused))  # the renderer has passed over it
@@ -89,31 +110,32 @@ def rendered(response: Any) -> Any:
     return response.render() if is_unmade(response) else response
 
 
-def _steps(block: Block, source: Any) -> Generator[Any, Any, Any]:
+def _steps(
+    block: Block, source: Any, make: Callable[[Any], Any] = _as_it_is, closes: bool = True
+) -> Generator[Any, Any, Any]:
     """What is sent into a generator reaches it, and what it returns is returned."""
     sent = None
     try:
         while True:
             with Resumed(block):
                 try:
-                    chunk = next(source) if sent is None else source.send(sent)
+                    chunk = make(next(source) if sent is None else source.send(sent))
                 except StopIteration as end:
                     return end.value
             sent = yield chunk
     finally:
-        if close := getattr(source, "close", None):
-            with Resumed(block):
-                close()
+        if closes and (close := getattr(source, "close", None)):
+            _close(block, close)
 
 
-async def _asteps(block: Block, source: Any) -> AsyncGenerator[Any, Any]:
+async def _asteps(block: Block, source: Any, make: Callable[[Any], Any] = _as_it_is) -> AsyncGenerator[Any, Any]:
     """See _steps()."""
     sent = None
     try:
         while True:
             async with Resumed(block):
                 try:
-                    chunk = await (anext(source) if sent is None else source.asend(sent))
+                    chunk = make(await (anext(source) if sent is None else source.asend(sent)))
                 except StopAsyncIteration:
                     return
             sent = yield chunk
@@ -142,8 +164,7 @@ async def _awatched(chunks: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _tell(error: LockedOut | ExceptionGroup[Exception]) -> None:
-    locked_out = refusal_in(error) if isinstance(error, ExceptionGroup) else error
-    if locked_out is None:
+    if (locked_out := refusal_in(error)) is None:
         raise error
     scope = locked_out.status.scope
     facts = extra("stream_ended", scope=scope)

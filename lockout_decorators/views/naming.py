@@ -59,6 +59,8 @@ def unseen(view: Any) -> str | None:
     """Why guesses would go unseen if this were decorated; None where they would not."""
     if inspect.isgeneratorfunction(view) or inspect.isasyncgenfunction(view):
         return "is a generator function: it runs when nobody watches any more"
+    if inspect.ismethod(view) and view.__name__ == "as_view":
+        return "makes views, and is none: call it, as_view()"
     if any(mark in getattr(view, "__dict__", ()) for mark in REGISTERED):
         return "is registered, unprotected: put lockout_protect below the line that does so"
     return None
