@@ -61,11 +61,13 @@ REDIS = Tests(
     "valkey or redis or scriptless",
 )
 JOURNAL = Tests(("test_journal", "test_command"), "not engine or locmem")
-WATCHED = ("forgiving", "given_back", "guessed", "kept_backend", "said", "same_scope", "template_response")
+WATCHED = ("failure", "forgiving", "given_back", "guessed", "kept_backend", "positional", "said", "same_scope")
 WATCHING = Tests(
     (
         *("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking", "test_together"),
         *("test_browsers", "test_secrets", "test_policy", "test_unwatched", "test_ratelimit_fields", "test_reports"),
+        *("test_exempt", "test_site", "test_several_caches", "test_disconnects", "test_hook"),
+        *("test_watched_template_response", "test_watched_drf_render"),
         *[f"test_watched_{what}" for what in WATCHED],
     )
 )
