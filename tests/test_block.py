@@ -1,7 +1,7 @@
 """A block beside others: what it leaves to them, what it looks at all the same, and what it does when it is off."""
 
 import pytest
-from django.contrib.auth import authenticate
+from django.contrib.auth import aauthenticate, authenticate
 from django.http import HttpResponse
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
@@ -72,3 +72,31 @@ def test_a_success_inside_hides_no_failure_of_the_response(request_, verified):
     assert 3 == len(verified)
     around.reset(request=request_)
     sign_in(200)
+
+
+def test_who_is_not_exempt_is_refused_by_what_the_response_said(request_):
+    """The project is asked who is exempt; for all others the response is the verdict, and their lock is seen early."""
+    policy = LockoutPolicy(scope="judged", key="ip", max=2, failure=is_refused, exempt=lambda request: False)
+    ran = []
+
+    @lockout_protect(policy)
+    def view(request):
+        ran.append(request)
+        return HttpResponse(status=401 if len(ran) < 3 else 200)
+
+    assert [401, 401, 429, 429] == [view(request_).status_code for _ in range(4)]
+    assert 2 == len(ran)
+    policy.reset(request=request_)
+    assert 200 == view(request_).status_code
+
+
+async def test_who_is_refused_on_entering_is_watched_no_more(request_, verified):
+    """What the task does afterwards is none of a block that never began."""
+    policy = LockoutPolicy(scope="entering", key="ip", max=1, patience=0)
+    async with policy.observe(request_):
+        await aauthenticate(request_, username="bob", password="wrong")
+    with pytest.raises(LockedOut):
+        async with policy.observe(request_):
+            await aauthenticate(request_, username="bob", password="right")
+    assert 1 == len(verified)
+    assert await aauthenticate(request_, username="bob", password="right")
