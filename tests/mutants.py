@@ -61,7 +61,7 @@ REDIS = Tests(
     "valkey or redis or scriptless",
 )
 JOURNAL = Tests(("test_journal", "test_command"), "not engine or locmem")
-WATCHED = ("failure", "forgiving", "given_back", "guessed", "kept_backend", "positional", "said", "same_scope")
+WATCHED = ("calls", "failure", "forgiving", "given_back", "guessed", "kept_backend", "positional", "said", "same_scope")
 WATCHING = Tests(
     (
         *("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking", "test_together"),

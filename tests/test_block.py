@@ -100,3 +100,20 @@ async def test_who_is_refused_on_entering_is_watched_no_more(request_, verified)
             await aauthenticate(request_, username="bob", password="right")
     assert 1 == len(verified)
     assert await aauthenticate(request_, username="bob", password="right")
+
+
+def test_the_answer_of_a_policy_that_counts_like_another_is_given(request_, verified):
+    """Of two that count alike one is asked; the other one's answer is what the project wants said."""
+    alike = {"scope": "alike", "key": "ip", "max": 1, "patience": 0, "methods": ()}
+    silent = LockoutPolicy(**alike)
+    speaking = LockoutPolicy(**alike, response=lambda request, locked_out: HttpResponse("later", status=429))
+    passwords = iter(["wrong", "right", "right"])
+
+    @lockout_protect(silent, speaking)
+    def view(request):
+        return HttpResponse(status=200 if authenticate(request, username="bob", password=next(passwords)) else 401)
+
+    assert [(401, b""), (429, b"later")] == [(it.status_code, it.content) for it in (view(request_), view(request_))]
+    assert 1 == len(verified)
+    silent.reset(request=request_)
+    assert 200 == view(request_).status_code
