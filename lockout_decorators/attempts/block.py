@@ -33,11 +33,8 @@ class Block(Watched):
         given: All its policies, those that another block counts too.
     """
 
-    open: bool = False
     site: bool = False
     told: bool = False
-    response: Any = None
-    given: Sequence[Terms] = ()
     _early: Sequence[Terms] = ()
     _judging: Sequence[Terms] = ()
     _peers: list[Any]  # all blocks of the request
