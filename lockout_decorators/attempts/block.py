@@ -33,11 +33,8 @@ class Block(Watched):
         given: All its policies, those that another block counts too.
     """
 
-    open: bool = False
     site: bool = False
     told: bool = False
-    response: Any = None
-    given: Sequence[Terms] = ()
     _early: Sequence[Terms] = ()
     _judging: Sequence[Terms] = ()
     _peers: list[Any]  # all blocks of the request
@@ -139,8 +136,6 @@ class Block(Watched):
             self._early = [terms for terms in early if terms.failure is not None]
 
     def _uncounted(self) -> Sequence[Terms]:
-        if len(self.given) == 1 and not self._peers:
-            return self.given
         return watch.uncounted(self.given, [peer for peer in self._peers if peer is not self and not peer.site])
 
     def _watch(self) -> None:
@@ -161,14 +156,14 @@ class Block(Watched):
                 peer.told = True
 
     def _has_verdicts(self, error: BaseException | None) -> bool:
-        """Whether there is anything to settle."""
+        """Whether there may be anything to settle."""
         if error is not None:
             if self.response is None or is_unmade(self.response):
                 self.response = response_to(error)
             if self._made and self._made.browsers:  # there will be no response; a seal may be what broke
                 self._made.browsers.proven.clear()
         made = self._made and (self._made.unsettled or (self._made.browsers and self._made.browsers.proven))
-        return bool(made or (self._judging and self._judges()))
+        return bool(made or self._judging)
 
     @property
     def failed(self) -> bool:

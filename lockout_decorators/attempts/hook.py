@@ -144,9 +144,7 @@ def _seen(authenticate: Any, name: str, args: Any, credentials: Mapping[str, Any
     blocks = watching(args[0] if args else credentials.get("request"))
     if within := inside.get():
         blocks = [block for block in blocks if block not in within]
-    if not blocks:
-        return Call({}, name), ()
-    if len(args) > 1 or "request" in credentials:
+    if blocks and (len(args) > 1 or "request" in credentials):
         credentials = by_name(authenticate, args, credentials)
     return Call(credentials, name), apart(blocks)
 

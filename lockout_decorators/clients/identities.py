@@ -54,7 +54,7 @@ def fold(value: Any) -> str | None:
     """
     if value is None:
         return None
-    text = (value if type(value) is str else text_of(value)).strip()
+    text = text_of(value).strip()
     if len(text) > LIMIT:
         return OVERLONG
     plain = text.isascii() and text.isprintable()
