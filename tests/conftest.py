@@ -1,3 +1,4 @@
+import gc
 from contextlib import ExitStack, suppress
 from contextvars import copy_context
 from secrets import token_hex
@@ -24,6 +25,16 @@ from tests.engines import ENGINES
 def pytest_ignore_collect(collection_path, config):
     """These need packages, and so a tox environment and settings of their own."""
     return True if collection_path.name in ("graphene", "recipes") and config.getoption("ds") is None else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected stays until the end; so nobody need look through it for garbage."""
+    gc.disable()
+    collected = yield
+    gc.freeze()
+    gc.enable()
+    return collected
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,6 +66,20 @@ def clean():
     )
     request_finished.sender_receivers_cache.clear()
     locked_out.receivers[:], connected[:] = told, mailing
+
+
+@pytest.fixture
+def frozen(time_machine):
+    """No time passes."""
+    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def send(request):
+    """Goes through the handler of each server interface."""
+    from tests.doors import over_http  # it decorates the admin's login, which the recipes' tests have bare
+
+    return over_http(request.param)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from tests.lives import (
     occupancy,
     standing_in,
 )
+from tests.sizes import untraced
 
 NOW = 1_800_000_000_000
 DRIFT = 2_000  # a decision older than this loses
@@ -306,6 +307,7 @@ class World:
                 self.in_time |= {(key, number)}
 
 
+@untraced
 def explore(scenario: Scenario, at_the_end: Callable[[World], None]) -> tuple[int, int]:
     """Visit every world; call `at_the_end` in each final one. Returns how many worlds, and how many final ones."""
     seen: set[Any] = set()

@@ -3,7 +3,7 @@
 It knows nothing of records and moves, keeps all that ever was, and prunes nothing.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from lockout_decorators.records.rule import Rule
 
@@ -43,9 +43,6 @@ class Model:
     rule: Rule
     entries: list[Entry] = field(default_factory=list)
     locks: list[Lock] = field(default_factory=list)
-
-    def copy(self) -> "Model":
-        return Model(self.rule, [replace(entry) for entry in self.entries], [replace(lock) for lock in self.locks])
 
     # What stands
 

@@ -226,6 +226,7 @@ def codes(code):
 
 def functions_of(module):
     """The functions of an imported file, wherever they are bound by now."""
+    gc.unfreeze()  # what was collected; it is not among the objects otherwise
     path, everything = str(path_of(module)), gc.get_objects()
     return [it for it in everything if type(it) is FunctionType and it.__code__.co_filename == path]
 

@@ -3,12 +3,13 @@
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,11 +84,22 @@ def free_port() -> int:
 
 
 def await_server(port: int) -> None:
-    for _ in range(100):
+    for _ in range(600):
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
         time.sleep(0.05)
     missing(f"nothing listens on port {port}")  # pragma: no cover
+
+
+@contextmanager
+def running(command: Sequence[str], port: int, end: signal.Signals = signal.SIGTERM, **more: Any) -> Iterator[Any]:
+    """A server process; it ends, too, where it never listens."""
+    with subprocess.Popen(command, **more) as server:
+        try:
+            await_server(port)
+            yield server
+        finally:
+            server.send_signal(end)
 
 
 @contextmanager
@@ -117,12 +129,8 @@ def memcached(folder: Path) -> Iterator[Setup]:
         missing("Memcached: there is no memcached on the PATH")
     quiet = ["-o", "no_lru_maintainer"]  # which moves entries about, so that a dump may miss some
     command = [binary, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-u", getpass.getuser(), *quiet]
-    with subprocess.Popen(command) as server:
-        await_server(port)
-        try:
-            yield Setup({"BACKEND": f"{BACKENDS}.memcached.PyMemcacheCache", "LOCATION": f"127.0.0.1:{port}"})
-        finally:
-            server.terminate()
+    with running(command, port):
+        yield Setup({"BACKEND": f"{BACKENDS}.memcached.PyMemcacheCache", "LOCATION": f"127.0.0.1:{port}"})
 
 
 def database(engine: str, **settings: Any) -> Setup:

@@ -18,11 +18,6 @@ from tests import doors
 from tests.doors import DOORS, FORM, LOCKOUT, MAX, RIGHT, acheck, check, mount, over_http
 
 
-@pytest.fixture(params=["wsgi", "asgi"])
-def send(request):
-    return over_http(request.param)
-
-
 @pytest.fixture
 def bob(db, django_user_model):
     return django_user_model.objects.create(pk=1, username="bob", is_staff=True)

@@ -8,7 +8,6 @@ import sys
 import time
 from contextlib import suppress
 from importlib.util import find_spec
-from subprocess import Popen
 
 import pytest
 from django.contrib.auth import aauthenticate
@@ -18,7 +17,7 @@ from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
 from tests import hanging
 from tests.backends import CountingBackend
 from tests.crashing import LOCKOUT, MAX, WINDOW, Guess, Record, request_of
-from tests.servers import await_server, free_port, missing, stores
+from tests.servers import free_port, missing, running, stores
 from tests.test_crashes import assert_nothing_is_immortal
 
 POLICY = LockoutPolicy(key="ip", max=MAX, window=WINDOW, lockout=LOCKOUT, patience=0, scope="disconnect")
@@ -116,10 +115,8 @@ def server(request, store, set_up, settings, tmp_path):
     port, record = free_port(), Record(tmp_path / "verified")
     setup = set_up(store)._replace(cache=settings.CACHES["default"])
     command = [sys.executable, "-m", "tests.hanging", json.dumps([request.param, port, str(record.path), setup])]
-    with Popen(command) as process:
-        await_server(port)
+    with running(command, port, signal.SIGINT) as process:
         yield request.param, port, record
-        process.send_signal(signal.SIGINT)
     assert 0 == process.returncode
 
 

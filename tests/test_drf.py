@@ -23,19 +23,12 @@ from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, polici
 from lockout_decorators.answers import drf
 from lockout_decorators.exceptions import flavoured
 from tests.answers import without_code
-from tests.doors import FORM, RIGHT, PlainAPI, acheck, check, mount, over_http
+from tests.doors import FORM, RIGHT, PlainAPI, acheck, check, mount
 
 DETAIL = "Too many failed attempts. Expected available in 120 seconds."
 
 
-@pytest.fixture(autouse=True)
-def frozen(time_machine):
-    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
-
-
-@pytest.fixture(params=["wsgi", "asgi"])
-def send(request):
-    return over_http(request.param)
+pytestmark = pytest.mark.usefixtures("frozen")
 
 
 def basic(password, username="bob"):

@@ -21,7 +21,7 @@ from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, signal
 from lockout_decorators.contrib.drf import LockoutAuthentication
 from lockout_decorators.stores import Store
 from tests.answers import without_code
-from tests.doors import mount, over_http
+from tests.doors import mount
 
 SECRET = "0123-the-secret-token"
 
@@ -40,11 +40,6 @@ class Lookups(TokenAuthentication):
 def lookups():
     Lookups.made.clear()
     return Lookups.made
-
-
-@pytest.fixture(params=["wsgi", "asgi"])
-def send(request):
-    return over_http(request.param)
 
 
 @pytest.fixture

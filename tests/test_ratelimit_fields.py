@@ -5,17 +5,9 @@ from django.http import HttpResponse
 from django.test import Client
 
 from lockout_decorators import LockoutPolicy, lockout_protect
-from tests.doors import FORM, RIGHT, PlainAPI, acheck, check, mount, over_http
+from tests.doors import FORM, RIGHT, PlainAPI, acheck, check, mount
 
-
-@pytest.fixture(autouse=True)
-def frozen(time_machine):
-    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
-
-
-@pytest.fixture(params=["wsgi", "asgi"])
-def send(request):
-    return over_http(request.param)
+pytestmark = pytest.mark.usefixtures("frozen")
 
 
 def told(answer):

@@ -53,11 +53,6 @@ ACCEPT = {
 }
 
 
-@pytest.fixture(params=["wsgi", "asgi"])
-def send(request):
-    return over_http(request.param)
-
-
 @pytest.fixture
 def locked(settings, send, verified):
     """Mount a view under a policy, use up its one guess, and return how to ask again, with the correct password."""

@@ -22,9 +22,7 @@ TELL = (
 )
 
 
-@pytest.fixture(autouse=True)
-def frozen(time_machine):
-    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+pytestmark = pytest.mark.usefixtures("frozen")
 
 
 @pytest.fixture

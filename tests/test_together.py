@@ -12,6 +12,7 @@ from django.test import RequestFactory
 from lockout_decorators import LockoutPolicy, lockout_protect, policies_of, presets, recovery
 from lockout_decorators.attempts import waiting
 from tests.backends import CountingBackend
+from tests.sizes import IN_FULL, pairs
 from tests.test_browsers import ABOUT, BY_ADDRESS, DAYS, HOME, Browser, door, owner, sign_in
 
 BOB = SimpleNamespace(get_username=lambda: "bob")
@@ -105,12 +106,11 @@ LOCKS = {
     "long": (True, 200),
     "growing": (True, (50, 200)),
 }
+CHALLENGE = {"challenge": solved, "challenge_after": 2}
 
 
-@pytest.mark.parametrize("challenge", [{}, {"challenge": solved, "challenge_after": 2}], ids=["", "challenge"])
-@pytest.mark.parametrize("spread", [None, 3])
-@pytest.mark.parametrize(("rolling", "lockout"), LOCKS.values(), ids=LOCKS)
-def test_retry_after_is_true(rolling, lockout, spread, challenge, people, verified, monkeypatch):
+@pytest.mark.parametrize(("locks", "spread", "challenge"), pairs(LOCKS, [None, 3], [{}, CHALLENGE]))
+def test_retry_after_is_true(locks, spread, challenge, people, verified, monkeypatch):
     """A right guess is refused just before it, and admitted then; nobody waits for what broke down. (No early look: it
     does not know the name that a spread would refuse.)"""
 
@@ -126,6 +126,7 @@ def test_retry_after_is_true(rolling, lockout, spread, challenge, people, verifi
     known, chance, told = CountingBackend.authenticate, random.Random(3), 0
     monkeypatch.setattr(CountingBackend, "authenticate", verify)
     monkeypatch.setattr(waiting, "may_sleep", lambda: pytest.fail("it waits"))
+    rolling, lockout = LOCKS[locks]
     rule = {"key": "ip", "max": 4, "window": 100, "rolling": rolling, "lockout": lockout, "spread": spread}
     view = lockout_protect(**rule, **challenge, methods=())(sign_in)
     with time_machine.travel(1_800_000_000, tick=False) as clock:
@@ -163,9 +164,7 @@ class Counted:
             self.locked = wide or len(self.failed) >= self.most
 
 
-@pytest.mark.parametrize("spread", [None, 3])
-@pytest.mark.parametrize("unsolved", [0, 2])
-@pytest.mark.parametrize("ceiling", [None, 2])
+@pytest.mark.parametrize(("ceiling", "unsolved", "spread"), pairs([None, 2], [0, 2], [None, 3]))
 def test_all_at_once(ceiling, unsolved, spread, people, verified):
     """Known browsers, a spread, a challenge, a ceiling and a wider network: who is verified, guess by guess."""
     by = {"key": "ip+username" if ceiling else "ip", "ceiling": ceiling, "max": 7, "spread": spread}
@@ -187,7 +186,7 @@ def test_all_at_once(ceiling, unsolved, spread, people, verified):
             found.append(counter(address[:10], **wide))
         return [*found, counter(address, name)] if ceiling else found
 
-    for number in range(500):
+    for number in range(500 if IN_FULL else 300):
         browser, known = chance.choice([*browsers, (Browser(view), {})])
         address, name = chance.choice(ADDRESSES), chance.choice(NAMES)
         right, is_solved = chance.random() < 0.3, chance.random() < 0.6

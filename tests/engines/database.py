@@ -1,6 +1,7 @@
 """Engines: databases, at several isolation levels, and the caches that keep rows of another layout in them."""
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 
 from django.db import connections
 
-from tests.servers import DATABASE, Setup, await_server, database, free_port, missing, postgresql, use
+from tests.servers import DATABASE, Setup, database, free_port, missing, postgresql, running, use
 from tests.sizes import IN_FULL
 
 NAME = "cache"
@@ -28,12 +29,8 @@ def mariadb(folder: Path, **options: Any) -> Iterator[Setup]:
     command = [binary, "--no-defaults", f"--datadir={folder}", f"--socket={folder}/socket", f"--user={getuser()}"]
     command += [f"--port={port}", "--bind-address=127.0.0.1", f"--init-file={first}", "--skip-grant-tables"]
     command += ["--max-connections=300", "--innodb-flush-log-at-trx-commit=0", "--log-error=log"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
-        await_server(port)
-        try:
-            yield database("mysql", NAME=NAME, HOST="127.0.0.1", PORT=port, OPTIONS=options)
-        finally:
-            server.kill()
+    with running(command, port, signal.SIGKILL, stderr=subprocess.DEVNULL):
+        yield database("mysql", NAME=NAME, HOST="127.0.0.1", PORT=port, OPTIONS=options)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Servers of Redis and Valkey: alone, in a Cluster, under Sentinel. Each gives a port, and ends with its block."""
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.servers import await_server, free_port, missing
+from tests.servers import free_port, missing, running
 
 SERVICE = "primary"  # what the sentinels call it
 SCRIPTLESS = "scriptless"  # a user that must not run scripts
@@ -62,12 +63,8 @@ def redis(folder: Path, *options: Any, program: str = "redis-server") -> Iterato
         "--daemonize",
         "no",
     ]
-    with subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL) as server:
-        await_server(port)
-        try:
-            yield port
-        finally:
-            server.kill()
+    with running([str(word) for word in command], port, signal.SIGKILL, stdout=subprocess.DEVNULL):
+        yield port
 
 
 @contextmanager
