@@ -478,6 +478,7 @@ def test_policies_of_the_site_take_part(settings):
         ([f"{SPECIMENS}.tokens", "no.where"], ["not in MIDDLEWARE"]),
         ([*DJANGO, "no.where", f"{__name__}.Ours", f"{SPECIMENS}.tokens"], []),
         ([*DJANGO, f"{SPECIMENS}.Newer", f"{SPECIMENS}.tokens", SITE], ["Newer comes before", "tokens comes before"]),
+        ([f"{SPECIMENS}.Helped", SITE], ["Helped comes before"]),
     ],
 )
 def test_a_middleware_that_misses_guesses_is_a_warning(settings, middleware, expected):

@@ -124,6 +124,14 @@ def test_project_fills_its_blocks(refused, settings, tmp_path):
     assert "<h1>Too many failed attempts.</h1>" in page
 
 
+def test_project_may_have_a_page_of_another_engine(rf, settings, tmp_path):
+    """Whose templates tell less of themselves than Django's."""
+    (tmp_path / "lockout_decorators").mkdir()
+    (tmp_path / "lockout_decorators" / "locked_out.html").write_text("Ours: $title")
+    settings.TEMPLATES = [{"BACKEND": "django.template.backends.dummy.TemplateStrings", "DIRS": [tmp_path]}]
+    assert "Ours: Too many failed attempts." == answer(rf.post("/", headers=PAGE), SHAPES["a lock"]).text
+
+
 def test_style_has_the_nonce_of_the_page(refused, settings):
     """Which the context processor of a Content-Security-Policy gives."""
     settings.TEMPLATES = with_processor(settings, "tests.answers.csp_nonce")

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.http import HttpRequest
 from django.template import Context, Engine
+from django.template.backends.django import Template
 
 TEMPLATE = "lockout_decorators/locked_out.html"
 FILE: str = str(Path(__file__).parent.parent / "templates" / TEMPLATE)
@@ -21,15 +22,15 @@ def poured(told: Mapping[str, str]) -> str:
     return _mould(tuple([bool(told[name]) for name in MAY_LACK])) % told
 
 
-def is_ours(template: Any) -> bool:
+def is_ours(template: Any) -> TypeGuard[Template]:
     """Whether a mould will do; not where somebody listens to templates, as the client of Django's tests does."""
-    if template.origin.name != FILE:
+    if not isinstance(template, Template) or template.origin.name != FILE:
         return False
     signals = sys.modules.get("django.test.signals")
     return signals is None or not signals.template_rendered.has_listeners()
 
 
-def nonce(template: Any, request: HttpRequest) -> str:
+def nonce(template: Template, request: HttpRequest) -> str:
     """Of the page's style, by the context processors of a template of Django's."""
     found: Any = None
     for processor in template.backend.engine.template_context_processors:

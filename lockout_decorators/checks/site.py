@@ -1,10 +1,7 @@
 """The whole site: whether its middleware is there, and sees what happens before any view."""
 
-import ast
-import inspect
 from collections.abc import Iterator
 from contextlib import suppress
-from textwrap import dedent
 from typing import Any
 
 from django.conf import settings
@@ -12,9 +9,10 @@ from django.core.checks import CheckMessage, Warning
 from django.utils.module_loading import import_string
 
 from ..conf import MIDDLEWARE, conf
+from ..doors.kinds import CALL
+from ..doors.layers import module_of
+from ..doors.source import Reading, methods
 from ..middleware import LockoutMiddleware
-
-VERIFIES = {f"{module}{a}authenticate" for module in ("", "auth.", "django.contrib.auth.") for a in ("", "a")}
 
 
 def about_site() -> Iterator[CheckMessage]:
@@ -46,11 +44,8 @@ def _found(path: str) -> Any:
 def _verifies(middleware: Any) -> bool:
     """Whether its own code, or that of a class it inherits from, calls `authenticate()`. Django's own does only for
     users whom the web server has verified."""
-    for one in getattr(middleware, "__mro__", (middleware,)):
-        if getattr(one, "__module__", "").startswith("django."):
-            continue
-        with suppress(OSError, TypeError, SyntaxError):  # no source
-            nodes = ast.walk(ast.parse(dedent(inspect.getsource(one))))
-            if any(isinstance(node, ast.Call) and ast.unparse(node.func) in VERIFIES for node in nodes):
-                return True
-    return False
+    reading = Reading(module_of(middleware))
+    found = methods(middleware, reading.is_near) if isinstance(middleware, type) else [middleware]
+    for function in found:
+        reading.read(function)
+    return CALL in reading.kinds

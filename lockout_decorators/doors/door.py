@@ -129,8 +129,4 @@ def _routes(doors: Iterable[Door]) -> Iterable[str]:
 
 def once(policies: Iterable[LockoutPolicy]) -> tuple[LockoutPolicy, ...]:
     """Of equal ones the first."""
-    found: list[LockoutPolicy] = []
-    for policy in policies:
-        if policy not in found:
-            found.append(policy)
-    return tuple(found)
+    return tuple(dict.fromkeys(policies))

@@ -29,12 +29,17 @@ def is_decorated(view: Any) -> bool:
 
 def policies_around(view: Any) -> tuple[LockoutPolicy, ...]:
     """Those of a view, of its class, and of all its handlers and operations."""
+    return once([policy for policies in decorations(view) for policy in policies])
+
+
+def decorations(view: Any) -> list[tuple[LockoutPolicy, ...]]:
+    """The same, by what is decorated with them."""
     cls: Any = made_of(view).cls
     handlers = [attribute(cls, name) for name in (*(attribute(cls, "http_method_names") or ()), "dispatch")]
     actions = [attribute(cls, name) for name in (attribute(view, "actions") or {}).values()]
     functions = [attribute(operation, "view_func") for operation in operations_of(view)]
-    decorated = [*layers(view), cls, *handlers, *actions, *functions]
-    return once([policy for thing in decorated for policy in policies_at(thing)])
+    found = map(policies_at, [*layers(view), cls, *handlers, *actions, *functions])
+    return list(dict.fromkeys(filter(None, found)))
 
 
 def _parts(view: Any, views: frozenset[int]) -> Iterator[Part]:

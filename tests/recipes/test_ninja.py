@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+from django.core.management import call_command
 from django.test import AsyncClient, Client
 
 from tests.recipes import ninja
@@ -130,3 +131,11 @@ def test_invalid_body_is_no_guess(bob, verified):
     """ninja refuses it before the operation runs."""
     answer = Client().post("/api/login", {"username": "bob"}, content_type="application/json")
     assert (422, []) == (answer.status_code, verified)
+
+
+def test_report_names_the_operations(capsys, settings):
+    """At their routes, with what they are decorated with."""
+    settings.ROOT_URLCONF = "tests.recipes.ninja"
+    call_command("lockout", "report")
+    section = capsys.readouterr().out.partition("sign in\n")[2].partition("Who can")[0]
+    assert "  /api/login\n" in section and "  /api/alogin\n" in section

@@ -1,13 +1,13 @@
 """The doors of a site: what guesses go through, and the policies that they meet there together."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.urls import get_resolver
 
 from lockout_decorators.conf import conf
-from lockout_decorators.doors.layers import policies_at
 from lockout_decorators.doors.urlconf import routes_of
+from lockout_decorators.doors.views import decorations
 from lockout_decorators.policy import LockoutPolicy, site_policies
 from lockout_decorators.terms.registry import registered
 
@@ -33,7 +33,7 @@ def doors() -> list[Door]:
     nobody can see."""
     found: dict[Policies, list[str]] = {}
     for route, _, view in routes_of(get_resolver().url_patterns):
-        for policies in _policies(view):
+        for policies in decorations(view):
             found.setdefault(policies, []).append(f"/{route}")
     if conf.guards_site:
         found.setdefault(site_policies(), [])
@@ -41,11 +41,3 @@ def doors() -> list[Door]:
     for policy in [one for known in registered.values() for one in known if one not in seen]:
         found[policy,] = []
     return [Door(", ".join({one.scope: None for one in met}), at, met) for met, at in found.items()]
-
-
-def _policies(view: Any) -> dict[Policies, None]:
-    """Those of a view, and of handlers and actions that are decorated one by one."""
-    cls = getattr(view, "view_class", None) or getattr(view, "cls", None)
-    names = [*(getattr(view, "actions", None) or {}).values(), *getattr(cls, "http_method_names", ())]
-    decorated = (view, cls, *[getattr(cls, name, None) for name in names])
-    return dict.fromkeys(filter(None, map(policies_at, decorated)))
