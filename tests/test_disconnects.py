@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import suppress
 from importlib.util import find_spec
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 
 import pytest
 from django.contrib.auth import aauthenticate
@@ -117,9 +117,14 @@ def server(request, store, set_up, settings, tmp_path):
     setup = set_up(store)._replace(cache=settings.CACHES["default"])
     command = [sys.executable, "-m", "tests.hanging", json.dumps([request.param, port, str(record.path), setup])]
     with Popen(command) as process:
-        await_server(port)
-        yield request.param, port, record
-        process.send_signal(signal.SIGINT)
+        try:
+            await_server(port)
+            yield request.param, port, record
+        finally:
+            while process.poll() is None:  # one that has not begun yet may ignore the first interrupt
+                process.send_signal(signal.SIGINT)
+                with suppress(TimeoutExpired):
+                    process.wait(10)
     assert 0 == process.returncode
 
 
