@@ -75,7 +75,7 @@ WHO = Tests(("test_keys", "test_identities", "test_folding", "test_clients", "te
 TESTS = {
     "clients/addresses": WHO._replace(files=("test_clients", "test_networks", "test_exempt", "test_keys")),
     "clients/identities": WHO,
-    "clients/credentials": WHO._replace(files=(*WHO.files, *WATCHING.files)),
+    "clients/credentials": WHO._replace(files=(*WHO.files, *WATCHING.files, "test_presenting")),
     "clients/keys": WHO,
     "attempts/counters": WHO._replace(files=(*WHO.files, *WATCHING.files)),
     "attempts/hook": WATCHING,

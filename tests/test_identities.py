@@ -221,6 +221,9 @@ def test_what_is_looked_at_is_bounded():
         ({"token": "x"}, None, None),
         ({"username": "bob", "phone": "1"}, "phone", "phone"),
         ({"username": "bob"}, "phone", None),
+        ({"username": " ", "email": "b@c.d"}, None, "email"),
+        ({"email": "b@c.d", "username": "bob"}, None, "username"),
+        ({"username": " ", "email": ""}, None, "username"),
         ({}, None, None),
     ],
 )
@@ -234,6 +237,15 @@ def test_username_field_of_the_user_model(rf, monkeypatch, django_user_model):
     monkeypatch.setattr(django_user_model, "USERNAME_FIELD", "first_name")
     assert account_in({"username": "bob", "first_name": "1"}, None, rf.get("/")) == ("first_name", "1")
     assert account_in({"username": "bob"}, None, rf.get("/")) == ("username", "bob")
+
+
+@pytest.mark.parametrize("field", ["id", "username"])
+def test_user_names_that_are_numbers(field, rf, monkeypatch, django_user_model):
+    """007 is 7, by the model's own field as by the usual name of it; an e-mail address is text."""
+    monkeypatch.setattr(django_user_model, "USERNAME_FIELD", "id")
+    assert account_in({field: "007"}, None, rf.get("/")) == (field, 7)
+    assert account_in({field: "bob"}, None, rf.get("/")) == (field, "bob")
+    assert account_in({"email": "007"}, None, rf.get("/")) == ("email", "007")
 
 
 def test_callable_computes_the_account(rf, verified):
@@ -336,6 +348,10 @@ def test_comparison_of_equal_values(monkeypatch):
     assert comparison.digest({"password": "x"}) == comparison.digest({"password": SafeString("x")})
     assert comparison.digest({"u": "bob", "p": "x"}, "u") == comparison.digest({"u": "eve", "p": "x"}, "u")
     assert comparison.digest({"u": "bob", "p": "x"}, "u") == comparison.digest({"e": "b@c", "p": "x"}, "e")
+    for number in ("12345.5", "123456789"):
+        for kind in (float, str, str.encode):
+            assert len({comparison.digest({"p": kind(number)}) for _ in range(3)}) == 1
+    assert comparison.digest({"p": int("123456789")}) == comparison.digest({"p": int("123456789")})
     before = comparison.digest({"p": "x"})
     monkeypatch.setattr("lockout_decorators.clients.credentials._KEY", "of another process")
     assert before != comparison.digest({"p": "x"})
@@ -367,9 +383,20 @@ def test_comparison_tells_apart():
         {"p": 10**5000 + 1},
         {"p": Mute()},
         {"p": nested(100_000)},
+        {"p": [Mute()]},
         {"p": "x') ('q', 'x"},
     ]
     assert len(different) == len({comparison.digest(credentials) for credentials in different})
+
+
+def test_an_object_that_is_filled_anew_is_another_secret():
+    """Whoever passes the same list again has changed what it holds, or has not."""
+    comparison, listed = Comparison(), ["x"]
+    first = comparison.digest({"p": listed})
+    listed[0] = "y"
+    assert first != comparison.digest({"p": listed})
+    listed[0] = "x"
+    assert first == comparison.digest({"p": listed})
 
 
 def test_compared_objects_are_kept_alive():
@@ -399,6 +426,15 @@ def test_comparison_of_texts(one, other):
     assert (one == other) == (comparison.digest({"p": one}) == comparison.digest({"p": other}))
 
 
+class Equal(bytes):
+    """Says that it is equal to whatever it is compared with."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = bytes.__hash__
+
+
 @pytest.mark.parametrize(
     ("credentials", "blank"),
     [
@@ -407,6 +443,7 @@ def test_comparison_of_texts(one, other):
         ({"username": "", "password": ""}, True),
         ({"username": "", "password": b""}, True),
         ({"username": None, "password": "x"}, False),
+        ({"username": None, "password": Equal(b"x")}, False),
         ({"username": "bob", "password": ""}, False),
         ({"username": " "}, False),
         ({"username": 0}, False),

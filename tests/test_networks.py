@@ -112,7 +112,7 @@ def test_counters_of_a_network_lie_together(key):
 
 @pytest.mark.parametrize(
     ("own", "wider", "together"),
-    [(64, 56, 256), (64, 49, 32768), (64, None, 1), (64, 64, 1), (48, 48, 65536), (128, 64, 1)],
+    [(64, 56, 256), (64, 49, 32768), (64, None, 1), (64, 64, 1), (48, 48, 65536), (40, 48, 1 << 24), (128, 64, 1)],
 )
 def test_how_wide_it_is_is_a_setting(own, wider, together, settings):
     """LOCKOUT_IPV6_WIDER_PREFIX; None, or what is no wider than the address itself: there is none."""

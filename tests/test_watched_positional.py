@@ -79,6 +79,50 @@ def test_backend_that_names_nothing(way, verified, settings):
     assert 3 == len(verified)
 
 
+class Last(CountingBackend):
+    """Has the request at the end."""
+
+    def authenticate(self, username=None, password=None, request=None):
+        return super().authenticate(request, username, password)
+
+
+class Strict(CountingBackend):
+    """Takes nothing by position."""
+
+    def authenticate(self, *, request, username, password):
+        return super().authenticate(request, username, password)
+
+
+@pytest.mark.parametrize("kind", [Loose, Last, Strict])
+def test_name_given_by_keyword(kind, verified, settings):
+    """It is who is tried, from whichever address, whatever the signature looks like."""
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.{kind.__name__}"]
+    policy = LockoutPolicy(scope="loose name", key="username", ceiling=None, max=3, patience=0)
+
+    def guess(password, n):
+        (backend,) = get_backends()
+        request = RequestFactory(REMOTE_ADDR=f"198.51.100.{n}").post("/")
+        with suppress(LockedOut), policy.observe(request):
+            return backend.authenticate(request=request, username="bob", password=password)
+
+    assert [None] * 20 == [guess(f"wrong{n}", n) for n in range(20)]
+    assert guess("right", 21) is None
+    assert 3 == len(verified)
+    policy.reset(RequestFactory().post("/"), "bob")
+    assert guess("right", 99)
+
+
+def test_secrets_of_one_request(verified):
+    """Each password is a guess, however many of them a view tries at a time."""
+    policy = LockoutPolicy(scope="many", key="ip", max=3, patience=0)
+    with policy.observe(RequestFactory().post("/")) as block:
+        (backend,) = get_backends()
+        assert [None] * 3 == [backend.authenticate(block.request, "bob", f"wrong{n}") for n in range(3)]
+        with pytest.raises(LockedOut):
+            backend.authenticate(block.request, "bob", "right")
+    assert 3 == len(verified)
+
+
 def test_call_that_no_backend_takes(verified):
     """Fails as it does without a policy."""
     (backend,) = get_backends()

@@ -5,6 +5,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -88,9 +89,7 @@ def account_in(
     """
     usual, convert = _usual()
     given = [name for name in ((username,) if isinstance(username, str) else usual) if name in credentials]
-    field = given[0] if given else None
-    if len(given) > 1:
-        field = next((name for name in given if fold(credentials[name]) is not None), field)
+    field = next((name for name in given if fold(credentials[name]) is not None), next(iter(given), None))
     if callable(username):
         return field, plainly("username=", username(request, credentials))
     value = None if field is None else credentials[field]
@@ -128,18 +127,14 @@ def _user_model(name: str) -> Any:
     return get_user_model()
 
 
-@sensitive_variables()
 def is_blank(credentials: Mapping[str, Any]) -> bool:
     """Whether there is nothing to verify."""
     return all(map(_is_empty, credentials.values()))
 
 
-@sensitive_variables()
 def _is_empty(value: Any) -> bool:
-    """By its length: its truth may be anything."""
-    if value is None:
-        return True
-    return (issubclass(type(value), str) and not str.__len__(value)) or (isinstance(value, bytes) and value == b"")
+    """By its length: its truth, and what it is equal to, may be anything."""
+    return value is None or any([issubclass(type(value), kind) and not kind.__len__(value) for kind in (str, bytes)])
 
 
 def presents(request: HttpRequest) -> bool:
@@ -180,8 +175,6 @@ class Comparison:
 
     def _spell(self, value: Any) -> str:
         kind = type(value)
-        if kind is str:
-            return ascii(value)
         if issubclass(kind, str):
             return ascii(str.__str__(value))  # a subclass may hide itself
         for plain in (bytes, float):
@@ -194,7 +187,7 @@ class Comparison:
 
 def _content(value: Any) -> str:
     """Of what may be filled anew and passed again."""
-    try:
-        return ascii(value) if isinstance(value, CONTAINERS) else ""
-    except RecursionError:
-        return ""
+    text = ""
+    with suppress(Exception):  # it is the project's
+        text = ascii(value) if isinstance(value, CONTAINERS) else ""
+    return text
