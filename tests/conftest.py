@@ -4,6 +4,7 @@ from contextvars import copy_context
 from secrets import token_hex
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 from _pytest import runner
 from django.core.cache import cache
@@ -20,6 +21,10 @@ from lockout_decorators.views import naming
 from tests import servers
 from tests.backends import CountingBackend
 from tests.engines import ENGINES
+from tests.sizes import IN_FULL
+
+hypothesis.settings.register_profile("sample", max_examples=100 if IN_FULL else 25)
+hypothesis.settings.load_profile("sample")
 
 
 def pytest_ignore_collect(collection_path, config):

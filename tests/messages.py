@@ -3,6 +3,7 @@
 import ast
 import gettext
 import re
+from functools import cache
 from pathlib import Path
 
 from django.template import Context, Engine
@@ -67,10 +68,13 @@ def in_template(source):
 def messages_in(folder=""):
     """Of the package, or of a folder of it."""
     files = [file for file in (PACKAGE / folder).rglob("*") if file.suffix in (".py", ".html", ".txt")]
-    read = {".py": in_python}
-    return {
-        message for file in files for message in read.get(file.suffix, in_template)(file.read_text(encoding="utf-8"))
-    }
+    return set().union(*map(_messages_of, files))
+
+
+@cache
+def _messages_of(file):
+    read = in_python if file.suffix == ".py" else in_template
+    return {*read(file.read_text(encoding="utf-8"))}
 
 
 def po_entries(language):

@@ -41,8 +41,8 @@ def ids(**options):
 
 @pytest.fixture(autouse=True)
 def development(settings):
-    """LocMem is fine while DEBUG is on."""
-    settings.DEBUG = True
+    """LocMem is fine while DEBUG is on; no door is there to be looked for."""
+    settings.DEBUG, settings.ROOT_URLCONF = True, __name__
 
 
 @pytest.fixture
@@ -55,8 +55,9 @@ def cache(settings):
     return configure
 
 
-def test_a_sound_configuration_passes():
-    """Nothing to say."""
+def test_a_sound_configuration_passes(settings):
+    """Nothing to say, of many doors either."""
+    settings.ROOT_URLCONF = "tests.urls"
     LockoutPolicy(scope="login")
     assert ids() == []
 
@@ -393,7 +394,6 @@ def test_a_cache_that_does_not_keep_its_promises_is_an_error_of_a_deployment(cac
 
 def test_a_sound_cache_passes_the_probe(settings):
     """And nobody asks one that is wrong anyway, or where the settings are."""
-    settings.ROOT_URLCONF = __name__  # which has no door
     LockoutPolicy(scope="a")
     assert ["W004"] == ids(include_deployment_checks=True)
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}

@@ -9,8 +9,8 @@ from django.test import Client
 
 from lockout_decorators import ChallengeRequired, LockedOut, lockout_protect
 from lockout_decorators.exceptions import StoreUnavailable
+from tests.docs.pages import PACKAGE, Names, execute, text_of
 from tests.doors import FORM, RIGHT, check, mount
-from tests.test_docs import PACKAGE, Names, execute, text_of
 
 PAGE = "docs/howto/answers.md"
 pytestmark = pytest.mark.tree

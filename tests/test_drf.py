@@ -3,6 +3,7 @@
 import base64
 import json
 import sys
+from functools import partial
 
 import pytest
 from django.contrib.auth import authenticate
@@ -23,7 +24,8 @@ from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, polici
 from lockout_decorators.answers import drf
 from lockout_decorators.exceptions import flavoured
 from tests.answers import without_code
-from tests.doors import FORM, RIGHT, PlainAPI, acheck, check, mount
+from tests.doors import FORM, RIGHT, PlainAPI, acheck, check, mount, over_http
+from tests.sizes import pairs
 
 DETAIL = "Too many failed attempts. Expected available in 120 seconds."
 
@@ -65,19 +67,16 @@ SPELLINGS = [whole_class, handler, outside, viewset, viewset_class]
 EARLY, LATE = "ip", "ip+username"  # the latter is known only when authenticate() is called
 
 
-@pytest.fixture(params=SPELLINGS)
-def spelling(request):
-    return request.param
-
-
 @pytest.fixture(params=[EARLY, LATE], ids=["early", "late"])
 def key(request):
     return request.param
 
 
-@pytest.fixture
-def locked(settings, send, verified, key, spelling):
+@pytest.fixture(params=pairs(SPELLINGS, ["wsgi", "asgi"], [EARLY, LATE]))
+def locked(request, settings, verified):
     """Mount a view, use up its one guess, and return how to ask again, with the correct password."""
+    spelling, server, key = request.param
+    send = over_http(server)
 
     def lock(**attributes):
         mount(settings, spelling(LockoutPolicy(scope="s", max=1, lockout=120, key=key), **attributes))
@@ -157,6 +156,7 @@ def url_handler(exc, context):
     return Response({"kwargs": context["kwargs"], "args": context["args"]}, status=exc.status_code)
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
 def test_exception_handler_gets_the_arguments_of_the_url(rf, settings, verified, key, spelling):
     """The handler's context is the same early and late."""
     settings.REST_FRAMEWORK = {"EXCEPTION_HANDLER": "tests.test_drf.url_handler"}
@@ -172,7 +172,8 @@ def test_exception_handler_gets_the_arguments_of_the_url(rf, settings, verified,
     assert len(verified) == 1
 
 
-def test_response_of_the_policy_wins(settings, send, verified, key, spelling):
+@pytest.mark.parametrize(("spelling", "server", "key"), pairs(SPELLINGS, ["wsgi", "asgi"], [EARLY, LATE]))
+def test_response_of_the_policy_wins(settings, server, verified, key, spelling):
     """`response=` answers in DRF as well, unless DRF has answered already."""
 
     def response(request, locked_out):
@@ -180,8 +181,7 @@ def test_response_of_the_policy_wins(settings, send, verified, key, spelling):
 
     policy = LockoutPolicy(scope="s", max=1, lockout=120, key=key, response=response)
     mount(settings, spelling(policy))
-    send("/", FORM)
-    answer = send("/", RIGHT)
+    _, answer = [over_http(server)("/", form) for form in (FORM, RIGHT)]
     assert (answer.status_code, answer.content) == (418, b"mine")
     assert len(verified) == 1
 
@@ -199,10 +199,11 @@ class NeedsUser(PlainAPI):
     post = get
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("accept", ["application/json", "text/html"])
-@pytest.mark.parametrize("spell", [whole_class, outside])
-def test_basic_authentication_is_counted(method, accept, spell, key, send, settings, verified):
+@pytest.mark.parametrize(
+    ("method", "accept", "spell", "key", "server"),
+    pairs(["get", "post"], ["application/json", "text/html"], [whole_class, outside], [EARLY, LATE], ["wsgi", "asgi"]),
+)
+def test_basic_authentication_is_counted(method, accept, spell, key, server, settings, verified):
     """It fails before the handler runs; seen all the same where the class, or what is outside of it, is decorated.
 
     While locked nothing is verified: not by a renderer either, that asks for the user after the block has ended.
@@ -211,7 +212,7 @@ def test_basic_authentication_is_counted(method, accept, spell, key, send, setti
     mount(settings, spell(policy, base=NeedsUser))
 
     def ask(password):
-        return send("/", method=method, headers={**basic(password), "Accept": accept})
+        return over_http(server)("/", method=method, headers={**basic(password), "Accept": accept})
 
     first = ask("wrong")
     verified.clear() if accept == "text/html" else None
@@ -256,13 +257,12 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("spell", [whole_class, outside])
-@pytest.mark.parametrize("failure", FAILURES)
-def test_guessed_tokens_are_counted_by_the_response(failure, spell, send, settings, token):
+@pytest.mark.parametrize(("failure", "spell", "server"), pairs(FAILURES, [whole_class, outside], ["wsgi", "asgi"]))
+def test_guessed_tokens_are_counted_by_the_response(failure, spell, server, settings, token):
     """`failure=` serves views whose verdict shows only in the response; while locked the right token is refused."""
     policy = LockoutPolicy(scope="s", max=3, lockout=120, failure=FAILURES[failure])
     mount(settings, spell(policy, base=TokenOnly))
-    ask = lambda **more: send("/", method="get", **more)  # noqa: E731
+    ask = partial(over_http(server), "/", method="get")
     assert [ask().status_code for _ in range(5)] == 5 * [401]
     assert ask(**bearing(token)).status_code == 200
     assert [ask(**bearing(f"guess{number}")).status_code for number in range(4)] == [401, 401, 401, 429]

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -135,13 +136,14 @@ DOORS = {
 
 def fits(door, value):
     """Whether that kind of body can carry the value."""
-    return "JSON" in door or (isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value))
+    return "JSON" in door or (isinstance(value, str) and not re.search("[\ud800-\udfff]", value))
+
+
+WAYS = [(door, name) for door in DOORS for name, value in GARBAGE.items() if fits(door, value)]
 
 
 @pytest.mark.parametrize("key", ["ip", "username", "ip+ua+username"][SAMPLE])
-@pytest.mark.parametrize(
-    ("door", "name"), [(door, name) for door in DOORS for name, value in GARBAGE.items() if fits(door, value)]
-)
+@pytest.mark.parametrize(("door", "name"), WAYS if IN_FULL else [*WAYS[::2], *WAYS[1::4]])
 def test_garbage_as_user_name(door, name, key, verified):
     """The answer is the bare view's until the lock falls; each failure and the lock are one line; strangers go on."""
     bare, request = DOORS[door]
@@ -159,9 +161,7 @@ def test_garbage_as_user_name(door, name, key, verified):
     assert (429 if blamed else 200) == outcome(view, request(RIGHT, REMOTE_ADDR=ELSEWHERE))
 
 
-@pytest.mark.parametrize(
-    ("door", "name"), [(door, name) for door in DOORS for name, value in GARBAGE.items() if fits(door, value)]
-)
+@pytest.mark.parametrize(("door", "name"), WAYS if IN_FULL else [*WAYS[::2], *WAYS[1::4]])
 def test_garbage_as_password(door, name, verified):
     """Whatever is presented as a secret is a guess."""
     bare, request = DOORS[door]

@@ -13,8 +13,8 @@ from rest_framework.views import APIView
 
 from lockout_decorators import client_address, lockout_protect, policies_of, presets
 from lockout_decorators.signals import locked_out
+from tests.docs.pages import ROOT, execute
 from tests.doors import FORM, RIGHT, check
-from tests.test_docs import ROOT, execute
 
 pytestmark = pytest.mark.tree
 urlpatterns = [path("", check)]
