@@ -360,6 +360,14 @@ class Asking(CountingBackend):
         return super().authenticate(request, username, password)
 
 
+def test_a_namesake_on_another_server_forgives_nothing(verified):
+    """A request of HTTP/1.0 has no Host header; then Django takes the server's name."""
+    for server, password in [("acme.example", "wrong"), ("mine.example", "right"), ("acme.example", "wrong again")]:
+        with rule().observe(request := post(SERVER_NAME=server)):
+            authenticate(request, username="bob", password=password)
+    assert rule().status(post()).failures == 2
+
+
 # Computed names
 
 
