@@ -66,6 +66,7 @@ WATCHING = Tests(
     (
         *("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking", "test_together"),
         *("test_browsers", "test_secrets", "test_policy", "test_unwatched", "test_ratelimit_fields", "test_reports"),
+        "test_siblings",
         *[f"test_watched_{what}" for what in WATCHED],
     )
 )

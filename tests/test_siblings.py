@@ -23,6 +23,7 @@ from rest_framework.authentication import BasicAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, presets
+from lockout_decorators.attempts.watch import here
 from lockout_decorators.clients import credentials
 from lockout_decorators.contrib.drf import LockoutAuthentication
 from lockout_decorators.terms import registry
@@ -297,6 +298,22 @@ def test_credentials_that_a_project_verifies_by_itself_are_counted(by_name, veri
 
     assert view(post("right"))[0].username == "bob"
     try_out(view, verified)
+
+
+def test_what_was_closed_in_another_thread_is_forgotten():
+    """A generator may end anywhere; a thread lives long, and a request has passwords."""
+
+    def chunks(request):
+        with rule().observe(request):
+            yield
+
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        for _ in range(5):
+            begun = chunks(post("right"))
+            one.submit(next, begun).result()
+            other.submit(begun.close).result()
+        assert len(one.submit(here).result()) <= 1
+        assert other.submit(here).result() == ()
 
 
 # Verdicts
