@@ -34,7 +34,8 @@ def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> N
     share their locks, which none of them lifts: only the failures at exactly that name are forgotten. No database finds
     all that are counted as one, as müller and muller; so of one name locks are lifted once an hour.
 
-    A cache that fails is told in the log, and takes nothing from the new password.
+    A cache that fails is told in the log, and takes nothing from the new password. Nor does a policy that computes the
+    user name from another credential, which is passed over.
     """
     name = user.get_username()
     alone = len(accounts_of(name)) <= 1
@@ -50,6 +51,8 @@ def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> N
             facts = extra("owner_kept_out", scope=policy.scope, alias=error.alias)
             line = "cache %a failed, the owner stays locked out: scope=%a"
             logger.error(line, error.alias, policy.scope, extra=facts)
+        except LookupError:
+            continue
 
 
 def frees_owner(view: View) -> View:

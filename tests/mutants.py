@@ -68,6 +68,7 @@ WATCHING = Tests(
         *("test_browsers", "test_secrets", "test_policy", "test_unwatched", "test_ratelimit_fields", "test_reports"),
         *("test_block", "test_exempt", "test_site", "test_several_caches", "test_disconnects", "test_hook"),
         *("test_watched_template_response", "test_watched_drf_render"),
+        "test_siblings",
         *[f"test_watched_{what}" for what in WATCHED],
     )
 )

@@ -117,6 +117,15 @@ def test_an_outage_takes_nothing_from_the_new_password(client, site, monkeypatch
     assert ["scope='account'", "scope='pair'", "scope='ceiling'"] == [line.rpartition(": ")[2] for line in told]
 
 
+def test_a_policy_that_wants_another_credential_takes_nothing_from_the_new_password(client, site):
+    """Nor from what is reset or forgiven under other policies."""
+    by_tenant = {"username": lambda request, credentials: credentials["tenant"], "ceiling": None}
+    LockoutPolicy(scope="tenants", key="username", known_browsers=timedelta(days=9), **by_tenant)
+    assert 429 == locked_out(client, "account")
+    assert 302 == reset(client, site)
+    assert 200 == signs_in(client, "account")
+
+
 @pytest.mark.parametrize("wrong", [LogoutView, PasswordResetConfirmView.as_view(), HttpResponse, None])
 def test_misplaced(wrong):
     with pytest.raises(TypeError, match="is no PasswordResetConfirmView"):

@@ -155,8 +155,17 @@ async def acalm(request, locked_out):
     return calm(request, locked_out)
 
 
+class Calming:
+    async def __call__(self, request, locked_out):
+        return calm(request, locked_out)
+
+
+def hidden(request, locked_out):
+    return acalm(request, locked_out)
+
+
 @pytest.mark.parametrize("view", [check, acheck])
-@pytest.mark.parametrize("response", [calm, acalm])
+@pytest.mark.parametrize("response", [calm, acalm, Calming(), hidden])
 def test_response_may_be_a_callable(view, response, locked):
     """`response=` makes the answer, in synchronous and asynchronous views alike; it gets the headers it lacks."""
     answer = locked(view, response=response)()

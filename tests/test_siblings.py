@@ -23,6 +23,7 @@ from rest_framework.authentication import BasicAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, presets
+from lockout_decorators.attempts.watch import here
 from lockout_decorators.clients import credentials
 from lockout_decorators.contrib.drf import LockoutAuthentication
 from lockout_decorators.terms import registry
@@ -299,6 +300,22 @@ def test_credentials_that_a_project_verifies_by_itself_are_counted(by_name, veri
     try_out(view, verified)
 
 
+def test_what_was_closed_in_another_thread_is_forgotten():
+    """A generator may end anywhere; a thread lives long, and a request has passwords."""
+
+    def chunks(request):
+        with rule().observe(request):
+            yield
+
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        for _ in range(5):
+            begun = chunks(post("right"))
+            one.submit(next, begun).result()
+            other.submit(begun.close).result()
+        assert len(one.submit(here).result()) <= 1
+        assert other.submit(here).result() == ()
+
+
 # Verdicts
 
 
@@ -358,6 +375,14 @@ class Asking(CountingBackend):
     def authenticate(self, request, username=None, password=None):
         assert rule().status(post()).failures == 0
         return super().authenticate(request, username, password)
+
+
+def test_a_namesake_on_another_server_forgives_nothing(verified):
+    """A request of HTTP/1.0 has no Host header; then Django takes the server's name."""
+    for server, password in [("acme.example", "wrong"), ("mine.example", "right"), ("acme.example", "wrong again")]:
+        with rule().observe(request := post(SERVER_NAME=server)):
+            authenticate(request, username="bob", password=password)
+    assert rule().status(post()).failures == 2
 
 
 # Computed names

@@ -3,6 +3,7 @@
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import aauthenticate, authenticate, get_user_model
+from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import ImproperlyConfigured
 from django.shortcuts import render
@@ -83,6 +84,34 @@ def test_tries_that_are_left(view, key, page, settings, verified):
         assert ("door key: 0 left, locked for 600 s" if key == "ip" else "nothing") == ask(address=address)
     assert 429 == Client(REMOTE_ADDR="192.0.2.1").post("/", RIGHT).status_code
     assert 6 == len(verified)
+
+
+def email(request, credentials):
+    return credentials["email"].partition("@")[0]
+
+
+def tenant(request, credentials):
+    return f"{credentials['tenant']} {credentials['username']}"
+
+
+@pytest.mark.parametrize(("username", "told"), [(email, "door key: 2 left"), (tenant, "nothing")])
+def test_computed_name(username, told, page, settings, verified):
+    """Before anybody has typed one there is none; nor where it is made of more than a name."""
+
+    def view(request):
+        if request.method == "POST":
+            authenticate(request, username="bob", email="bob@example.org", tenant="acme", password="wrong")
+        return render(request, "page.html")
+
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Refusing"]
+    mount(settings, lockout_protect(key="ip+username", max=3, scope="door", username=username)(view))
+    assert "nothing" == ask()
+    assert told == ask("post", at("bob@example.org"))
+
+
+class Refusing(BaseBackend):
+    def authenticate(self, request, **credentials):
+        return None
 
 
 def test_form_names_who_is_tried(page, settings, verified, db):

@@ -1,8 +1,9 @@
 """From LockedOut to an answer: the same for right and wrong passwords, known and unknown users."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from inspect import isawaitable
 from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
@@ -24,13 +25,16 @@ def answer(request: HttpRequest, locked_out: LockedOut, response: Any = None) ->
     """The response to a refused guess: what `response` (a template name or a callable) makes, or a negotiated one."""
     if response is None:
         return _negotiated(request, locked_out)
-    if iscoroutinefunction(response):
-        made = async_to_sync(response)(request, locked_out)
-    elif callable(response):
+    if callable(response):
         made = response(request, locked_out)
+        made = async_to_sync(_awaited)(made) if isawaitable(made) else made
     else:
         made = HttpResponse(render(response, request, locked_out), status=locked_out.status_code)
     return marked(made, locked_out)
+
+
+async def _awaited(made: Awaitable[T]) -> T:
+    return await made
 
 
 async def aanswer(request: HttpRequest, locked_out: LockedOut, response: Any = None) -> Any:

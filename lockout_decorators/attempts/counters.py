@@ -92,7 +92,7 @@ class Client:
         if further is None or username is None or isinstance(username, COMPOUND) or not (name := text_of(username)):
             return ()
         meta = self.request.META
-        host = meta.get("HTTP_HOST", "")
+        host = meta.get("HTTP_HOST", "") or f"{meta.get('SERVER_NAME')}:{meta.get('SERVER_PORT')}"
         if conf.use_forwarded_host:
             host += f" {meta.get('HTTP_X_FORWARDED_HOST', '')}"
         return (host, field or "", type(username).__name__, name, *map(text_of, further))

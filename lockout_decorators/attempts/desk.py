@@ -1,6 +1,7 @@
 """What is asked about a client, or done for it, outside of any guess: status, reset, forgive."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..clients.asgi import Requestlike, expected_request, request_from
@@ -121,8 +122,11 @@ def _browsers(terms: Terms, client: Client, username: Any, policies: Iterable[Te
     """What a known browser is called, which is one client at all policies of a door: by the policy itself if it asks,
     else by those of `policies` that do."""
     asking = [terms] if terms.known_browsers else [one for one in policies if one.known_browsers]
-    names = [browser_of(one, client, named(one, client.request, username)) for one in asking]
-    return [name for name in dict.fromkeys(names) if name]
+    names: dict[str, None] = {}
+    for one in asking:
+        with suppress(LookupError):  # of a policy that computes the user name from another credential
+            names[browser_of(one, client, named(one, client.request, username))] = None
+    return [name for name in names if name]
 
 
 def _forgive(terms: Terms, client: Client, username: Any, counters: Sequence[Counter], alone: bool) -> None:

@@ -77,8 +77,8 @@ def site_block(request: Any) -> Any:
 
 def enter(block: Watching, blocks: list[Any]) -> None:
     """From now on `block` watches this thread or task, and calls and signals that carry its request, which has
-    `blocks`."""
-    _open.set((*_open.get(), block))
+    `blocks`. Those are forgotten that were closed elsewhere, as with a generator."""
+    _open.set((*[other for other in here() if other.open], block))
     blocks.append(block)  # in place: other threads may have the same request
 
 

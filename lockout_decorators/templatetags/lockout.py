@@ -49,7 +49,12 @@ def lockout_status(context: Context, policies: Named = None, username: Any = Non
     given = {} if username is not None else _given(context, request, asked)
 
     def name_of(terms: Terms) -> Any:
-        return named(terms, request, username) or account_in(given, terms.username, request)[1]
+        if not callable(terms.username):
+            return username or account_in(given, terms.username, request)[1]
+        try:
+            return named(terms, request, username or account_in(given, None, request)[1])
+        except LookupError:  # it wants another credential
+            return None
 
     try:
         return aside(desk.status_at, asked, request, name_of)
