@@ -33,6 +33,9 @@ class Block(Watched):
         given: All its policies, those that another block counts too.
     """
 
+    open: bool  # these three are said once more for who checks types
+    response: Any
+    given: Sequence[Terms]
     site: bool = False
     told: bool = False
     _early: Sequence[Terms] = ()

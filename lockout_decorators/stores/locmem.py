@@ -10,7 +10,7 @@ from typing import Any
 from django.core.cache import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from .store import ABSENT, Change, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale
+from .store import ABSENT, Change, Clock, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale
 
 _lock, _token = Lock(), attrgetter("token")
 
@@ -20,11 +20,14 @@ class LocMemStore(Store):
     letter of a key, which takes longer than all else. A token is the entry as it lies there."""
 
     way = "Whoever swaps holds the cache's own lock."
-    clock = property(lambda self: host_clock)
 
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:
         return type(cache) is LocMemCache
+
+    @property
+    def clock(self) -> Clock:
+        return host_clock
 
     def _read(self, keys: Sequence[str]) -> Reading:
         names = list(map(self.cache.make_key, keys))
