@@ -6,7 +6,6 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -19,14 +18,12 @@ from django.test import RequestFactory
 
 from lockout_decorators import lockout_protect
 from lockout_decorators.stores import Store, files
+from tests.processes import forks
 from tests.servers import DATABASE, Setup, use
 
 # Before these a guess may end; what is so after one of them is what is so before the next.
 PLACES = [(Store, "read"), (Store, "swap"), (files, "private"), (files, "content_of"), (files, "file_move_safe")]
 MAX, WINDOW, LOCKOUT = 2, 200, 400
-
-processes = get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 for client in ("psycopg", "pymemcache", "redis"):  # so that no fork need import them
     with suppress(ImportError):
@@ -115,7 +112,7 @@ def request_of(guess: Guess) -> HttpRequest:
 
 def killed(setup: Setup, path: Path, policy: dict[str, Any], guess: Guess, step: int) -> bool:
     """Whether a process that makes a guess comes to that step; it is killed there."""
-    process = processes.Process(target=die, args=(setup, path, policy, guess, step))
+    process = forks.Process(target=die, args=(setup, path, policy, guess, step))
     process.start()
     process.join()
     assert process.exitcode in (0, -signal.SIGKILL)

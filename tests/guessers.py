@@ -1,8 +1,9 @@
-"""Guesses at a protected view from many threads at once; run as a module, a process of them."""
+"""Guesses at a protected view from many threads at once, and processes of them."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from django.contrib.auth import authenticate
@@ -93,10 +94,6 @@ class Guessers(Processes):
         return Result(sum(verified), list(chain(*statuses)), sum(early))
 
 
-def main() -> None:
+def main(orders: Connection) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
-        obey(pool, lambda *job: play(pool, Job(*job)))
-
-
-if __name__ == "__main__":
-    main()
+        obey(orders, pool, lambda *job: play(pool, Job(*job)))

@@ -1,9 +1,9 @@
-"""Hosts whose clocks differ: processes that guess when they are told to. Run as a module, one of them."""
+"""Hosts whose clocks differ: processes that guess when they are told to."""
 
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import time_machine
@@ -37,7 +37,7 @@ class Host(Processes):
     """A process whose clock is `ahead` of the others by so many seconds."""
 
     def __init__(self, ahead: int) -> None:
-        super().__init__(1, __name__, str(ahead))
+        super().__init__(1, __name__, ahead)
 
 
 def refused(request: HttpRequest, locked_out: LockedOut) -> HttpResponse:
@@ -64,10 +64,6 @@ def carry_out(order: Order, pool: ThreadPoolExecutor) -> Outcome:
     return Outcome(answers, [password for _, password in CountingBackend.verified], failures)
 
 
-def main(ahead: float) -> None:
+def main(orders: Connection, ahead: float) -> None:
     with time_machine.travel(time.time() + ahead), ThreadPoolExecutor(THREADS) as pool:
-        obey(pool, lambda *order: carry_out(Order(*order), pool))
-
-
-if __name__ == "__main__":
-    main(float(sys.argv[1]))
+        obey(orders, pool, lambda *order: carry_out(Order(*order), pool))

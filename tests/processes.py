@@ -1,34 +1,39 @@
-"""Processes with threads that do what the lines of their input say."""
+"""Processes with threads that do what they are told; forked where everything is imported, once for all tests."""
 
-import json
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from subprocess import PIPE, Popen
+from contextlib import ExitStack, suppress
+from importlib import import_module
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from threading import Barrier
 from typing import Any
 
-import django
-
 from tests.servers import Setup, hang_up, use
+
+forks = get_context("forkserver")
+forks.set_forkserver_preload(["tests.crashing"])
 
 
 class Processes:
-    """So many of a module, with its arguments."""
+    """So many that run `main()` of a module, with its arguments."""
 
-    def __init__(self, count: int, module: str, *arguments: str) -> None:
-        command = [sys.executable, "-m", module, *arguments]
-        self.all = [Popen(command, stdin=PIPE, stdout=PIPE, text=True) for _ in range(count)]
+    def __init__(self, count: int, module: str, *arguments: Any) -> None:
+        self.orders, self.all = [], []
+        for _ in range(count):
+            here, there = forks.Pipe()
+            self.all.append(process := forks.Process(target=begin, args=(module, there, *arguments)))
+            process.start()
+            there.close()
+            self.orders.append(here)
 
     def tell(self, messages: Sequence[Any]) -> None:
-        """A line to each."""
-        for process, message in zip(self.all, messages, strict=True):
-            process.stdin.write(json.dumps(message) + "\n")
-            process.stdin.flush()
+        """A message to each."""
+        for orders, message in zip(self.orders, messages, strict=True):
+            orders.send(message)
 
     def hear(self) -> list[Any]:
-        return [json.loads(process.stdout.readline()) for process in self.all]
+        return [orders.recv() for orders in self.orders]
 
     def ask(self, message: Any) -> list[Any]:
         """The same of all."""
@@ -36,25 +41,28 @@ class Processes:
         return self.hear()
 
     def close(self) -> None:
-        for process in self.all:
-            process.communicate()
-        assert [0] * len(self.all) == [process.returncode for process in self.all]
+        for orders, process in zip(self.orders, self.all, strict=True):
+            orders.close()
+            process.join()
+        assert [0] * len(self.all) == [process.exitcode for process in self.all]
 
 
-def obey(pool: ThreadPoolExecutor, carry_out: Callable[..., Any]) -> None:
-    """A `Setup` is put to use until the next; what other lines hold, `carry_out` is called with."""
-    django.setup()
-    with ExitStack() as stack:
-        for line in sys.stdin:
-            message = json.loads(line)
-            if len(message) == len(Setup._fields):
+def begin(module: str, orders: Connection, *arguments: Any) -> None:
+    import_module(module).main(orders, *arguments)
+
+
+def obey(orders: Connection, pool: ThreadPoolExecutor, carry_out: Callable[..., Any]) -> None:
+    """A `Setup` is put to use until the next; what other messages hold, `carry_out` is called with."""
+    with ExitStack() as stack, suppress(EOFError):
+        while True:
+            message = orders.recv()
+            if isinstance(message, Setup):
                 stack.close()
-                stack.enter_context(use(Setup(*message)))
+                stack.enter_context(use(message))
                 stack.callback(all_hang_up, pool)
-                answer = None
+                orders.send(None)
             else:
-                answer = carry_out(*message)
-            print(json.dumps(answer), flush=True)
+                orders.send(carry_out(*message))
 
 
 def all_hang_up(pool: ThreadPoolExecutor) -> None:

@@ -1,8 +1,9 @@
-"""Swaps at the same entries from many threads at once; run as a module, a process of them."""
+"""Swaps at the same entries from many threads at once, in processes of them."""
 
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from secrets import token_hex
 from typing import Any, NamedTuple
 
@@ -71,10 +72,6 @@ def run(race: Race) -> int:
     return begun
 
 
-def main() -> None:
+def main(orders: Connection) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
-        obey(pool, lambda *race: sum(pool.map(run, [Race(*race)] * THREADS)))
-
-
-if __name__ == "__main__":
-    main()
+        obey(orders, pool, lambda *race: sum(pool.map(run, [Race(*race)] * THREADS)))

@@ -519,6 +519,15 @@ def guess_at_once(guess):
         list(pool.map(several, range(8)))
 
 
+def test_a_guess_is_settled_once(policy, request_, verified, monkeypatch, caplog):
+    """Who comes second, as a thread may, finds nothing to do, and tells nothing."""
+    once = Guesses.settle
+    monkeypatch.setattr(Guesses, "settle", lambda *args: (once(*args), once(*args)))
+    with caplog.at_level("INFO"):
+        guess(policy, request_, "wrong")
+    assert (1, 1, 1) == (policy.status(request_).failures, len(verified), len(caplog.records))
+
+
 @pytest.mark.parametrize("round_", range(20 if IN_FULL else 4))
 def test_threads_of_one_request_are_watched_each(policy, request_, verified, busy, round_):
     """Eight threads that share a request, each with a block of its own."""
