@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth import authenticate, get_backends
 from django.contrib.auth.backends import BaseBackend
 
-from lockout_decorators import LockedOut, LockoutPolicy
+from lockout_decorators import LockedOut, LockoutPolicy, signals
 from tests.backends import CountingBackend
 
 
@@ -43,6 +43,17 @@ def test_one_secret_at_two_names_is_two_calls(request_, backends, verified):
     with pytest.raises(LockedOut), one.observe(request_):
         authenticate(request_, username="bob", password="right")
     assert 2 == len(verified)
+
+
+def test_a_secret_that_comes_back_is_a_guess_again(request_, verified):
+    """What was settled when the next one came is joined by no later call."""
+    one = policy(max=3)
+    with one.observe(request_):
+        for password in ("one", "two", "one"):
+            assert authenticate(request_, username="bob", password=password) is None
+        with pytest.raises(LockedOut):
+            authenticate(request_, username="bob", password="right")
+    assert (3, 3) == (one.status(request_).failures, len(verified))
 
 
 def test_a_refused_call_takes_no_earlier_one_back(request_, backends, verified):
@@ -87,3 +98,15 @@ def test_a_secret_in_the_request_is_a_guess(request_, rf, settings, verified):
     one.reset(request=right)
     with one.observe(right):
         assert authenticate(right)
+
+
+def test_a_failure_that_two_backends_found_is_one(request_, backends, receivers, verified):
+    """It is told of once, and forgiven: both were asked for the same account, so its owner's success proves a slip."""
+    one, told = policy(), []
+    signals.attempt_failed.connect(lambda detail, **more: told.append(detail), weak=False)
+    with one.observe(request_):
+        assert authenticate(request_, username="bob", password="wrong") is None
+    assert (1, 2, 1) == (one.status(request_).failures, len(verified), len(told))
+    with one.observe(request_):
+        assert authenticate(request_, username="bob", password="right")
+    assert 0 == one.status(request_).failures

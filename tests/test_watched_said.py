@@ -59,13 +59,14 @@ def test_the_call_that_was_right_says_whose_failures_are_forgiven(request_):
     assert 0 == one.status(request_).failures
 
 
-def test_a_secret_at_two_names_is_one_guess_of_the_address(request_, verified):
+@pytest.mark.parametrize("names", [("bob", "eve"), ("eve", "bob")])
+def test_a_secret_at_two_names_is_one_guess_of_the_address(names, request_, verified):
     """And one at each name."""
     one, address = policy(key="ip+username", max=2, ceiling=1), policy(scope="a")
     with address.observe(request_), one.observe(request_):
-        for name in ("bob", "eve"):
+        for name in names:
             authenticate(request_, username=name, password="wrong")
-    assert [1, 1] == [one.status(request_, name).failures for name in ("bob", "eve")]
+    assert [1, 1] == [one.status(request_, name).failures for name in names]
     assert (1, 2) == (address.status(request_).failures, len(verified))
     with one.observe(request_):
         assert authenticate(request_, username="bob", password="right") is not None
