@@ -53,20 +53,24 @@ class Tests(NamedTuple):
 
 
 MOVES = Tests(("test_record", "test_moves", "test_moves_model"))
-DRIVER = Tests(("test_driver", "test_interleavings", "test_challenge", "test_command", "test_outages"), "not engine")
+DRIVER = Tests(
+    ("test_driver", "test_interleavings", "test_challenge", "test_command", "test_settling", "test_outages"),
+    "not engine",
+)
 DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database")
 MEMCACHED = Tests(("test_stores", "test_stores_memcached"), "memcached or pylibmc or lacks")
 REDIS = Tests(
     ("test_stores", "test_stores_redis", "test_stores_redis_servers", "test_stores_redis_clusters"),
     "valkey or redis or scriptless",
 )
-JOURNAL = Tests(("test_journal", "test_command"), "not engine or locmem")
+JOURNAL = Tests(("test_journal", "test_journal_damage", "test_command", "test_lock_page"), "not engine or locmem")
 WATCHED = ("calls", "failure", "forgiving", "given_back", "guessed", "kept_backend", "positional", "said", "same_scope")
 WATCHING = Tests(
     (
         *("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking", "test_together"),
         *("test_browsers", "test_secrets", "test_policy", "test_unwatched", "test_ratelimit_fields", "test_reports"),
         *("test_block", "test_exempt", "test_site", "test_several_caches", "test_disconnects", "test_hook"),
+        *("test_settling", "test_log_records", "test_tallies", "test_challenge", "test_transactions"),
         *("test_watched_template_response", "test_watched_drf_render"),
         "test_siblings",
         *[f"test_watched_{what}" for what in WATCHED],
@@ -90,7 +94,7 @@ TESTS = {
     "records/rule": MOVES,
     "attempts/driver": DRIVER,
     "attempts/seats": DRIVER,
-    "attempts/settling": DRIVER,
+    "attempts/settling": DRIVER._replace(files=(*DRIVER.files, "test_reports", "test_journal")),
     "journal/entries": JOURNAL,
     "journal/lock": JOURNAL,
     "stores/store": Tests(
@@ -123,7 +127,8 @@ OPPOSITES = {"Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "Mod_Mul", "Pow_Mul"}  
 # What tells of a mistake of ours only; and numbers of taste, which might as well be a little more or less.
 TASTE = re.compile(
     r"strict=False|lru_cache\(|token_hex\("
-    r"|^ *\+(CHANGE_OF_CLOCKS|DOWN|DRIFT|FOREVER|IDLE|LATE|MOST|PAST|PAUSE|REPEATING|SWEEP)\b.* = ",
+    r"|^ *\+(AFTER|CHANGE_OF_CLOCKS|DOWN|DRIFT|ENDLESS|FOREVER|IDLE|KEPT|LATE|MOST|PAGES|PAST)\b.* = "
+    r"|^ *\+(PAUSE|REPEATING|SWEEP|TRIES)\b.* = ",
     re.MULTILINE,
 )
 
@@ -408,9 +413,10 @@ def examine(module, mutants, options):
     (lines, seconds), cpu = recorded(TESTS[module])
     plan = Plan({int(line): nodes for line, nodes in lines[module].items()}, seconds, cpu, options.variants)
     inside = [mutant for mutant in mutants if mutant.body]
-    outcomes, _ = told(lambda out: test(TESTS[module], Laboratory(plan, inside, options.workers, out)))
-    for mutant, outcome in zip(inside, outcomes, strict=True):
-        mutant.outcome = outcome
+    if inside:
+        outcomes, _ = told(lambda out: test(TESTS[module], Laboratory(plan, inside, options.workers, out)))
+        for mutant, outcome in zip(inside, outcomes, strict=True):
+            mutant.outcome = outcome
     rest = [mutant for mutant in mutants if mutant.outcome == "not run"]
     run(rest, options.workers, lambda mutant: imported(mutant, plan))
 

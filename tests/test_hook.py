@@ -137,6 +137,26 @@ async def test_credentials_that_can_not_be_named_are_not_shown(policy, request_)
     assert set() == told
 
 
+class Name(str):
+    """A credential's name that can't be told."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        raise ZeroDivisionError
+
+
+async def test_credentials_that_can_not_be_compared_are_not_shown(policy, request_, settings):
+    """Nor is what was compared until then."""
+    door = auth.load_backend("tests.backends.CountingBackend").aauthenticate
+    with pytest.raises(ZeroDivisionError) as caught:
+        async with policy.observe(request_):
+            await door(request_, **{"password": SECRET, Name("code"): "123456"})
+    functions, told = shown(caught)
+    assert "digest" in functions
+    assert set() == told
+
+
 @pytest.mark.parametrize("way", ["positional", "keywords"])
 def test_a_call_is_known_by_its_request(way, policy, request_, verified):
     """In a thread that was not given the context, nothing else tells whose it is; outside of a block it is nobody's."""

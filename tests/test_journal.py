@@ -1,5 +1,6 @@
 """The journal: locks under their references, and the list of the recent ones, on every engine and in every mishap."""
 
+import time
 from threading import Barrier, Thread
 
 import pytest
@@ -13,6 +14,7 @@ from lockout_decorators.stores import Change, Store, Swapped, host_clock, store_
 from lockout_decorators.support import finding
 from lockout_decorators.support.unlocking import unlock
 from tests.engines import ENGINES
+from tests.entries import of_locmem
 from tests.locks import lock_out
 
 
@@ -46,6 +48,26 @@ def test_locks_are_found_listed_and_lifted_on_every_engine(store, policy, reques
         assert [True, False] == [unlock(found, "test"), unlock(found, "test")]
     assert not policy.status(request_, "bob").failures
     assert [False, False] == [one.status.locked for one in finding.recent()]
+
+
+def test_the_last_lock_is_listed_first():
+    """By when they fell, whichever page they lie on; people read when that was."""
+    now, store, ages = host_clock(), store_for("default"), [3, 1, 4, 0, 2]
+    for lock, hours in zip(made(len(ages)), ages, strict=True):
+        began = now - hours * 3_600_000
+        entries.enter(store, [lock._replace(began=began, ends=began + 60_000)], now)
+    listed = entries.recent("default")
+    assert sorted(ages) == [(now - lock.began) // 3_600_000 for lock in listed]
+    assert [60.0] * 5 == [(lock.until - lock.since).total_seconds() for lock in listed]
+    assert abs(listed[0].since.timestamp() - time.time()) < 60
+
+
+def test_a_long_lock_is_found_for_a_day_after_its_end():
+    """Whatever rounding does to a month."""
+    now, store = host_clock(), store_for("default")
+    lock = made()[0]._replace(began=now, ends=now + 30 * 86_400_000)
+    entries.enter(store, [lock], now)
+    assert -2 <= max(end for end in of_locmem().values()) - lock.ends / 1000 - 86400 <= 2
 
 
 def test_locks_of_many_threads_are_all_listed():
