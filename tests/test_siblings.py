@@ -424,6 +424,21 @@ def test_what_is_to_be_awaited_is_no_answer(argument, verified):
         view(post())
 
 
+class Promise:
+    def __await__(self):
+        yield
+
+
+def test_what_is_no_coroutine_may_be_to_be_awaited_too(verified):
+    """As a future."""
+    view = lockout_protect(rule(key=lambda request, identity: Promise()))(
+        lambda request: HttpResponse(str(authenticate(username="bob", password="right")))
+    )
+    with pytest.raises(ImproperlyConfigured, match="key= returned a Promise; it must answer by itself"):
+        view(post())
+    assert [] == verified
+
+
 # Words
 
 MISTAKES = {
