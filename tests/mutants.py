@@ -128,7 +128,7 @@ OPPOSITES = {"Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "Mod_Mul", "Pow_Mul"}  
 TASTE = re.compile(
     r"strict=False|lru_cache\(|token_hex\("
     r"|^ *\+(AFTER|CHANGE_OF_CLOCKS|DOWN|DRIFT|ENDLESS|FOREVER|IDLE|KEPT|LATE|MOST|PAGES|PAST)\b.* = "
-    r"|^ *\+(PAUSE|REPEATING|SWEEP|TRIES)\b.* = ",
+    r"|^ *\+(PAUSE|REPEATING|SWEEP|TRIES|_KEY)\b.* = ",
     re.MULTILINE,
 )
 

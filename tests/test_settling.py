@@ -8,6 +8,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.http import HttpResponse
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, signals
+from lockout_decorators.attempts.guess import Guess, Party
 from tests.entries import lives
 
 DAY = 86400
@@ -76,7 +77,7 @@ def test_the_answer_is_that_of_the_policy_that_refused(request_):
     assert b"strict" == view(request_).content
 
 
-def test_what_is_open_to_a_success_is_told_without_what_it_left(request_, receivers):
+def test_a_success_on_trial_tells_of_the_failures_it_left(request_, receivers):
     """Under a policy on trial whose places are all taken, a success forgives nothing, and its failures are told."""
     trial, told = LockoutPolicy(scope="trial", key="ip", max=1, enforce=False, patience=0), []
     signals.succeeded_after_failures.connect(lambda detail, **more: told.append(detail), weak=False)
@@ -87,3 +88,33 @@ def test_what_is_open_to_a_success_is_told_without_what_it_left(request_, receiv
     with LockoutPolicy(scope="empty", key="ip", enforce=False).observe(request_):
         assert authenticate(request_, username="bob", password="right")
     assert 1 == len(told)
+
+
+def test_a_refusal_for_want_of_a_cache_is_the_policys_whose_it_is(settings, request_, verified):
+    """It tells of no failures; the slots that another cache gave are free again, and nothing is a failure there."""
+    down = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9"}
+    settings.CACHES = {**settings.CACHES, "a": down, "z": down}
+    here = LockoutPolicy(scope="here", key="ip", max=4, patience=0)
+    policies = [LockoutPolicy(scope=name, key="username", max=3, cache=name, ceiling=None) for name in ("a", "z")]
+    raised = []
+
+    @lockout_protect(here, *policies)
+    def view(request):
+        try:
+            authenticate(request, username="bob", password="right")
+        except LockedOut as error:
+            raised.append(error.status)
+        return HttpResponse()
+
+    view(request_)
+    (status,) = raised
+    assert (0, 3, False) == (status.failures, status.maximum, status.locked)
+    assert status.scope in ("a", "z")
+    assert ([], 0) == (verified, here.status(request_).failures)
+    with here.observe(request_):
+        assert authenticate(request_, username="bob", password="right")
+
+
+def test_a_guess_shows_nobody():
+    """Error reports show what lies in frames by its repr: whose guess it is, is no matter of theirs."""
+    assert "bob" not in repr(Guess([Party(LockoutPolicy(scope="shown"), "bob", "bob")], secrets=("bob",)))
