@@ -11,7 +11,7 @@ from tests.both import RULES, SPREAD, TAGS, WHO, Both, name
 from tests.sequences import every_deploy, every_sequence
 from tests.sizes import IN_FULL
 
-DEPTHS = {1: 10, 2: 8, 3: 7} if IN_FULL else {1: 7, 2: 6, 3: 6}  # for each max
+DEPTHS = {1: 10, 2: 8, 3: 7} if IN_FULL else {1: 6, 2: 5, 3: 6}  # for each max
 LESS = 2  # where guesses are at several names, which makes many more of them
 
 
