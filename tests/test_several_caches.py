@@ -5,7 +5,9 @@ from django.contrib.auth import authenticate
 from django.core.cache import caches
 from django.http import HttpResponse
 
-from lockout_decorators import LockoutPolicy, lockout_protect
+from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.stores import Store
 
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
 DOWN = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9"}
@@ -57,6 +59,33 @@ def test_one_that_is_down(rf, verified, order):
     assert [503] * 9 == [guess(view, rf, "right") for _ in range(9)]
     assert [] == verified
     assert 200 == guess(door(up), rf, "right")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("up", "down"), [("default", "other"), ("other", "default")])
+def test_one_that_fails_as_it_is_written(rf, verified, monkeypatch, up, down, order):
+    """The slot that the other gave is given back, nobody is asked, and the refusal names the one that failed."""
+    policies, refused, swap = [policy(up, 3), policy(down, 9)][::order], [], Store.swap
+
+    def fail(store, *swapped):
+        if store.alias == down:
+            raise StoreError(store.alias, OSError("full"))
+        return swap(store, *swapped)
+
+    @lockout_protect(*policies)
+    def view(request):
+        try:
+            return HttpResponse(status=200 if authenticate(request, username="bob", password="right") else 401)
+        except LockedOut as locked_out:
+            refused.append(locked_out.status.scope)
+            raise
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "swap", fail)
+        assert [503] * 4 == [guess(view, rf, "right") for _ in range(4)]
+    assert ([], [f"in {down}"] * 4) == (verified, refused)
+    assert [401, 401, 401, 429] == [guess(door(*policies), rf, f"wrong{n}") for n in range(4)]
+    assert (3, 429) == (len(verified), guess(view, rf, "right"))
 
 
 @pytest.mark.parametrize("order", [1, -1])
