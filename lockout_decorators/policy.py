@@ -27,7 +27,7 @@ class LockoutPolicy(Terms):
     that is not allowed.
     """
 
-    if not TYPE_CHECKING:  # who checks types reads the arguments themselves
+    if not TYPE_CHECKING:  # pragma: no branch  # who checks types reads the arguments themselves
 
         def __new__(cls, *given: Any, **arguments: Any) -> Any:
             if mistake := mistake_in(given, arguments):

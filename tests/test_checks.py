@@ -104,7 +104,7 @@ def test_a_wrong_setting_is_an_error(settings, setting, value):
     assert str(value) in message.msg
 
 
-async def asynchronous(request):
+async def asynchronous(request):  # pragma: no cover
     return "192.0.2.1"
 
 

@@ -428,7 +428,7 @@ def test_comparison_of_texts(one, other):
 class Equal(bytes):
     """Says that it is equal to whatever it is compared with."""
 
-    def __eq__(self, other):
+    def __eq__(self, other):  # pragma: no cover
         return True
 
     __hash__ = bytes.__hash__

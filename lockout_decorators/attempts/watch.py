@@ -132,8 +132,7 @@ def uncounted(policies: Sequence[Terms], blocks: Sequence[Any]) -> Sequence[Term
     """One of each that count alike, the strictest; and none that an open block of this very thread or task counts
     already as strictly. Guesses in parallel tasks need a block each."""
     own = here()
-    distinct = len(policies) < 2 or len(_frames(policies)) == sum([len(terms.frames) for terms in policies])
-    if distinct and not (blocks and own):
+    if not (blocks and own) and (len(policies) < 2 or _differ([terms.frames for terms in policies])):
         return policies
     known = [terms for block in blocks if block.open and block in own for terms in block.policies]
     covered = [_frames([terms for terms in known if _strictness(terms) >= least]) for least in range(3)]
@@ -145,6 +144,10 @@ def uncounted(policies: Sequence[Terms], blocks: Sequence[Any]) -> Sequence[Term
                 frames | terms.frames if least <= _strictness(terms) else frames for least, frames in enumerate(covered)
             ]
     return [left[place] for place in sorted(left)]
+
+
+def _differ(frames: Sequence[frozenset[str]]) -> bool:
+    return len(frozenset[str]().union(*frames)) == sum(map(len, frames))
 
 
 def _strictness(terms: Terms) -> int:

@@ -22,8 +22,7 @@ from .registry import register
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 IP, IP_UA = Key.parse("ip"), Key.parse("ip+ua")
 CEILING = 5  # times `max`, for keys that a client can change
-COUNTED = ("scope", "key", "rolling", "max", "window", "lockout", "forget", "ceiling", "spread")
-_counted = attrgetter(*COUNTED)
+_counted = attrgetter("scope", "key", "rolling", "max", "window", "lockout", "forget", "ceiling", "spread")
 DERIVED = "(derived from the view)"  # the scope of a policy whose view is not known yet
 
 
@@ -146,7 +145,7 @@ class Terms:
     def scoped(self, scope: str) -> Self:
         """These terms under a scope that was derived from a view."""
         policy = object.__new__(type(self))
-        policy.__dict__.update(self.__dict__, scope=scope, _plan=None)
+        policy.__dict__.update(self.__dict__, scope=scope)
         register(policy)
         return policy
 
@@ -167,11 +166,12 @@ class Terms:
 
     @property
     def plan(self) -> Plan:
-        """The same under a scope that is not known yet; kept where all that it comes from is the policy's own."""
-        if (plan := self.__dict__.get("_plan")) is None:
-            plan = planned(*_counted(self), (self.enforce and self.challenge_after) or 0)
-            if self.__dict__.keys() >= {*COUNTED}:
-                self.__dict__["_plan"] = plan
+        """The same under a scope that is not known yet; kept as long as all that it comes from."""
+        terms = (*_counted(self), (self.enforce and self.challenge_after) or 0)
+        known: tuple[Any, Any] = self.__dict__.get("_plan", (None, None))
+        if known[0] != terms:
+            self.__dict__["_plan"] = known = terms, planned(*terms)
+        plan: Plan = known[1]
         return plan
 
     def looks_early(self, request: HttpRequest) -> bool:

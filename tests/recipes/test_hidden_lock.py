@@ -47,9 +47,10 @@ def test_hidden_lock(visitor, bob, verified, encoded, time_machine):
 def test_outage_is_no_secret(visitor, bob, verified, monkeypatch):
     """A cache that is down is told as ever."""
 
-    def down(self, keys):
+    def down(self, *asked):
         raise StoreError("default", OSError("down"))
 
-    monkeypatch.setattr(Store, "read", down)
+    for operation in ("read", "swap"):
+        monkeypatch.setattr(Store, operation, down)
     assert 503 == visitor().post("/login/", {"username": "bob", "password": "right"}).status_code
     assert [] == verified
