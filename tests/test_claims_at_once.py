@@ -41,13 +41,13 @@ def asked(monkeypatch):
 def test_round_trips(store, guessed, guess, asked, verified):
     """Where a claim that is lost says what stands there: two for a client with nothing on record. Else three."""
     guess("right")
-    look = "read" if store == "files" else "swap"
+    look = "swap" if store == "valkey" else "read"
     trips = []
     for password, status in guessed:
         asked.clear()
         assert status == guess(password)
         trips.append([*asked])
-    clean, known = ["read"] * (store == "files") + ["swap", "swap"], [look, "swap", "swap"]
+    clean, known = ["read"] * (store != "valkey") + ["swap", "swap"], [look, "swap", "swap"]
     locks = [*known, "swap"]  # the lock is put on file
     assert ([clean] * 2 if guessed[0][0] == "right" else [clean, *[known] * 3, locks, [look]]) == trips
     assert 1 + len([status for _, status in guessed if status != 429]) == len(verified)

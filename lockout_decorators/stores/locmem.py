@@ -10,7 +10,7 @@ from typing import Any
 from django.core.cache import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from .store import ABSENT, Change, Clock, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale
+from .store import ABSENT, Change, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale
 
 _lock, _token = Lock(), attrgetter("token")
 
@@ -24,10 +24,6 @@ class LocMemStore(Store):
     @classmethod
     def serves(cls, cache: BaseCache) -> bool:
         return type(cache) is LocMemCache
-
-    @property
-    def clock(self) -> Clock:
-        return host_clock
 
     def _read(self, keys: Sequence[str]) -> Reading:
         names = list(map(self.cache.make_key, keys))
