@@ -69,7 +69,7 @@ WATCHING = Tests(
     (
         *("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking", "test_together"),
         *("test_browsers", "test_secrets", "test_policy", "test_unwatched", "test_ratelimit_fields", "test_reports"),
-        *("test_block", "test_exempt", "test_site", "test_several_caches", "test_disconnects", "test_hook"),
+        *("test_block", "test_exempt", "whole_site", "test_several_caches", "test_disconnects", "test_hook"),
         *("test_settling", "test_log_records", "test_tallies", "test_challenge", "test_transactions"),
         *("test_watched_template_response", "test_watched_drf_render"),
         "test_siblings",
@@ -363,9 +363,14 @@ def limit(plan):
     signal.alarm(int((plan.cpu * 8 + 30) * crowd))
 
 
+def _path(name: str) -> str:
+    """A file, or a folder."""
+    return f"tests/{name}" if (PACKAGE.parent / "tests" / name).is_dir() else f"tests/{name}.py"
+
+
 def test(tests, *plugins):
     sys.dont_write_bytecode = True
-    return pytest.main([*HERE, "-k", tests.which, *(f"tests/{name}.py" for name in tests.files)], plugins=plugins)
+    return pytest.main([*HERE, "-k", tests.which, *map(_path, tests.files)], plugins=plugins)
 
 
 def imported(mutant, plan):
