@@ -198,6 +198,12 @@ def test_an_ipv4_address_inside_of_an_ipv6_one(spelled):
     assert ip_address("192.0.2.9") == parse(spelled)
 
 
+@pytest.mark.parametrize("inside", ["1.0.0.0", "1.2.3.4", "255.255.255.254"])
+def test_a_compatible_address_is_any_but_the_first_ones(inside):
+    """Those would be `::1` and its like."""
+    assert ip_address(inside) == parse(f"::{inside}")
+
+
 @pytest.mark.parametrize(
     "plain", ["2001:db8::1", "64:ff9b:1::192.0.2.9", "::1", "::", "::ff:ffff", "::1:0:0", "2003::c000:209"]
 )

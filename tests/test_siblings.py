@@ -188,6 +188,24 @@ def test_a_backend_that_hides_what_it_takes_is_watched(verified, settings):
     try_out(view, verified)
 
 
+def test_what_is_named_to_it_goes_by_its_name(verified, settings):
+    """Each password is a guess, and another account is another client."""
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Tenants"]
+    account, request = rule(key="username", ceiling=None), post()
+
+    def ask(name, password):
+        return get_backends()[0].authenticate(request=request, username=name, password=password)
+
+    with suppress(LockedOut), account.observe(request):
+        for n in range(9):  # pragma: no branch
+            ask("bob", f"wrong{n}")
+    assert 3 == len(verified)
+    with account.observe(request):
+        assert ask("eve", "eves")
+        with pytest.raises(LockedOut):
+            ask("bob", "right")
+
+
 class Tokens(BaseBackend):
     asked: list[str] = []
 
