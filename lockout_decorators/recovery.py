@@ -20,7 +20,7 @@ from .clients.identities import fold
 from .exceptions import StoreError
 from .journal import quota
 from .logs import extra
-from .terms.registry import registered
+from .terms.registry import everyone
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
 
@@ -44,7 +44,7 @@ def free_owner(sender: Any, request: Requestlike, user: Any, **kwargs: Any) -> N
     def lifts(alias: str) -> bool:
         return alone and bool(quota.take([alias], "reset", fold(name) or ""))
 
-    for policy in [one for known in [*registered.values()] for one in known]:
+    for policy in everyone():
         try:
             desk.free_owner(policy, request, name, "username" in policy.key.parts and lifts(policy.cache))
         except StoreError as error:

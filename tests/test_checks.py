@@ -10,6 +10,7 @@ from django.core.checks import INFO, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import OperationalError
 from django.test import RequestFactory, override_settings
 from django.urls import URLPattern, URLResolver, clear_url_caches, include, path
 from django.views import View
@@ -112,6 +113,10 @@ def hidden(request):
     return asynchronous(request)
 
 
+def without_its_table(request):
+    raise OperationalError("no such table: proxies")
+
+
 def nameless(request):
     raise NameError("no such thing")
 
@@ -150,10 +155,13 @@ def test_what_can_tell_nobody_address_is_an_error(settings, function):
         (lambda request: request.headers.get("X-Real-IP").strip(), []),
         (lambda request: request.headers["Forwarded"].split(";")[1], ["W017"]),
         (lambda request: re.search("for=(.*)", request.headers["Forwarded"]).group(1), ["W017"]),
+        (lambda request: request.set_by_a_middleware, []),
+        (without_its_table, ["W017"]),
     ],
 )
 def test_a_header_of_another_form_is_no_error(settings, function, expected):
-    """All headers of that request are the same address; whoever can't read that is warned."""
+    """All headers of that request are the same address; whoever can't read that is warned. What a middleware would have
+    put on it is not missed, and a database may come later: checks run before it is made."""
     settings.LOCKOUT_CLIENT_IP = function
     assert ids() == expected
 

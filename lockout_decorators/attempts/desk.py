@@ -10,7 +10,7 @@ from ..clients.identities import fold
 from ..exceptions import LockoutStatus
 from ..records import moves
 from ..records.record import Record
-from ..terms.registry import registered
+from ..terms.registry import everyone, registered
 from ..terms.terms import Terms
 from .browsers import Browsers, browser_of, may_be_known
 from .counters import Client, Counter, named
@@ -114,8 +114,8 @@ def _client(terms: Terms, request: Requestlike, username: Any) -> tuple[Client, 
 
 def _known(terms: Terms, client: Client, username: Any) -> list[Counter]:
     """The counters of a known browser."""
-    policies = [one for several in [*registered.values()] for one in several]
-    return [one for name in _browsers(terms, client, username, policies) for one in client.counters(terms, None, name)]
+    names = _browsers(terms, client, username, everyone())
+    return [counter for name in names for counter in client.counters(terms, None, name)]
 
 
 def _browsers(terms: Terms, client: Client, username: Any, policies: Iterable[Terms]) -> list[str]:

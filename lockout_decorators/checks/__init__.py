@@ -16,7 +16,7 @@ from ..journal import tallies
 from ..journal.entries import PAGES
 from ..policy import LockoutPolicy, known_policies
 from ..stores.facts import facts
-from ..terms.registry import registered
+from ..terms.registry import everyone
 from ..views.naming import derived
 from .caches import about_cache, about_sharing, probed
 from .doors import about_doors
@@ -67,7 +67,7 @@ def _known() -> list[LockoutPolicy]:
         import_module(settings.ROOT_URLCONF)
     with suppress(ImproperlyConfigured):  # E001 tells what is wrong with the site's
         known_policies()
-    return [policy for known in registered.values() for policy in known]
+    return everyone()
 
 
 def _aliases(policies: Sequence[LockoutPolicy]) -> list[str]:

@@ -48,7 +48,8 @@ class _Headers(dict[str, str]):
 
 
 def _client_ip() -> Iterator[CheckMessage]:
-    """What is wrong for every request is wrong for this one, too; but a header may be of another form."""
+    """What is wrong for every request is wrong for this one, too. But a header may be of another form, no middleware
+    has seen the request, and there may be no database yet."""
     if (custom := conf.client_ip) is None:
         return
     request = HttpRequest()
@@ -56,7 +57,10 @@ def _client_ip() -> Iterator[CheckMessage]:
     try:
         claimed(custom, request)
     except ImproperlyConfigured as error:
-        if isinstance(error.__cause__, LookupError | AttributeError | ValueError):
+        cause = error.__cause__
+        if isinstance(cause, AttributeError) and cause.obj is request:
+            return
+        if cause and not isinstance(cause, TypeError | NameError):
             yield Warning(
                 f"{error}, where each header is {ANY!r}: such a request would be answered 500.",
                 hint="Let it return None for what it can't read.",

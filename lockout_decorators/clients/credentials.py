@@ -187,7 +187,7 @@ class Comparison:
 
 def _content(value: Any) -> str:
     """Of what may be filled anew and passed again."""
-    text = ""
-    with suppress(Exception):  # it is the project's
-        text = ascii(value) if isinstance(value, CONTAINERS) else ""
-    return text
+    if isinstance(value, CONTAINERS):
+        with suppress(Exception):  # it is the project's
+            return ascii(value)
+    return ""

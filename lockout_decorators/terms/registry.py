@@ -11,6 +11,11 @@ SCOPES, MOST = 10_000, 32  # at most, and unequal policies of one
 registered: dict[str, list[Any]] = {}
 
 
+def everyone() -> list[Any]:
+    """All of them, as they are now: other threads may register more meanwhile."""
+    return [policy for several in [*registered.values()] for policy in several]
+
+
 def register(policy: Any) -> None:
     """Equal policies are one."""
     if policy not in (known := registered.setdefault(policy.scope, [])):

@@ -9,7 +9,7 @@ from lockout_decorators.conf import conf
 from lockout_decorators.doors.urlconf import routes_of
 from lockout_decorators.doors.views import decorations
 from lockout_decorators.policy import LockoutPolicy, site_policies
-from lockout_decorators.terms.registry import registered
+from lockout_decorators.terms.registry import everyone
 
 Policies = tuple[LockoutPolicy, ...]
 
@@ -38,6 +38,6 @@ def doors() -> list[Door]:
     if conf.guards_site:
         found.setdefault(site_policies(), [])
     seen = [policy for policies in found for policy in policies]
-    for policy in [one for known in registered.values() for one in known if one not in seen]:
+    for policy in [one for one in everyone() if one not in seen]:
         found[policy,] = []
     return [Door(", ".join({one.scope: None for one in met}), at, met) for met, at in found.items()]
