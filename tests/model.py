@@ -200,8 +200,14 @@ class Model:
         return self.most([(entry, entry.name) for entry in self.counted()])
 
     def most_names_in_a_window(self) -> int:
-        """How many names they were at."""
-        return self.most([(entry, entry.who) for entry in self.counted() if entry.who])
+        """How many names they were at, but those that stood there already by a failure that came late."""
+        late = [entry for entry in self.entries if entry.late]
+        named = [entry for entry in self.counted() if entry.who]
+        return self.most([(entry, entry.who) for entry in named if not any(self.led(one, entry) for one in late)])
+
+    def led(self, late: Entry, entry: Entry) -> bool:
+        """Whether a failure that came late made its name known to a later guess at it."""
+        return late.who == entry.who and late.began <= entry.began < late.end(self.rule)
 
     def counted(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.failed is not None and not entry.late and not entry.gone]
