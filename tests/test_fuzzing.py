@@ -40,9 +40,7 @@ MAX = 2
 CSRF = "c" * 32
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 
-modest = settings(  # the same each time, however slow the machine
-    derandomize=True,
-    database=None,
+modest = settings(  # however slow the machine
     deadline=None,
     max_examples=EXAMPLES,
     print_blob=False,

@@ -324,9 +324,7 @@ def test_garbage_in_headers(view, value, proxies, settings, verified):
     assert len(verified) == 2
 
 
-modest = settings(  # the same each time, however slow the machine
-    derandomize=True,
-    database=None,
+modest = settings(  # however slow the machine
     deadline=None,
     max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.too_slow],

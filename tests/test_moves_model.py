@@ -98,7 +98,5 @@ class Machine(RuleBasedStateMachine):
         assert self.wiped or not rule.rolling or not rule.spread or model.most_names_in_a_window() <= rule.spread
 
 
-Machine.TestCase.settings = settings(
-    max_examples=1500 if IN_FULL else 80, stateful_step_count=40, deadline=None, derandomize=not IN_FULL
-)
+Machine.TestCase.settings = settings(max_examples=1500 if IN_FULL else 80, stateful_step_count=40, deadline=None)
 TestMoves = Machine.TestCase
