@@ -4,8 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
-from inspect import isawaitable, iscoroutine, iscoroutinefunction
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from django.conf import LazySettings, settings
 from django.core.exceptions import ImproperlyConfigured
@@ -13,8 +12,9 @@ from django.http import HttpRequest
 from django.utils.functional import empty
 from django.utils.module_loading import import_string
 
+from .callables import plain
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-T = TypeVar("T")
 
 MIDDLEWARE = "lockout_decorators.middleware.LockoutMiddleware"
 UNIX = "unix"  # stands for a peer without an address among the trusted proxies
@@ -27,16 +27,6 @@ PREFIX = re.compile(r"[!-~]{1,100}")  # printable ASCII without spaces: valid on
 
 def refuse(name: str, value: object, allowed: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"{name} is {value!r}; it must be {allowed}.")
-
-
-def plainly(name: str, said: T) -> T:
-    """What a callable of the project said. Raises ImproperlyConfigured for what is to be awaited: as an answer it would
-    be true whatever it says, and another one each time."""
-    if isawaitable(said):
-        if iscoroutine(said):
-            said.close()
-        raise ImproperlyConfigured(f"{name} returned a {type(said).__name__}; it must answer by itself.")
-    return said
 
 
 @lru_cache(maxsize=4)
@@ -153,7 +143,7 @@ class LockoutSettings:
             return None
         allowed = "a callable taking the request, its dotted path, or None"
         found = _function("LOCKOUT_CLIENT_IP", value, allowed)
-        if iscoroutinefunction(found):
+        if not plain(found):
             raise refuse("LOCKOUT_CLIENT_IP", value, f"{allowed}; a coroutine function does not answer by itself")
         return found
 

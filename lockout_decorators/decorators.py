@@ -9,8 +9,8 @@ import wrapt
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 
+from .callables import plain
 from .clients.asgi import Requestlike
-from .clients.keys import plain
 from .policy import LockoutPolicy
 from .terms.arguments import PolicyArguments
 from .terms.terms import DERIVED

@@ -108,12 +108,15 @@ def may_be_known(policies: Sequence[Terms], request: HttpRequest) -> bool:
     return all([fresh for _, fresh in asking]) or (bool(enforced) and all(enforced))
 
 
-def browser_of(terms: Terms, client: Client, username: Any) -> str:
-    """The name of a client's browser at an account, whichever credential that was named by, under a policy that asks;
-    empty if it is not known."""
+def browser_of(named: Sequence[tuple[Terms, Any]], client: Client) -> str:
+    """What the browser is called that is known at an account, whichever credential named that, by each policy beside
+    its own word for the account; empty if it is not known."""
     browsers = Browsers(client.request)
-    parties = [Party(terms, username, account=client.account(username, (), field)) for field in (None, *fields())]
-    return next(filter(None, [browsers.known([party]) for party in parties]), "")
+    parties = [
+        [Party(terms, name, account=client.account(name, (), field)) for terms, name in named]
+        for field in (None, *fields())
+    ]
+    return next(filter(None, map(browsers.known, parties)), "")
 
 
 def _fresh(terms: Terms, request: HttpRequest) -> list[Row]:

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from inspect import isawaitable
 from threading import RLock
 from typing import Any
 
 from django.http import HttpRequest
 
+from ..callables import is_answer
 from ..logs import extra
 from ..terms.terms import Terms
 from .watch import home
@@ -46,7 +46,7 @@ class Answers:
         challenge: Callable[[HttpRequest], Any] = terms.challenge
         try:
             answer = challenge(request)
-            if isawaitable(answer):
+            if not is_answer(answer):
                 raise TypeError("it must answer by itself: what is to be awaited says nothing yet")
         except Exception:
             facts = extra("challenge_broken", scope=terms.scope)

@@ -12,10 +12,9 @@ from ..records import moves
 from ..records.record import Record
 from ..terms.registry import everyone, registered
 from ..terms.terms import Terms
-from .browsers import Browsers, browser_of, may_be_known
+from .browsers import browser_of, may_be_known
 from .counters import Client, Counter, named
 from .driver import longest, refusal_of
-from .guess import Party
 from .reports import Report, refused_status, status_of
 from .seats import Seat, books_of
 from .settling import Move, settle
@@ -51,7 +50,7 @@ def status_at(policies: Sequence[Terms], request: Requestlike, name_of: Callable
     asking = any([terms.known_browsers for terms in policies])
     if asking and None in names and may_be_known(policies, client.request):
         return None
-    browser = _browser_at(policies, client, name_of) if asking else ""
+    browser = browser_of([(terms, name_of(terms)) for terms in policies], client) if asking else ""
     counted: dict[str, tuple[Counter, str, bool]] = {}
     for terms, name in zip(policies, names, strict=True):
         for counter in client.counters(terms, name, browser):
@@ -67,16 +66,6 @@ def _standing(counted: Mapping[str, tuple[Counter, str, bool]]) -> LockoutStatus
         now = book.clock()
         places += [Place(seat, now, *counted[seat.counter.key][1:]) for seat in book.seats]
     return standing(places)
-
-
-def _browser_at(policies: Sequence[Terms], client: Client, name_of: Callable[[Terms], Any]) -> str:
-    """What the browser is called that is known at the account, whichever credential named that; empty if none is."""
-    browsers, named = Browsers(client.request), [(terms, name_of(terms)) for terms in policies]
-    parties = [
-        [Party(terms, name, account=client.account(name, (), field)) for terms, name in named]
-        for field in (None, *fields())
-    ]
-    return next(filter(None, map(browsers.known, parties)), "")
 
 
 def reset(terms: Terms, request: Requestlike, username: Any) -> None:
@@ -125,7 +114,7 @@ def _browsers(terms: Terms, client: Client, username: Any, policies: Iterable[Te
     names: dict[str, None] = {}
     for one in asking:
         with suppress(LookupError):  # of a policy that computes the user name from another credential
-            names[browser_of(one, client, named(one, client.request, username))] = None
+            names[browser_of([(one, named(one, client.request, username))], client)] = None
     return [name for name in names if name]
 
 

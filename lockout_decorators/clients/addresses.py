@@ -1,6 +1,5 @@
 """Whose request is it: the client's address, seen through the proxies that are trusted and no others."""
 
-import inspect
 import ipaddress
 import logging
 from collections.abc import Callable, Iterable
@@ -10,6 +9,7 @@ from socket import AF_INET, inet_ntop, inet_pton
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
+from ..callables import plainly
 from ..conf import UNIX, Network, conf
 from ..logs import extra
 
@@ -66,11 +66,9 @@ def claimed(custom: Callable[[HttpRequest], object], request: HttpRequest) -> Ad
         said = custom(request)
     except Exception as error:
         raise ImproperlyConfigured(f"LOCKOUT_CLIENT_IP raised {type(error).__name__}: {error}") from error
-    if not said:
+    if not plainly("LOCKOUT_CLIENT_IP", said):
         return None
     if not isinstance(said, str | Address):  # all visitors would be one client
-        if inspect.iscoroutine(said):
-            said.close()
         raise ImproperlyConfigured(
             f"LOCKOUT_CLIENT_IP returned {said!r:.80}; it must return an address as text, or None for the usual way."
         )

@@ -15,7 +15,8 @@ from django.db.models import CharField, TextField
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
-from ..conf import conf, plainly
+from ..callables import plainly
+from ..conf import conf
 from .identities import CONTAINERS, fold
 
 UsernameFunction = Callable[[HttpRequest, Mapping[str, Any]], Any]

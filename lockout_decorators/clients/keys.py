@@ -11,11 +11,10 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-from ..conf import plainly
+from ..callables import plain, plainly
 
 Secret = str | bytes
 KeyFunction = Callable[[HttpRequest, str | None], str]
@@ -25,11 +24,6 @@ HEADER = re.compile(r"header:[A-Za-z0-9-]+")
 CHANGEABLE = ("ua", "username", "session", "header:")  # a client can make these up anew for every guess
 
 REMEMBERED = 512  # characters of what is digested, at most, for the digest to be kept in memory
-
-
-def plain(value: Any) -> bool:
-    """Whether a callable answers by itself: what a coroutine function returns would be true, whatever it says."""
-    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__)
 
 
 @dataclass(frozen=True, slots=True)

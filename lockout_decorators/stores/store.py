@@ -9,11 +9,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from inspect import isawaitable, iscoroutine
 from typing import Any, ClassVar, NamedTuple
 
 from django.core.cache import BaseCache
 
+from ..callables import is_answer
 from ..exceptions import StoreError
 
 Clock = Callable[[], int]  # milliseconds since 1970
@@ -136,9 +136,7 @@ class Store(ABC):
 
 def answered(answer: Any) -> Any:
     """`answer`, which must be one: an awaitable is none, and asynchronous clients are awaitable too."""
-    if isawaitable(answer):
-        if iscoroutine(answer):
-            answer.close()  # or Python warns that nobody awaited it
+    if not is_answer(answer):
         raise TypeError(ASYNCHRONOUS)
     return answer
 

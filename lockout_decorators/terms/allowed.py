@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from ..callables import plain
 from ..clients.addresses import network
-from ..clients.keys import plain
 
 T = TypeVar("T")
 Check = Callable[[Any], Any]

@@ -10,10 +10,11 @@ from typing import Any, Self
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
+from ..callables import plainly
 from ..clients.addresses import lies_in
 from ..clients.credentials import presents
 from ..clients.keys import Key, KeyFunction
-from ..conf import conf, plainly
+from ..conf import conf
 from . import allowed
 from .arguments import UNSET, Argument, Duration, Exempt, Failure, Lockout, Response, Username
 from .plan import SLOTS, Kind, Lengths, Plan, lost_spread, planned

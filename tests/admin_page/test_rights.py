@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.admin import AdminSite
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from lockout_decorators.contrib.admin import add_to
@@ -95,3 +96,11 @@ def test_what_is_no_permission_is_refused(wrong):
     for name in ("view", "unlock"):
         with pytest.raises((TypeError, ValueError), match=f"add_to: {name} is .*; it must be"):
             add_to(AdminSite("own"), **{name: wrong})
+
+
+def test_an_answer_that_is_to_be_awaited_lets_nobody_in(rf):
+    """A coroutine would be true, whatever it says."""
+    own = AdminSite("own")
+    add_to(own, view=lambda request: nobody_waits(request))
+    with pytest.raises(ImproperlyConfigured, match="add_to: view returned a coroutine; it must answer by itself"):
+        own._lockouts.may_view(rf.get("/"))

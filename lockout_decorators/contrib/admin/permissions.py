@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from ...clients.keys import plain
+from ...callables import plain, plainly
 
 Allowing = Callable[[HttpRequest], bool]
 Permission = str | Allowing
@@ -21,7 +21,7 @@ def allowing(name: str, permission: Permission) -> Allowing:
         return lambda request: _has(request.user, permission)
     if not plain(permission):
         raise TypeError(f"add_to: {name} is {permission!r}; it must be a permission's name, or (request) -> bool.")
-    return lambda request: bool(permission(request))
+    return lambda request: bool(plainly(f"add_to: {name}", permission(request)))
 
 
 def _has(user: Any, permission: str) -> bool:
