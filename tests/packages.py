@@ -45,6 +45,10 @@ def look_into_wheel(file: Path) -> None:
     names = {re.split(r"\W", requirement)[0] for requirement in metadata.get_all("Requires-Dist", [])}
     expect({"django", "wrapt"}, {name.lower() for name in names}, f"{file.name}, dependencies")
     page = metadata.get_payload()
+    urls = dict(url.split(", ", 1) for url in metadata.get_all("Project-URL"))
+    own = re.compile(re.escape(urls["Documentation"]) + r"(.+)\.html(?:#.+)?")
+    pages = {found[1] for link in [*urls.values(), *LINKS.findall(page)] if (found := own.fullmatch(link))}
+    expect(set(), {name for name in pages if not (ROOT / "docs" / f"{name}.md").is_file()}, f"{file.name}, pages")
     links = {link for link in LINKS.findall(page) if not link.startswith("https:")}
     expect(set(), links, f"{file.name}, links of the page on PyPI")
     expect({"# lockout_decorators"}, {*page.splitlines()[:1]}, f"{file.name}, the page on PyPI")
