@@ -172,14 +172,6 @@ def test_a_guess_takes_three_round_trips(shelf, early):
     assert [shelf.record(key).failures for key in "CK"] == [1, 1]
 
 
-def test_a_refused_guess_takes_one_round_trip(shelf):
-    shelf.put("C", record())
-    shelf.put("K", LOCKED)
-    came, _ = run(claim(Book(shelf, [seat("C"), seat("K")])))
-    assert came.refusal == Refusal(NOW + LOCK)
-    assert shelf.asked == [("read", "C", "K")]
-
-
 @pytest.mark.parametrize(
     ("standing", "trips"),
     [(None, [("swap", "C", "K")] * 2), (record("a"), [("swap", "C", "K")] * 3), (LOCKED, [("swap", "C", "K")])],
@@ -238,13 +230,6 @@ def test_where_swaps_tell_no_tokens_they_are_read_again(shelf):
     assert shelf.asked == [*claimed, ("read", "C", "K"), ("swap", "C"), ("swap", "K")]
 
 
-def test_who_leaves_nothing_on_record_leaves_no_entry(shelf):
-    book = Book(shelf, [seat()])
-    run(claim(book))
-    settle([book], succeed)
-    assert shelf.entries == {}
-
-
 def test_what_changes_nothing_is_not_written(shelf):
     """A late failure under a lock, or a reset of nothing."""
     shelf.put("K", LOCKED)
@@ -291,28 +276,6 @@ def test_every_writing_has_a_stamp_of_its_own(shelf):
 
 
 # Several counters
-
-
-def test_a_guess_takes_a_slot_of_each_counter_or_of_none(shelf):
-    """Also where they are swapped one after another, and the last one turns out to be full."""
-    shelf.singly = True
-    first = Book(other := Shelf(), [seat("A")])
-    book = Book(shelf, [seat("C"), seat("K")])
-    shelf.between = [lambda: None, lambda: shelf.put("K", LOCKED), lambda: None]
-    came, _ = run(claim(first, book))
-    assert (came.seat.counter.key, came.refusal) == ("K", Refusal(NOW + LOCK))
-    assert (other.entries, list(shelf.entries)) == ({}, ["K"])
-    assert not any(seat.taken for seat in (*first.seats, *book.seats))
-
-
-def test_what_others_wrote_between_two_swaps_is_heeded(shelf):
-    """A slot that was taken is not taken again."""
-    shelf.singly = True
-    shelf.between = [lambda: None, lambda: shelf.put("K", record("a", "b")), lambda: None]
-    book = Book(shelf, [seat("C"), seat("K")])
-    assert run(claim(book)) == (None, 1)
-    assert [one[1] for one in shelf.asked if one[0] == "swap"] == ["C", "K", "K"]
-    assert len(shelf.record("K").slots) == 3
 
 
 def test_the_longest_refusal_is_told(shelf):
@@ -363,15 +326,6 @@ def test_what_is_not_enforced_refuses_nobody(shelf, full):
     assert shelf.record("K").failures == 1
 
 
-def test_what_is_not_enforced_counts(shelf):
-    book = Book(shelf, [seat("U", enforce=False)])
-    guess = claim(book)
-    assert run(guess) == (None, 1)
-    assert guess.passed == []
-    settle([book], fail)
-    assert shelf.record("U").failures == 1
-
-
 def test_what_is_not_enforced_may_fill_up_meanwhile(shelf):
     """It is told once, and nothing is written there any more."""
     shelf.put("V", LOCKED)
@@ -414,16 +368,6 @@ def test_who_has_waited_too_long_waits_no_more(shelf):
     assert isinstance(guess.step(), Wait)
     time.pass_(10)
     assert guess.step().refusal == Refusal(time.now + 1000, waits=True)
-
-
-def test_a_slot_that_is_given_back_is_taken(shelf):
-    """At the next look."""
-    shelf.put("K", record("a", "bcde"))
-    guess = claim(Book(shelf, [seat()]))
-    assert isinstance(guess.step(), Wait)
-    shelf.put("K", record("a", "bcd"))
-    assert guess.step() is None
-    assert shelf.record("K").slot_of(slot("me").occupancy)
 
 
 @pytest.mark.parametrize(("failed", "patience"), [("", 5), ("a", 4), ("abcd", 1)])
@@ -474,13 +418,6 @@ def test_what_refuses_is_worked_out_from_what_is_not_over(shelf):
 # Losing
 
 
-def test_who_loses_decides_again(shelf):
-    shelf.between = [lambda: shelf.put("K", record("abcde")), lambda: None]
-    came, _ = run(claim(Book(shelf, [seat()])))
-    assert came.refusal == Refusal(NOW + WINDOW)
-    assert not shelf.record("K").slot_of(slot("me").occupancy)
-
-
 @pytest.mark.parametrize(("patience", "seconds"), [(0, 1), (5, 5)])
 def test_a_claim_that_keeps_losing_ends_with_patience(shelf, patience, seconds):
     """But not before a second. The guess is refused for another one, by a policy that may refuse."""
@@ -513,19 +450,6 @@ def test_a_settlement_goes_on_for_thirty_seconds(shelf):
     assert 30_000 < time.now - NOW <= 32_000
 
 
-def test_a_settlement_that_wins_at_last_has_won(shelf):
-    book = Book(shelf, [seat()])
-    run(claim(book))
-    mine = shelf.record("K").slots
-    others = [
-        lambda n=n: shelf.put("K", record("abcd"[:n])._replace(slots=(*record("abcd"[:n]).slots, *mine)))
-        for n in (1, 2)
-    ]
-    shelf.between = [*others, lambda: None]
-    (settled,) = settle([book], fail)
-    assert (settled.before.failures, settled.after.failures, settled.now) == (2, 3, NOW)
-
-
 def test_who_finds_its_own_words_has_won(shelf):
     """The reply to the first command may be lost, and the second one comes too late."""
     shelf.resends = True
@@ -534,34 +458,6 @@ def test_who_finds_its_own_words_has_won(shelf):
     (settled,) = settle([book], fail)
     assert (settled.before.failures, settled.after.failures, shelf.record("K").failures) == (0, 1, 1)
     assert [one[0] for one in shelf.asked] == ["read", "swap", "swap"]
-
-
-def test_who_finds_its_own_slot_has_it(shelf):
-    """Others have built upon what the first command wrote; none of it is written twice."""
-
-    def written_and_built_upon() -> None:
-        shelf.put("K", record(undecided="a")._replace(slots=(slot("me"), slot("a"))))
-
-    shelf.between = [written_and_built_upon, lambda: None]
-    book = Book(shelf, [seat()])
-    assert run(claim(book)) == (None, 1)
-    assert book.seats[0].taken
-    assert [one[0] for one in shelf.asked] == ["read", "swap"]
-    settle([book], succeed)
-    assert shelf.record("K").slots == (slot("a"),)
-
-
-def test_a_slot_that_is_found_there_is_given_back_with_the_others(shelf):
-    """If another counter has filled up meanwhile."""
-
-    def written_and_built_upon() -> None:
-        shelf.put("C", record("a")._replace(slots=(slot("a"), slot("me"))))
-        shelf.put("K", LOCKED)
-
-    shelf.between = [written_and_built_upon, lambda: None]
-    came, _ = run(claim(Book(shelf, [seat("C"), seat("K")])))
-    assert came.refusal == Refusal(NOW + LOCK)
-    assert shelf.record("C").slots == (slot("a"),)
 
 
 def test_a_decision_that_came_too_late_is_made_again(shelf):
@@ -623,23 +519,6 @@ def test_what_was_lost_to_others_does_not_count_against_a_store(shelf):
     with pytest.raises(StoreError, match="it stores nothing"):
         run(claim(Book(shelf, [seat()])))
     assert len(shelf.asked) == 1 + 1 + 3
-
-
-def test_of_a_store_that_fails_the_rest_is_given_back(shelf):
-    """Of several servers one may have failed."""
-    shelf.singly = True
-
-    def fail_at_k(changes, now):
-        if changes[0].key == "K":
-            raise StoreError(copy_of("shelf"), OSError())
-        return right(changes, now)
-
-    shelf.swap, right = fail_at_k, shelf.swap
-    books = [Book(Shelf("aisle"), [seat("A")]), Book(Shelf("zoo"), [seat("Z")]), Book(shelf, [seat("C"), seat("K")])]
-    with pytest.raises(StoreError):
-        claim(*books).step()
-    assert [True, True, False, False] == [seat.taken for book in books for seat in book.seats]
-    assert [["A"], ["Z"], []] == [list(book.store.entries) for book in books]
 
 
 def test_of_a_store_that_fails_altogether_the_failure_is_told(shelf):

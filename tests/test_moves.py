@@ -1,10 +1,10 @@
-"""The moves by hand, rule by rule of the design: each test tells the story of a client."""
+"""The moves by hand, rule by rule of the design: each test tells a story of a client; tests/model.py tells the rest."""
 
 import pytest
 
 from lockout_decorators.records import moves
 from lockout_decorators.records.moves import Refusal
-from lockout_decorators.records.record import EMPTY, FOREVER, NOBODY, STAMP, Record, Slot, parse, spell
+from lockout_decorators.records.record import EMPTY, FOREVER, NOBODY, Record, Slot
 from lockout_decorators.records.rule import DAY, Rule
 
 NOW = 1_800_000_000_000
@@ -103,42 +103,7 @@ def test_guesses_take_the_slots_one_after_another(rule):
     assert client.held == "abc"
 
 
-@BOTH
-def test_a_guess_that_has_its_slot_is_admitted_again(rule):
-    """A command may be sent twice: it counts once, and is not refused either."""
-    client = Client(rule)
-    client.admit("a", "b", "c")
-    before = client.record
-    assert client.wait(SECOND).admit("b") is None
-    assert client.record == before
-
-
-@BOTH
-def test_failures_and_undecided_guesses_fill_the_same_slots(rule):
-    client = Client(rule)
-    client.guess("a", "b")
-    assert client.admit("c") is None
-    assert client.admit("d")
-    assert client.held == "ABc"
-
-
-@BOTH
-def test_a_lock_admits_nobody(rule):
-    client = Client(rule)
-    client.guess("a", "b", "c")
-    assert client.wait(SECOND).admit("d") == Refusal(NOW + LOCK)
-
-
 # Rule 2: windows
-
-
-def test_a_fixed_window_opens_with_the_first_guess():
-    """However long that is verified."""
-    client = Client()
-    client.admit("a")
-    client.wait(10 * SECOND).fail("a")
-    client.guess("b")
-    assert client.record.window == NOW + WINDOW
 
 
 def test_a_fixed_window_ends_with_all_of_its_failures():
@@ -150,14 +115,6 @@ def test_a_fixed_window_ends_with_all_of_its_failures():
     assert client.standing == EMPTY
     client.guess("c")
     assert (client.held, client.record.window) == ("C", NOW + 2 * WINDOW)
-
-
-def test_an_undecided_guess_leaves_with_the_fixed_window():
-    client = Client()
-    client.admit("a")
-    client.wait(WINDOW)
-    assert client.admit("b", "c", "d") is None
-    assert client.held == "bcd"
 
 
 def test_in_a_rolling_window_each_failure_ends_by_itself():
@@ -172,17 +129,6 @@ def test_in_a_rolling_window_each_failure_ends_by_itself():
     assert client.standing == EMPTY
 
 
-def test_a_rolling_failure_counts_from_when_it_happened():
-    """Not from when the guess was admitted; an undecided one counts from there."""
-    client = Client(ROLLING)
-    client.admit("a", "b")
-    client.wait(SECOND).fail("a")
-    client.wait(WINDOW - SECOND)
-    assert client.held == "A"
-    client.wait(SECOND)
-    assert client.standing == EMPTY
-
-
 @BOTH
 def test_a_late_failure_is_entered_all_the_same(rule):
     """Whoever sends max guesses in the last moment of a window finds the next one full."""
@@ -192,26 +138,6 @@ def test_a_late_failure_is_entered_all_the_same(rule):
     assert client.held == "AB"
     assert client.fail("c")
     assert client.admit("d") == Refusal(NOW + WINDOW + LOCK)
-
-
-@BOTH
-def test_a_late_failure_may_be_one_more_than_there_are_slots(rule):
-    client = Client(rule)
-    client.admit("a")
-    client.wait(WINDOW).admit("b", "c", "d")
-    client.fail("a")
-    assert client.held == "bcdA"
-    assert client.admit("e") == Refusal(client.now + SECOND, waits=True)
-
-
-@BOTH
-def test_a_late_failure_changes_nothing_under_a_lock(rule):
-    client = Client(rule)
-    client.admit("a")
-    client.wait(WINDOW).guess("b", "c", "d")
-    before = client.record
-    assert client.wait(SECOND).fail("a") is False
-    assert client.record == before
 
 
 def test_two_windows_that_meet_let_through_twice_max():
@@ -241,25 +167,6 @@ def test_the_failure_that_makes_max_of_them_locks(rule):
     assert (client.record.locked, client.record.reference, client.record.level) == (True, "refc", 1)
 
 
-@BOTH
-def test_undecided_guesses_do_not_lock(rule):
-    client = Client(rule)
-    client.admit("a", "b", "c")
-    client.fail("a", "b")
-    assert not client.record.locked
-    assert client.fail("c")
-
-
-@BOTH
-def test_a_failure_counts_once(rule):
-    """Whether its command came twice, or its guess is settled twice."""
-    client = Client(rule)
-    client.guess("a")
-    before = client.record
-    client.wait(SECOND).fail("a")
-    assert client.record == before
-
-
 def test_a_fixed_lock_takes_the_slots_with_it():
     """Its end is a fresh start, also while the window would still be open."""
     client = Client(FIXED._replace(lengths=(SECOND,)))
@@ -273,34 +180,6 @@ def test_a_fixed_lock_takes_the_slots_with_it():
     assert client.wait(1).standing == EMPTY
 
 
-def test_under_a_rolling_lock_failures_keep_their_ends():
-    """Max of them without a lock refuse until the first leaves."""
-    client = Client(ROLLING._replace(lengths=(SECOND,)))
-    client.guess("a")
-    client.wait(SECOND).guess("b")
-    client.wait(SECOND).guess("c")
-    assert (client.refusal, client.record.until) == (Refusal(NOW + WINDOW), client.now + SECOND)
-    client.wait(SECOND)
-    assert (client.held, client.standing.locked, client.standing.reference) == ("ABC", False, "")
-    assert client.refusal == Refusal(NOW + WINDOW)
-    client.wait(WINDOW - 3 * SECOND)
-    assert client.refusal is None
-    assert client.guess("d") is True
-
-
-def test_a_rolling_guess_may_fail_under_a_lock():
-    """It takes its place among the failures, and the lock stays as it was."""
-    client = Client(ROLLING)
-    client.admit("a")
-    client.wait(WINDOW).guess("b", "c")
-    client.admit("d")
-    assert client.fail("a")
-    before = client.record
-    assert client.wait(SECOND).fail("d") is False
-    assert client.held == "BCAD"
-    assert client.record[:5] == before[:5]
-
-
 def test_without_a_lock_the_block_ends_little_by_little():
     client = Client(ROLLING._replace(lengths=()))
     client.guess("a")
@@ -311,14 +190,6 @@ def test_without_a_lock_the_block_ends_little_by_little():
     client.wait(WINDOW - 2 * SECOND)
     assert client.guess("d") is False
     assert client.refusal == Refusal(NOW + WINDOW + SECOND)
-
-
-@BOTH
-def test_guesses_during_a_lock_do_not_extend_it(rule):
-    client = Client(rule)
-    client.guess("a", "b", "c")
-    client.wait(LOCK - 1).guess("d", "e", "f")
-    assert client.refusal == Refusal(NOW + LOCK)
 
 
 # Rule 4: growing locks, and locks without an end
@@ -355,31 +226,6 @@ def test_the_level_is_forgotten_a_day_after_the_last_lock():
     assert client.record.level == 1
 
 
-def test_the_level_may_be_forgotten_sooner():
-    client = Client(GROWING._replace(forget=SECOND))
-    client.guess("a")
-    client.wait(MINUTE + SECOND - 1).guess("b")
-    assert client.record.level == 2
-
-
-def test_the_level_is_kept_by_guesses_in_between():
-    client = Client(GROWING)
-    client.guess("a")
-    client.wait(MINUTE).admit("b")
-    client.succeed("b")
-    assert (client.record.level, client.record.until) == (1, NOW + MINUTE)
-    client.wait(WINDOW).guess("c")
-    assert client.record.level == 2
-
-
-def test_a_lock_of_one_length_has_no_level_to_remember():
-    client = Client()
-    for names in ("abc", "def"):
-        client.guess(*names)
-        assert client.record.level == 1
-        client.wait(LOCK)
-
-
 @BOTH
 def test_a_lock_without_an_end_ends_by_a_reset(rule):
     client = Client(rule._replace(lengths=(None,)))
@@ -391,14 +237,6 @@ def test_a_lock_without_an_end_ends_by_a_reset(rule):
     assert client.standing == EMPTY
 
 
-def test_a_lock_may_grow_until_it_has_no_end():
-    client = Client(GROWING._replace(lengths=(MINUTE, None)))
-    client.guess("a")
-    client.wait(MINUTE).guess("b")
-    assert client.refusal == Refusal(FOREVER)
-    assert moves.lasts_until(parse(spell(client.record, "5" * STAMP)), client.rule) == FOREVER
-
-
 # Rule 5: waiting
 
 
@@ -408,13 +246,6 @@ def test_one_waits_for_undecided_guesses(rule):
     client.admit("a", "b", "c")
     client.fail("a", "b")
     assert client.wait(SECOND).refusal == Refusal(client.now + SECOND, waits=True)
-
-
-@BOTH
-def test_nobody_waits_for_failures(rule):
-    client = Client(rule._replace(lengths=(SECOND,)))
-    client.guess("a", "b", "c")
-    assert not client.refusal.waits
 
 
 @BOTH
@@ -440,28 +271,7 @@ def test_nobody_waits_for_workers_that_are_gone(rule):
     assert client.refusal == Refusal(NOW + WINDOW)
 
 
-def test_where_all_workers_are_gone_the_fixed_window_has_to_end():
-    """Whenever their guesses began."""
-    client = Client()
-    client.admit("a")
-    client.wait(MINUTE).admit("b", "c")
-    client.succeed("a")
-    client.admit("d")
-    client.wait(MINUTE)
-    assert client.refusal == Refusal(NOW + WINDOW)
-
-
 # Rule 6: what a success forgives
-
-
-@BOTH
-def test_a_success_gives_its_slot_back(rule):
-    client = Client(rule)
-    client.admit("a", "b")
-    client.succeed("a")
-    assert client.held == "b"
-    client.succeed("b")
-    assert client.record == EMPTY
 
 
 @BOTH
@@ -477,16 +287,6 @@ def test_a_success_forgives_what_it_proves(rule):
 
 
 @BOTH
-def test_a_success_without_a_tag_forgives_nothing_else(rule):
-    """Failures without one are nobody's, and end with their window."""
-    client = Client(rule)
-    client.guess("a", tag="00000000")
-    client.admit("b", tag="00000000")
-    client.succeed("b", tag="00000000")
-    assert client.held == "A"
-
-
-@BOTH
 def test_a_success_never_lifts_a_lock(rule):
     client = Client(rule._replace(max=2))
     client.admit("a", "b")
@@ -494,15 +294,6 @@ def test_a_success_never_lifts_a_lock(rule):
     client.succeed("a")
     assert client.refusal == Refusal(client.now + LOCK)
     assert client.held == ""
-
-
-def test_a_success_opens_no_window():
-    """The one that is open stays open for the others, and ends when it did."""
-    client = Client()
-    client.admit("a")
-    client.wait(SECOND).admit("b")
-    client.succeed("a")
-    assert client.record.window == NOW + WINDOW
 
 
 @BOTH
@@ -514,15 +305,6 @@ def test_a_guess_that_was_never_made_is_released(rule):
     client.release("a")
     client.release("b")
     assert client.held == "A"
-
-
-@BOTH
-def test_what_is_over_is_not_released_again(rule):
-    client = Client(rule)
-    client.admit("a")
-    client.wait(WINDOW)
-    client.release("a")
-    assert client.record == EMPTY
 
 
 @BOTH
@@ -549,58 +331,7 @@ def test_a_lock_is_lifted_with_an_account_that_is_all_it_is_about(rule):
     assert client.record == EMPTY
 
 
-def test_a_growing_lock_that_was_lifted_is_remembered():
-    client = Client(GROWING)
-    client.guess("a")
-    client.wait(SECOND).forgive(BOB, lift=True)
-    assert client.refusal is None
-    assert (client.record.level, client.record.until) == (1, client.now)
-
-
-# Rule 7: breakdowns leave the slot taken
-
-
-@BOTH
-def test_a_guess_without_a_verdict_keeps_its_slot(rule):
-    """Until its window ends; and it never locks."""
-    client = Client(rule._replace(max=1))
-    client.admit("a")
-    client.wait(WINDOW - 1)
-    assert client.refusal == Refusal(NOW + WINDOW)
-    assert client.wait(1).refusal is None
-
-
 # Rule 8: deploys
-
-
-def test_a_smaller_maximum_refuses_until_the_fixed_window_ends():
-    client = Client(FIXED._replace(max=5))
-    client.admit("a")
-    client.wait(SECOND).guess("b", "c", "d")
-    client.release("a")
-    client.admit("e")
-    for maximum in (3, 2, 1):
-        client.rule = FIXED._replace(max=maximum)
-        assert client.refusal == Refusal(NOW + WINDOW)
-
-
-def test_a_smaller_maximum_refuses_until_enough_have_left():
-    client = Client(ROLLING._replace(max=5))
-    for name in "abcd":
-        client.guess(name)
-        client.wait(SECOND)
-    client.rule = ROLLING._replace(max=2)
-    assert client.refusal == Refusal(NOW + 2 * SECOND + WINDOW)
-
-
-@BOTH
-def test_a_larger_maximum_admits_more(rule):
-    client = Client(rule._replace(max=2))
-    client.guess("a")
-    client.admit("b")
-    assert client.refusal
-    client.rule = rule
-    assert client.refusal is None
 
 
 @BOTH
@@ -623,21 +354,6 @@ def test_a_longer_lockout_leaves_standing_locks_alone(rule, lengths):
     client.guess("a", "b", "c")
     client.rule = rule._replace(lengths=lengths)
     assert client.refusal == Refusal(NOW + LOCK)
-
-
-def test_locks_that_grow_no_more_are_forgotten():
-    client = Client(GROWING)
-    client.guess("a")
-    client.rule = GROWING._replace(lengths=(5 * MINUTE,))
-    assert client.wait(MINUTE).standing == EMPTY
-
-
-def test_a_lock_may_be_abolished():
-    client = Client(ROLLING)
-    client.guess("a", "b", "c")
-    client.rule = ROLLING._replace(lengths=())
-    assert client.refusal == Refusal(NOW + WINDOW)
-    assert not client.standing.locked
 
 
 # The spread: names that an address may fail at
@@ -687,36 +403,6 @@ def test_one_waits_for_guesses_that_could_complete_the_spread(rule):
 
 
 @BOTH_WIDE
-def test_nobody_waits_for_a_name_that_has_failed(rule):
-    """Another guess at it that is still undecided makes no room."""
-    client = Client(rule)
-    for name in "abc":
-        client.admit(name, at=name)
-        client.admit(name.upper(), at=name)
-    for name in "abc":
-        client.record = moves.fail(client.record, rule._replace(lengths=()), NOW, slot(name, BOB, name), "")
-    assert client.admit("d", at="d") == Refusal(NOW + WINDOW)
-
-
-@BOTH_WIDE
-def test_nobody_waits_for_names_of_the_own_request_or_of_workers_that_are_gone(rule):
-    client = Client(rule)
-    for name in "abc":
-        client.admit(name, at=name)
-    assert client.admit("d", at="d", own="abc") == Refusal(NOW + SECOND)
-    assert client.wait(MINUTE).admit("d", at="d", own="abc") == Refusal(NOW + WINDOW)
-
-
-def test_two_failures_at_the_last_name_lock_once():
-    client = Client(ROLLING_WIDE)
-    client.spray("a", "b")
-    client.admit("c", "d", at="x")
-    assert client.fail("c", at="x") is True
-    assert client.wait(SECOND).fail("d", at="x") is False
-    assert client.record[1:4] == (NOW, NOW + LOCK, "refc")
-
-
-@BOTH_WIDE
 def test_a_success_gives_its_name_back(rule):
     """Two hundred people with one typo each, each followed by the right password."""
     client = Client(rule)
@@ -739,48 +425,6 @@ def test_in_a_rolling_window_a_name_ends_with_its_last_failure():
     assert client.guess("f", at="b") is False
     assert client.admit("e", at="e") == Refusal(NOW + 2 * SECOND + WINDOW)
     assert client.wait(2 * SECOND + WINDOW - (client.now - NOW)).guess("e", at="e") is True
-
-
-def test_without_a_lock_further_names_are_refused_until_one_leaves():
-    client = Client(ROLLING_WIDE._replace(lengths=()))
-    client.spray("a", "b", "c")
-    assert not client.record.locked
-    assert client.admit("d", at="d") == Refusal(NOW + WINDOW)
-    assert client.guess(*"efghij", at="a") is False
-    assert client.admit("k", at="a") == Refusal(NOW + WINDOW)
-
-
-def test_locks_by_the_spread_grow_like_others():
-    client = Client(GROWING._replace(max=9, spread=2))
-    client.spray("a", "b")
-    assert client.wait(MINUTE).spray("c", "d") is True
-    assert client.refusal == Refusal(client.now + 5 * MINUTE)
-
-
-@BOTH_WIDE
-def test_who_is_refused_by_the_spread_and_by_max_waits_for_both(rule):
-    client = Client(rule._replace(max=3, spread=2))
-    client.spray("a")
-    client.admit("b", at="b")
-    client.admit("c")
-    assert client.admit("d", at="d") == Refusal(NOW + SECOND, waits=True)
-    assert client.admit("d", at="d", own="b") == Refusal(NOW + SECOND)
-    client.rule = rule._replace(max=3, spread=1)
-    assert client.admit("d", at="d") == Refusal(NOW + WINDOW)
-    client.rule = rule._replace(max=1, spread=2)
-    assert client.admit("d", at="d") == Refusal(NOW + WINDOW)
-
-
-@BOTH_WIDE
-def test_a_smaller_spread_refuses_further_names(rule):
-    """Nothing locks until one fails at a further one: that was verified when it was still allowed."""
-    client = Client(rule._replace(spread=5))
-    client.spray("a", "b", "c")
-    client.admit("d", at="d")
-    client.rule = rule._replace(spread=2)
-    assert client.admit("e", at="e") == Refusal(NOW + WINDOW)
-    assert client.guess("f", at="a") is False
-    assert client.fail("d", at="d") is True
 
 
 def test_patience_shrinks_with_what_failures_hold():
@@ -810,18 +454,6 @@ def test_a_record_lasts_as_long_as_anything_on_it(rule):
     assert moves.lasts_until(client.record, rule) == NOW + WINDOW + (SECOND if rule.rolling else 0)
     client.guess("c")
     assert moves.lasts_until(client.record, rule) == client.now + LOCK
-
-
-def test_failures_may_outlast_their_lock():
-    client = Client(ROLLING._replace(lengths=(SECOND,)))
-    client.guess("a", "b", "c")
-    assert moves.lasts_until(client.record, client.rule) == NOW + WINDOW
-
-
-def test_the_level_may_outlast_everything():
-    client = Client(GROWING)
-    client.guess("a")
-    assert moves.lasts_until(client.record, client.rule) == NOW + MINUTE + 86_400_000
 
 
 def test_a_record_in_order_is_not_copied():
