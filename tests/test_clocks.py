@@ -26,7 +26,7 @@ from tests.test_time import door
 START = 1_800_000_000
 STEP = 0.125  # what a clock that can be moved is moved by
 MAX = 5
-THREADS = 16
+THREADS = 16 if IN_FULL else 8
 SHARED = "valkey", "memcached", "files", "sqlite", "postgresql"  # the first keeps the time
 
 
@@ -180,7 +180,7 @@ def test_edge_of_a_window_under_load(store, clock, verified):
 @pytest.mark.parametrize("store", stores(), indirect=True)
 def test_ends_of_locks_under_load(store, clock, verified):
     """Between one lock and the next exactly max are verified, however many threads guess all the time."""
-    rounds, locks, refused = 6 if IN_FULL else 3, [], defaultdict(set)
+    rounds, locks, refused = 6 if IN_FULL else 2, [], defaultdict(set)
     guess = door(max=MAX, window=60, lockout=1)
 
     def count(**_):

@@ -4,7 +4,7 @@ import pytest
 
 from lockout_decorators.records import moves
 from lockout_decorators.records.moves import Refusal
-from lockout_decorators.records.record import EMPTY, FOREVER, NOBODY, Record, Slot
+from lockout_decorators.records.record import ABANDONED, EMPTY, FOREVER, NOBODY, Record, Slot
 from lockout_decorators.records.rule import DAY, Rule
 
 NOW = 1_800_000_000_000
@@ -303,8 +303,24 @@ def test_a_guess_that_was_never_made_is_released(rule):
     client.guess("a")
     client.admit("b")
     client.release("a")
+    assert client.held == "Ab"
     client.release("b")
     assert client.held == "A"
+
+
+@BOTH
+def test_a_guess_that_is_abandoned_keeps_its_slot_until_the_window_ends(rule):
+    """Nobody waits for it; nor may it be settled any more, and no other is abandoned with it."""
+    client = Client(rule._replace(max=3))
+    client.guess("a")
+    client.admit("b", "c")
+    for name in "ab":
+        client.record = moves.abandon(client.record, client.rule, client.now, occupancy(name))
+    client.release("b")
+    assert [slot.occupancy for slot in client.standing.slots] == [occupancy("a"), ABANDONED, occupancy("c")]
+    client.release("c")
+    client.guess("d")
+    assert client.refusal == Refusal(NOW + WINDOW)
 
 
 @BOTH
@@ -332,6 +348,29 @@ def test_a_lock_is_lifted_with_an_account_that_is_all_it_is_about(rule):
 
 
 # Rule 8: deploys
+
+
+@BOTH
+def test_a_smaller_maximum_refuses_until_enough_have_left(rule):
+    """The next failure locks: it was verified when it was still allowed."""
+    client = Client(rule._replace(max=5))
+    client.guess("a", "b", "c")
+    client.admit("d")
+    client.rule = rule._replace(max=2)
+    assert client.refusal == Refusal(NOW + WINDOW)
+    assert client.fail("d") is True
+
+
+@BOTH_WIDE
+def test_a_smaller_spread_refuses_further_names(rule):
+    """Nothing locks until one fails at a further one: that was verified when it was still allowed."""
+    client = Client(rule._replace(spread=5))
+    client.spray("a", "b", "c")
+    client.admit("d", at="d")
+    client.rule = rule._replace(spread=2)
+    assert client.admit("e", at="e") == Refusal(NOW + WINDOW)
+    assert client.guess("f", at="a") is False
+    assert client.fail("d", at="d") is True
 
 
 @BOTH

@@ -17,7 +17,7 @@ from tests.sizes import IN_FULL
 
 MAX = 3
 ELSEWHERE, NEIGHBOUR, IPV4 = "2001:db8:1::1", "2001:db8:0:ffff::1", "192.0.2.1"
-CROWD = 200 if IN_FULL else 60
+CROWD = 200 if IN_FULL else 40
 KEYS = {"ip": {"key": "ip"}, "ip+ua": {"key": "ip+ua", "ceiling": 1}, "user": {"key": "user", "ceiling": 1}}
 
 

@@ -444,7 +444,6 @@ def slots_of(found):
     return [getattr(found, name, None) for name in names]
 
 
-@everywhere
 def test_nothing_that_lives_shows_it(server, door, records, settings, monkeypatch):
     """Every object of this package, inside the view, by its repr and by that of what it holds."""
     living = []
