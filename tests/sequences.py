@@ -73,10 +73,10 @@ def every_sequence(rule: Rule, depth: int) -> bool:
 
 
 @untraced
-def every_deploy(rule: Rule) -> int:
+def every_deploy(rule: Rule, stride: int = 1 if IN_FULL else 7) -> int:
     """Of another maximum, spread, and of other locks, at any moment of a client that fails for a while; how many."""
     later = [(1,), (2, 4), (None,)] + [()] * rule.rolling
-    choices = [*product((0, 1, 2), (0, 1, 2), (0, 1, 3), (1, 2, 3), (0, 1, 2), later)][:: 1 if IN_FULL else 7]
+    choices = [*product((0, 1, 2), (0, 1, 2), (0, 1, 3), (1, 2, 3), (0, 1, 2), later)][::stride]
     for failures, late, ticks, max, spread, lengths in choices:
         both = Both(rule)
         for number in range(failures):

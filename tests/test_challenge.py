@@ -92,12 +92,6 @@ def test_burst(policy, verified):
     assert "LockedOut" == guess(door, post("right", "yes"))
 
 
-def test_burst_of_solved(policy, verified):
-    """All ten are verified, as without a challenge."""
-    assert {401: MAX, "LockedOut": BURST - MAX} == burst([policy()], ["yes"] * BURST)
-    assert MAX == len(verified)
-
-
 def test_mixed_burst(policy, verified):
     """Whoever comes first: at most three without, ten in all, and then the right one is refused."""
     came = burst([policy()], ["yes", "no"] * (BURST // 2))
@@ -136,25 +130,6 @@ def test_honest_burst(guess, policy, verified):
         came = list(pool.map(lambda _: guess([policy()], post("right")), range(12)))
     assert [200] * 12 == came
     assert 12 == len(verified)
-
-
-def test_typos(policy, asked, verified):
-    """Who forgets a password twice and then knows it has never seen a challenge; success frees the slots."""
-    for _ in range(5):
-        assert [401, 401, 200] == [guess([policy()], post(word)) for word in ("wrong", "wrong", "right")]
-    assert [] == asked
-
-
-def test_slots_come_back_with_the_window(policy, time_machine):
-    """Rolling: one by one, without a solution."""
-    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
-    door = [policy(rolling=True, window=60)]
-    for _ in range(FREE):
-        guess(door, post())
-        time_machine.shift(10)
-    assert "ChallengeRequired" == guess(door, post())
-    time_machine.shift(30)
-    assert [401, "ChallengeRequired"] == [guess(door, post()) for _ in range(2)]
 
 
 @BOTH

@@ -278,16 +278,6 @@ def test_every_writing_has_a_stamp_of_its_own(shelf):
 # Several counters
 
 
-def test_the_longest_refusal_is_told(shelf):
-    shelf.put("A", record("abcde"))
-    shelf.put("K", LOCKED)
-    shelf.put("B", record(undecided="abcde"))
-    for keys in ("AKB", "BAK"):
-        came, steps = run(claim(Book(shelf, [seat(key) for key in keys])))
-        assert (came.seat.counter.key, came.now, steps) == ("K", NOW, 1)
-        assert look([Book(shelf, [seat(key)]) for key in keys]).seat.counter.key == "K"
-
-
 def test_each_refusal_is_measured_by_the_clock_of_its_own_store(shelf):
     """One host may be an hour ahead."""
     ahead = Shelf("ahead")
@@ -341,18 +331,6 @@ def test_what_is_not_enforced_may_fill_up_meanwhile(shelf):
 # Waiting
 
 
-@pytest.mark.parametrize("chance", [0, 0.5, 1])
-def test_a_wait_takes_about_25_looks(shelf, chance):
-    """By growing pauses, for as long as the patience lasts; then the answer is to come back in a second."""
-    time.chance = chance
-    shelf.put("K", record(undecided="abcde"))
-    came, looks = run(claim(Book(shelf, [seat()])))
-    assert came.refusal == Refusal(time.now + 1000, waits=True)
-    assert 23 <= looks <= 29
-    assert len(shelf.asked) == looks
-    assert time.now - NOW == 5000
-
-
 def test_the_first_pauses_are_short(shelf):
     shelf.put("K", record(undecided="abcde"))
     for chance, first in ((1, 0.01), (0, 0.005)):
@@ -368,14 +346,6 @@ def test_who_has_waited_too_long_waits_no_more(shelf):
     assert isinstance(guess.step(), Wait)
     time.pass_(10)
     assert guess.step().refusal == Refusal(time.now + 1000, waits=True)
-
-
-@pytest.mark.parametrize(("failed", "patience"), [("", 5), ("a", 4), ("abcd", 1)])
-def test_patience_shrinks_with_the_failures_on_record(shelf, failed, patience):
-    """An attacker who sits on four of five slots waits a fifth."""
-    shelf.put("K", record(failed, "vwxyz"[len(failed) :]))
-    run(claim(Book(shelf, [seat()])))
-    assert time.now - NOW == patience * 1000
 
 
 def test_patience_does_not_shrink_with_failures_that_are_over(shelf):

@@ -61,12 +61,6 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("kind", VARIANTS)
-def test_variants_are_one_identity(kind):
-    """Case, width, composition, marks and what can't be seen."""
-    assert len({fold(name) for name in VARIANTS[kind]}) == 1
-
-
 @pytest.mark.parametrize(("kind", "view", "key"), pairs(VARIANTS, [check, acheck], ["username", "ip+username"]))
 def test_variants_share_their_guesses(kind, view, key, rf, verified):
     """However the name is written, `max` guesses are verified, and then the correct password is refused."""
@@ -78,15 +72,6 @@ def test_variants_share_their_guesses(kind, view, key, rf, verified):
     statuses = {view(rf.post("/", {"username": name, "password": "right"})).status_code for name in names}
     assert ({429}, 3) == (statuses, len(verified))
     assert view(rf.post("/", {"username": "eve", "password": "eves"})).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("bob", "rob"), ("bob", "bobby"), ("bo b", "bob"), ("1", "l"), ("bob", "b0b"), ("-", "_"), ("a@b.c", "a@b.d")],
-)
-def test_names_are_not_folded_together_without_reason(one, other):
-    """What no backend takes for the same is counted apart."""
-    assert fold(one) != fold(other)
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "\t\n", "\x00", "\u200b", "\u0301", "\ufeff \u2060", 300 * " "])
@@ -130,7 +115,7 @@ class Listed(list):
 @pytest.mark.parametrize(
     "value",
     [
-        2_000_000 * "x",
+        2_000_000 * "\u0301",
         [2_000_000 * "x"],
         Listed(500_000 * ["x"]),
         dict.fromkeys(range(500_000)),
@@ -176,6 +161,7 @@ def test_where_names_end():
     """256 characters tell accounts apart; past 4,096 all names are one; of a list six items count."""
     assert fold("a" * 255) != fold("a" * 256) == fold("a" * 257) == fold("a" * 4096)
     assert fold("a" * 4096) != fold("a" * 4097) == fold("b" * 5000)
+    assert fold(2000 * " " + "bob") == "bob"
     assert fold([1, 2, 3, 4, 5, 6, 7]) == fold([1, 2, 3, 4, 5, 6, 8]) != fold([1, 2, 3, 4, 5, 6])
     hidden = Hidden("Bob")
     assert ("eve", "bob", "Bob") == (str(hidden), fold(hidden), text_of(hidden))
@@ -188,25 +174,6 @@ def test_forms_are_one_identity(text, form):
     assert fold(text) == fold(f" {text} ") == fold(f"\u200b{text}\x00")
     text = unicodedata.normalize("NFKD", text).replace("\u0345", "")  # the one mark that a letter is made of
     assert fold(text) == fold(text.casefold())
-
-
-@pytest.mark.parametrize(
-    "unit", ["a", "\u0301", "\u0323\u0301", "\ufdfa", "\u200b", " ", "\x00", "\ud800", "\u1ebf", "\uac01", "\U0001f600"]
-)
-def test_a_megabyte_is_folded_in_bounded_time(unit):
-    """Also of marks to be ordered and of characters that decompose into many."""
-
-    def fastest(value):
-        return min(timeit.repeat(lambda: fold(value), number=1, repeat=5))
-
-    assert fastest(unit * 1_000_000) < 50 * fastest(unit * 1_000) + 0.01
-
-
-def test_what_is_looked_at_is_bounded():
-    """Names that are longer than any user name are one identity; spaces before it are not looked at."""
-    assert fold(2000 * "a" + "b") == fold(2000 * "a" + "c")
-    assert fold(2000 * " " + "bob") == "bob"
-    assert fold(200 * "a" + "b") != fold(200 * "a" + "c")
 
 
 # Which credential names the account

@@ -4,8 +4,8 @@ import pytest
 
 from lockout_decorators.records import moves
 from lockout_decorators.records.moves import Refusal
-from lockout_decorators.records.record import ABANDONED, EMPTY, FOREVER, NOBODY, Record, Slot
-from lockout_decorators.records.rule import DAY, Rule
+from lockout_decorators.records.record import ABANDONED, EMPTY, NOBODY, Record, Slot
+from lockout_decorators.records.rule import Rule
 
 NOW = 1_800_000_000_000
 SECOND, MINUTE = 1000, 60_000
@@ -180,18 +180,6 @@ def test_a_fixed_lock_takes_the_slots_with_it():
     assert client.wait(1).standing == EMPTY
 
 
-def test_without_a_lock_the_block_ends_little_by_little():
-    client = Client(ROLLING._replace(lengths=()))
-    client.guess("a")
-    client.wait(SECOND).guess("b")
-    client.wait(SECOND)
-    assert client.guess("c") is False
-    assert client.refusal == Refusal(NOW + WINDOW)
-    client.wait(WINDOW - 2 * SECOND)
-    assert client.guess("d") is False
-    assert client.refusal == Refusal(NOW + WINDOW + SECOND)
-
-
 # Rule 4: growing locks, and locks without an end
 
 
@@ -226,26 +214,7 @@ def test_the_level_is_forgotten_a_day_after_the_last_lock():
     assert client.record.level == 1
 
 
-@BOTH
-def test_a_lock_without_an_end_ends_by_a_reset(rule):
-    client = Client(rule._replace(lengths=(None,)))
-    client.guess("a", "b", "c")
-    client.wait(1000 * DAY)
-    assert client.refusal == Refusal(FOREVER)
-    assert moves.lasts_until(client.standing, client.rule) == FOREVER
-    client.record = moves.reset()
-    assert client.standing == EMPTY
-
-
 # Rule 5: waiting
-
-
-@BOTH
-def test_one_waits_for_undecided_guesses(rule):
-    client = Client(rule)
-    client.admit("a", "b", "c")
-    client.fail("a", "b")
-    assert client.wait(SECOND).refusal == Refusal(client.now + SECOND, waits=True)
 
 
 @BOTH
@@ -287,28 +256,6 @@ def test_a_success_forgives_what_it_proves(rule):
 
 
 @BOTH
-def test_a_success_never_lifts_a_lock(rule):
-    client = Client(rule._replace(max=2))
-    client.admit("a", "b")
-    client.wait(WINDOW).guess("c", "d")
-    client.succeed("a")
-    assert client.refusal == Refusal(client.now + LOCK)
-    assert client.held == ""
-
-
-@BOTH
-def test_a_guess_that_was_never_made_is_released(rule):
-    """It proves nothing, and a failure cannot be released."""
-    client = Client(rule)
-    client.guess("a")
-    client.admit("b")
-    client.release("a")
-    assert client.held == "Ab"
-    client.release("b")
-    assert client.held == "A"
-
-
-@BOTH
 def test_a_guess_that_is_abandoned_keeps_its_slot_until_the_window_ends(rule):
     """Nobody waits for it; nor may it be settled any more, and no other is abandoned with it."""
     client = Client(rule._replace(max=3))
@@ -337,40 +284,7 @@ def test_an_account_is_forgiven(rule):
     assert client.held == "bX"
 
 
-@BOTH
-def test_a_lock_is_lifted_with_an_account_that_is_all_it_is_about(rule):
-    client = Client(rule)
-    client.guess("a", "b", "c")
-    client.forgive(BOB, lift=False)
-    assert client.refusal == Refusal(NOW + LOCK)
-    client.forgive(BOB, lift=True)
-    assert client.record == EMPTY
-
-
 # Rule 8: deploys
-
-
-@BOTH
-def test_a_smaller_maximum_refuses_until_enough_have_left(rule):
-    """The next failure locks: it was verified when it was still allowed."""
-    client = Client(rule._replace(max=5))
-    client.guess("a", "b", "c")
-    client.admit("d")
-    client.rule = rule._replace(max=2)
-    assert client.refusal == Refusal(NOW + WINDOW)
-    assert client.fail("d") is True
-
-
-@BOTH_WIDE
-def test_a_smaller_spread_refuses_further_names(rule):
-    """Nothing locks until one fails at a further one: that was verified when it was still allowed."""
-    client = Client(rule._replace(spread=5))
-    client.spray("a", "b", "c")
-    client.admit("d", at="d")
-    client.rule = rule._replace(spread=2)
-    assert client.admit("e", at="e") == Refusal(NOW + WINDOW)
-    assert client.guess("f", at="a") is False
-    assert client.fail("d", at="d") is True
 
 
 @BOTH
@@ -386,15 +300,6 @@ def test_a_shortened_lockout_shortens_standing_locks(rule, lengths):
     assert not client.wait(1).standing.locked
 
 
-@BOTH
-@pytest.mark.parametrize("lengths", [(2 * LOCK,), (None,)], ids=["an end", "no end"])
-def test_a_longer_lockout_leaves_standing_locks_alone(rule, lengths):
-    client = Client(rule)
-    client.guess("a", "b", "c")
-    client.rule = rule._replace(lengths=lengths)
-    assert client.refusal == Refusal(NOW + LOCK)
-
-
 # The spread: names that an address may fail at
 
 
@@ -408,28 +313,6 @@ def test_the_failure_at_the_last_name_of_the_spread_locks(rule):
 
 
 @BOTH_WIDE
-def test_one_name_counts_once(rule):
-    """However often it fails, and through all spellings that are one name; up to `max`."""
-    client = Client(rule)
-    assert client.guess(*"abcdefgh", at="x") is False
-    assert client.record.names == 1
-    assert client.guess("i", at="x") is True
-
-
-@BOTH_WIDE
-def test_guesses_without_a_name_are_at_none(rule):
-    """Only `max` bounds them, and they are admitted where names are not."""
-    client = Client(rule)
-    client.guess("a", "b", "c", "d")
-    client.admit("e", "f", at="x")
-    client.admit("g", at="y")
-    client.admit("h", at="z")
-    assert client.record.names == 0
-    assert client.admit("i", at="w")
-    assert client.admit("i") is None
-
-
-@BOTH_WIDE
 def test_one_waits_for_guesses_that_could_complete_the_spread(rule):
     client = Client(rule)
     client.spray("a")
@@ -439,18 +322,6 @@ def test_one_waits_for_guesses_that_could_complete_the_spread(rule):
     assert client.admit("e", at="a") is client.admit("f", at="c") is None
     client.succeed("b")
     assert client.admit("d", at="d") is None
-
-
-@BOTH_WIDE
-def test_a_success_gives_its_name_back(rule):
-    """Two hundred people with one typo each, each followed by the right password."""
-    client = Client(rule)
-    for number in range(200):
-        name = chr(1000 + number)
-        client.guess("a", tag=occupancy(name), at=name)
-        assert client.admit("b", at=name) is None
-        client.succeed("b", tag=occupancy(name))
-    assert client.record == EMPTY
 
 
 def test_in_a_rolling_window_a_name_ends_with_its_last_failure():

@@ -105,13 +105,6 @@ def test_an_ipv4_address_costs_nothing_more(rule, guess, settings, monkeypatch):
     assert own == len(keys_of("2001:db8::1", **rule))
 
 
-@pytest.mark.parametrize("key", ["ip", "ip+ua", "ip+username"])
-def test_counters_of_a_network_lie_together(key):
-    """In a cluster they are on one node: whatever is in braces tells which."""
-    found = [one for address in addresses(3) for one in keys_of(address, key=key, ceiling=2)]
-    assert 1 == len({one[one.index("{") : one.index("}")] for one in found})
-
-
 @pytest.mark.parametrize(
     ("own", "wider", "together"),
     [(64, 56, 256), (64, 49, 32768), (64, None, 1), (64, 64, 1), (48, 48, 65536), (40, 48, 1 << 24), (128, 64, 1)],

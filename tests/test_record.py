@@ -56,10 +56,12 @@ def test_every_database_and_cache_can_keep_it(record):
     assert re.fullmatch(r"[0-9a-z.-]+", spell(record, STAMP))
 
 
-def test_a_slot_tells_its_fields():
+def test_a_record_and_a_slot_tell_of_what_they_hold():
     assert (True, NOW, "00c0ffee", "b0b00", "b0bb0bb0") == (BOB.failed, BOB.when, BOB.occupancy, BOB.who, BOB.tag)
     assert (False, NOW + 1) == (EVE.failed, EVE.when)
     assert (NOBODY, UNTAGGED) == (Slot(False, 0, "00c0ffee").who, Slot(False, 0, "00c0ffee").tag)
+    assert [(True, 1), (False, 0), (True, 0)] == [(it.locked, it.failures) for it in (FULL, EMPTY, Record(since=1))]
+    assert (EVE, None) == (FULL.slot_of("000decaf"), FULL.slot_of("000deca0"))
 
 
 def test_a_slot_changes():
@@ -68,13 +70,6 @@ def test_a_slot_changes():
     assert EVE.at(NOW, failed=True) == Slot(True, NOW, "000decaf", "e7e00", "e7ee7ee7")
     assert EVE.tagged(UNTAGGED) == Slot(False, NOW + 1, "000decaf", "e7e00")
     assert {Slot} == {type(slot) for slot in (EVE.at(NOW), EVE.tagged(UNTAGGED), *parse(spell(FULL, STAMP)).slots)}
-
-
-def test_a_record_tells_of_its_slots():
-    assert (True, 1) == (FULL.locked, FULL.failures)
-    assert (False, 0) == (EMPTY.locked, EMPTY.failures)
-    assert EMPTY._replace(since=1).locked
-    assert (EVE, None) == (FULL.slot_of("000decaf"), FULL.slot_of("000deca0"))
 
 
 def test_for_ever_is_the_last_of_all_times():

@@ -58,25 +58,6 @@ def test_after_a_refusal_no_other_name_is_tried(request_, verified):
         assert authenticate(request_, username="eve", password="eves")
 
 
-def test_the_answer_is_that_of_the_policy_that_refused(request_):
-    """Though another one is written first."""
-
-    def answer(text):
-        return lambda request, locked_out: HttpResponse(text, status=429)
-
-    loose = LockoutPolicy(scope="loose", key="ip", max=9, response=answer("loose"))
-    strict = LockoutPolicy(scope="strict", key="ip", max=1, response=answer("strict"))
-
-    @lockout_protect(loose, strict)
-    def view(request):
-        return HttpResponse(status=200 if authenticate(request, username="bob", password="right") else 401)
-
-    assert 200 == view(request_).status_code
-    with strict.attempt(request_, "bob"):
-        pass
-    assert b"strict" == view(request_).content
-
-
 def test_a_success_on_trial_tells_of_the_failures_it_left(request_, receivers):
     """Under a policy on trial whose places are all taken, a success forgives nothing, and its failures are told."""
     trial, told = LockoutPolicy(scope="trial", key="ip", max=1, enforce=False, patience=0), []
