@@ -6,8 +6,6 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.contrib.auth import authenticate
-from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils.translation import override
 
@@ -17,6 +15,7 @@ from lockout_decorators.records.bounds import SECOND, per_second, within
 from lockout_decorators.records.record import EMPTY, FOREVER, Record, Slot
 from lockout_decorators.records.rule import Rule
 from lockout_decorators.terms.bounds import ADDRESSES, Guesses
+from tests.doors import RIGHT, check
 from tests.sizes import IN_FULL
 
 NOW, OWN = 1_000_000, "0a0a0a0a"
@@ -131,14 +130,10 @@ def test_figures_of_common_rules(rule, worst, rate):
 
 def attack(clock, policy, seconds, trips):
     """Guess whenever it is let through, until `seconds` have passed: up to the lock, or one short of it each window."""
-
-    @lockout_protect(policy)
-    def login(request):
-        user = authenticate(request, username="bob", password=request.POST["password"])
-        return HttpResponse(status=200 if user else 401)
+    login = lockout_protect(policy)(check)
 
     def post(password):
-        return login(RequestFactory().post("/", {"password": password})).status_code
+        return login(RequestFactory().post("/", {**RIGHT, "password": password})).status_code
 
     for _ in range(0, seconds, 30):
         left = policy.status(RequestFactory().get("/"))

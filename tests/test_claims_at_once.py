@@ -3,12 +3,11 @@
 import time
 
 import pytest
-from django.contrib.auth import authenticate
-from django.http import HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import lockout_protect
 from lockout_decorators.stores import Store, redis
+from tests.doors import RIGHT, check
 from tests.servers import stores
 
 GUESSED = {
@@ -19,12 +18,8 @@ GUESSED = {
 
 @pytest.fixture
 def guess():
-    @lockout_protect(key="ip+username", max=5, window=300, lockout=600, scope="at once")
-    def view(request):
-        user = authenticate(request, username="bob", password=request.POST["password"])
-        return HttpResponse(status=401 if user is None else 200)
-
-    return lambda password: view(RequestFactory().post("/", {"password": password})).status_code
+    view = lockout_protect(key="ip+username", max=5, window=300, lockout=600, scope="at once")(check)
+    return lambda password: view(RequestFactory().post("/", {**RIGHT, "password": password})).status_code
 
 
 @pytest.fixture

@@ -12,16 +12,15 @@ from itertools import islice, product
 from secrets import token_hex
 
 import pytest
-from django.contrib.auth import authenticate
 from django.core.cache import cache, caches
 from django.core.checks import run_checks
-from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
 
 from lockout_decorators import lockout_protect
 from lockout_decorators.checks import ADDRESSES
 from lockout_decorators.stores import Change, store_for
 from lockout_decorators.terms.registry import register, registered
+from tests.doors import check
 from tests.entries import journal_lives, lives
 from tests.servers import stores
 from tests.sizes import IN_FULL
@@ -38,10 +37,8 @@ LOCKOUT = 3600
 def door(**policy):
     """A protected login, as a function of the address and what the client may make up; it returns the status."""
 
-    @lockout_protect(**{"max": MAX, "window": LOCKOUT, "lockout": LOCKOUT, "scope": "flood", **policy})
-    def login(request):
-        user = authenticate(request, username=request.POST["username"], password=request.POST["password"])
-        return HttpResponse(status=401 if user is None else 200)
+    given = {"max": MAX, "window": LOCKOUT, "lockout": LOCKOUT, "scope": "flood", **policy}
+    login = lockout_protect(**given)(check)
 
     def guess(address, password="wrong", username="bob", agent="browser"):
         sent = {"username": username, "password": password}

@@ -236,14 +236,6 @@ def test_nothing_is_said_where_nobody_is_refused(arguments, page, settings, veri
     assert "nothing" == ask()
 
 
-def test_challenge_shows(page, settings, verified):
-    """Before the form is sent once more."""
-    arguments = {"max": 5, "challenge_after": 1, "challenge": lambda request: False, "scope": "door"}
-    mount(settings, lockout_protect(**arguments)(sign_in))
-    page(tell="{{ lockout.challenge }} {{ lockout.remaining }}")
-    assert ["False 5", "True 4", "True 4"] == [ask(), ask("post", FORM), ask()]
-
-
 @pytest.mark.parametrize("view", [sign_in, asign_in])
 def test_cache_that_fails_breaks_no_page(view, page, settings, verified, monkeypatch, caplog):
     """Nothing is shown, and a line in the log says why."""

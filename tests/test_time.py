@@ -2,11 +2,10 @@
 
 import pytest
 import time_machine
-from django.contrib.auth import authenticate
-from django.http import HttpResponse
 from django.test import RequestFactory
 
 from lockout_decorators import lockout_protect
+from tests.doors import RIGHT, check
 
 START = 1_800_000_000
 
@@ -14,13 +13,10 @@ START = 1_800_000_000
 def door(**policy):
     """A protected login, as a function of the password: it returns the response."""
 
-    @lockout_protect(**{"key": "ip", "scope": "door", **policy})
-    def login(request):
-        user = authenticate(request, username="bob", password=request.POST["password"])
-        return HttpResponse("refused" if user is None else "welcome", status=401 if user is None else 200)
+    login = lockout_protect(**{"key": "ip", "scope": "door", **policy})(check)
 
     def guess(password="wrong", address="10.0.0.1"):
-        return login(RequestFactory().post("/", {"password": password}, REMOTE_ADDR=address))
+        return login(RequestFactory().post("/", {**RIGHT, "password": password}, REMOTE_ADDR=address))
 
     def status(address="10.0.0.1"):
         return login.lockout_policies[0].status(RequestFactory().get("/", REMOTE_ADDR=address))
