@@ -172,27 +172,6 @@ def test_a_guess_takes_three_round_trips(shelf, early):
     assert [shelf.record(key).failures for key in "CK"] == [1, 1]
 
 
-@pytest.mark.parametrize(
-    ("standing", "trips"),
-    [(None, [("swap", "C", "K")] * 2), (record("a"), [("swap", "C", "K")] * 3), (LOCKED, [("swap", "C", "K")])],
-    ids=["nothing", "a failure", "a lock"],
-)
-def test_where_a_lost_swap_is_as_good_as_a_look_none_comes_before(shelf, standing, trips):
-    """Most clients have nothing on record: they save one round trip, and nobody pays for it."""
-    shelf.clock = shelf.here
-    if standing:
-        shelf.put("K", standing)
-    book = Book(shelf, [seat("C"), seat("K")])
-    came, _ = run(claim(book))
-    if came:
-        assert came.refusal == Refusal(NOW + LOCK)
-        assert "C" not in shelf.entries
-    else:
-        settle([book], fail)
-        assert [shelf.record("C").failures, shelf.record("K").failures] == [1, 2 if standing else 1]
-    assert shelf.asked == trips
-
-
 def test_what_is_swapped_one_after_another_is_looked_at_before(shelf):
     """Else whoever is refused by the second record would first have a slot of the first one."""
     other = Shelf("other")

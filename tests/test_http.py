@@ -70,16 +70,6 @@ def test_honest_burst(door):
     assert door.locked("10.1.0.1")
 
 
-def test_mixed_burst(door):
-    """Of right and wrong passwords at once five wrong ones are verified; every right one that is verified signs in."""
-    token, crowd = Door(door.kind, door.server, "token"), LATER[door.kind]
-    verified, statuses = token.send(token.guess("10.2.0.1", *["right", "wrong"] * (crowd // 2)))
-    right = verified["+"]
-    assert Counter({"-": MAX, "+": right}) == verified
-    assert Counter({token.right: right, token.wrong: MAX, 429: crowd - MAX - right}) == statuses
-    assert token.locked("10.2.0.1")
-
-
 @pytest.mark.parametrize("kind", WORKERS if IN_FULL else ["uvicorn"])
 def test_burst_at_the_whole_site(kind, set_up, tmp_path):
     """Without a decorator: exactly five of all that is sent at once to three doors, from several processes."""

@@ -94,15 +94,6 @@ def slot(name, tag, at=""):
 # Rule 1: a guess is admitted only if there is no lock and fewer than max slots
 
 
-@BOTH
-def test_guesses_take_the_slots_one_after_another(rule):
-    client = Client(rule)
-    assert client.admit("a", "b", "c") is None
-    assert client.held == "abc"
-    assert client.admit("d")
-    assert client.held == "abc"
-
-
 # Rule 2: windows
 
 
@@ -165,19 +156,6 @@ def test_the_failure_that_makes_max_of_them_locks(rule):
     assert client.guess("c") is True
     assert (client.record.since, client.record.until) == (NOW + SECOND, NOW + SECOND + LOCK)
     assert (client.record.locked, client.record.reference, client.record.level) == (True, "refc", 1)
-
-
-def test_a_fixed_lock_takes_the_slots_with_it():
-    """Its end is a fresh start, also while the window would still be open."""
-    client = Client(FIXED._replace(lengths=(SECOND,)))
-    client.admit("a", "b", "c")
-    client.fail("b", "c")
-    client.admit("x")
-    assert client.fail("a")
-    assert (client.held, client.record.window) == ("", 0)
-    client.wait(SECOND - 1)
-    assert client.refusal == Refusal(NOW + SECOND)
-    assert client.wait(1).standing == EMPTY
 
 
 # Rule 4: growing locks, and locks without an end
@@ -322,19 +300,6 @@ def test_one_waits_for_guesses_that_could_complete_the_spread(rule):
     assert client.admit("e", at="a") is client.admit("f", at="c") is None
     client.succeed("b")
     assert client.admit("d", at="d") is None
-
-
-def test_in_a_rolling_window_a_name_ends_with_its_last_failure():
-    """After a short lock the others that are known are not refused, and lock nothing once more."""
-    client = Client(ROLLING_WIDE._replace(lengths=(SECOND,)))
-    client.spray("a")
-    client.wait(SECOND).spray("b")
-    assert client.wait(SECOND).spray("c") is True
-    assert client.wait(SECOND).guess("d", at="a") is False
-    assert client.admit("e", at="e") == Refusal(NOW + SECOND + WINDOW)
-    assert client.guess("f", at="b") is False
-    assert client.admit("e", at="e") == Refusal(NOW + 2 * SECOND + WINDOW)
-    assert client.wait(2 * SECOND + WINDOW - (client.now - NOW)).guess("e", at="e") is True
 
 
 def test_patience_shrinks_with_what_failures_hold():

@@ -1,7 +1,6 @@
 """Presets: what they promise is what an attacker gets at a door; no two policies of one get mixed up."""
 
 import pytest
-import time_machine
 from django.core.checks import run_checks
 
 from lockout_decorators import LockoutPolicy, lockout_protect, policies_of, presets
@@ -15,12 +14,6 @@ HOUR, DAY = 3600, 86_400
 
 def preset(name):
     return getattr(presets, name)
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel(1_800_000_000, tick=False) as clock:
-        yield clock
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -61,19 +61,6 @@ def test_a_sprayer_is_stopped_at_ten_passwords(rule, server, settings, verified)
 
 
 @on_stores
-def test_a_burst_at_many_accounts(rule, store, settings, verified):
-    """All at once, as far as a pool of connections goes: exactly ten passwords are verified."""
-    door(settings, rule)
-    CountingBackend.delay = 0.02
-    with ThreadPoolExecutor(80) as pool:
-        found = list(pool.map(lambda name: Client(REMOTE_ADDR=HERE).post("/", form(name)).status_code, STAFF))
-    assert (10, 10, len(STAFF) - 10) == (len({name for name, _ in verified}), found.count(401), found.count(429))
-    assert 10 == len(verified)
-    assert 429 == Client(REMOTE_ADDR=HERE).post("/", form(verified[0][0], right=True)).status_code
-    assert 10 == len(verified)
-
-
-@on_stores
 async def test_a_burst_of_tasks(rule, store, settings, verified):
     """The same in one event loop."""
     door(settings, rule, acheck)

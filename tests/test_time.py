@@ -1,7 +1,6 @@
 """When windows and locks end, seen from outside; tests/test_clocks.py asks the same of every cache."""
 
 import pytest
-import time_machine
 from django.test import RequestFactory
 
 from lockout_decorators import lockout_protect
@@ -27,12 +26,6 @@ def door(**policy):
 
 def statuses(guess, times, password="wrong"):
     return [guess(password).status_code for _ in range(times)]
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel(START, tick=False) as clock:
-        yield clock
 
 
 def test_lock_is_not_extended(clock, verified):
