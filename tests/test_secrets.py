@@ -324,17 +324,9 @@ def right(monkeypatch):
     monkeypatch.setitem(CountingBackend.passwords, "bob", SECRET)
 
 
-@at_doors("breaks", {"backend": "backend", "view": "view"})
-def test_broken_backend_and_view(breaks, server, door, mails, records, settings, monkeypatch):
-    """An exception of the project's own."""
-    known = bare_shows(settings, server, door, records, mails)
-    protect(settings, door)
-    break_(monkeypatch, breaks)
-    assert server(guess(door)).status == 500
-    assert_told_without(records, mails, known)
-
-
-BROKEN_POLICIES = {
+BROKEN = {  # what breaks of the project; settings; arguments of the policy
+    "backend": {"breaks": "backend"},
+    "view": {"breaks": "view"},
     "key": {"key": broken},
     "username": {"username": broken},
     "exempt": {"exempt": broken},
@@ -342,27 +334,23 @@ BROKEN_POLICIES = {
     "early address": {"methods": ["POST"], "LOCKOUT_CLIENT_IP": broken},
     "address": {"LOCKOUT_CLIENT_IP": broken},
     "setting": {"LOCKOUT_ENABLED": "no"},
+    "early answer": {"response": broken, "methods": ["POST"], "max": 1},
+    "answer": {"response": broken, "max": 1},
 }
 
 
-@at_doors("given", BROKEN_POLICIES)
-def test_broken_policy(given, server, door, mails, records, settings):
-    """An exception of what the policy was given, or in a setting, before the view runs and inside it."""
+@at_doors("given", BROKEN)
+def test_broken_project(given, server, door, mails, records, settings, monkeypatch):
+    """An exception of the project, of what the policy was given, in a setting, or in the answer to a refused guess."""
     known = bare_shows(settings, server, door, records, mails)
     for name in filter(str.isupper, given):
         setattr(settings, name, given[name])
-    protect(settings, door, **{name: value for name, value in given.items() if name.islower()})
-    assert server(guess(door)).status == 500
-    assert_told_without(records, mails, known)
-
-
-@at_doors("methods", {"early": ["POST"], "late": ()})
-def test_broken_answer(methods, server, door, mails, records, settings):
-    """An exception in the answer to a refused guess."""
-    known = bare_shows(settings, server, door, records, mails)
-    protect(settings, door, response=broken, methods=methods, max=1)
-    with LockoutPolicy(scope="s", max=1).attempt(RequestFactory().post("/", REMOTE_ADDR=HERE), "bob"):
-        pass
+    protect(settings, door, **{name: given[name] for name in given if name.islower() and name != "breaks"})
+    if "breaks" in given:
+        break_(monkeypatch, given["breaks"])
+    if "response" in given:
+        with LockoutPolicy(scope="s", max=1).attempt(RequestFactory().post("/", REMOTE_ADDR=HERE), "bob"):
+            pass
     assert server(guess(door)).status == 500
     assert_told_without(records, mails, known)
 
