@@ -302,6 +302,27 @@ def test_one_waits_for_guesses_that_could_complete_the_spread(rule):
     assert client.admit("d", at="d") is None
 
 
+@BOTH_WIDE
+def test_who_is_refused_by_the_spread_and_by_max_waits_for_both(rule):
+    """And for names alone: a guess without one is at none."""
+    client = Client(rule._replace(max=3, spread=2))
+    client.spray("a")
+    client.admit("b", at="b")
+    client.admit("c")
+    assert client.admit("d", at="d") == Refusal(NOW + SECOND, waits=True)
+    assert client.admit("d", at="d", own="b") == Refusal(NOW + SECOND)
+    client.fail("c")
+    client.rule = rule._replace(spread=2)
+    assert client.admit("d", at="d") == Refusal(NOW + SECOND, waits=True)
+    for max, spread in ((3, 1), (1, 2)):
+        client.rule = rule._replace(max=max, spread=spread)
+        assert client.admit("d", at="d") == Refusal(NOW + WINDOW)
+
+
+def test_a_guess_counts_as_solved_unless_it_is_said_that_it_is_not():
+    assert Client(FIXED._replace(unsolved=1)).admit("a", "b") is None
+
+
 def test_patience_shrinks_with_what_failures_hold():
     client = Client(WIDE)
     shares = [moves.share(client.record, client.rule)]
