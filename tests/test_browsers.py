@@ -611,17 +611,13 @@ def test_lock_by_responses_is_looked_up_early_for_all(verified):
     assert (429, 0) == (at_home.guess("right"), len(verified))
 
 
-def test_failures_by_responses_name_nobody():
-    """So such a policy can't ask."""
-    with pytest.raises(ValueError, match="known_browsers= has to know who is tried"):
-        ABOUT(failure=401)
-
-
 @pytest.mark.parametrize("value", [90, 0, "90 days", timedelta(seconds=59), timedelta(days=401), True])
-def test_wrong_lifetimes_stop_at_import(value):
-    """A number might be meant as days, or as seconds."""
+def test_what_makes_no_sense_stops_at_import(value):
+    """A number might be meant as days, or as seconds; and failures that only a response tells name nobody."""
     with pytest.raises(ValueError, match=r"known_browsers is .*; it must be a timedelta from a minute to 400 days"):
         lockout_protect(known_browsers=value)
+    with pytest.raises(ValueError, match="known_browsers= has to know who is tried"):
+        ABOUT(failure=401)
 
 
 # At every kind of door

@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from lockout_decorators.attempts import driver, settling
-from lockout_decorators.attempts.counters import Counter
 from lockout_decorators.attempts.driver import Claim, Refused, look, refusal_of
-from lockout_decorators.attempts.seats import Book, Seat, books_of
+from lockout_decorators.attempts.seats import Book, Seat
 from lockout_decorators.attempts.settling import settle
 from lockout_decorators.attempts.waiting import Wait
 from lockout_decorators.exceptions import StoreError
@@ -186,12 +185,6 @@ def test_what_is_swapped_one_after_another_is_looked_at_before(shelf):
     assert other.asked == [("read", "C", "K")]
 
 
-def test_an_early_look_refuses_with_one_round_trip(shelf):
-    shelf.put("K", LOCKED)
-    assert look([Book(shelf, [seat("C"), seat("K")])]).refusal == Refusal(NOW + LOCK)
-    assert shelf.asked == [("read", "C", "K")]
-
-
 def test_an_early_look_lets_pass_who_may_wait(shelf):
     shelf.put("K", record(undecided="abcde"))
     assert look([Book(shelf, [seat()])]) is None
@@ -268,13 +261,6 @@ def test_each_refusal_is_measured_by_the_clock_of_its_own_store(shelf):
         [Book(shelf, [seat("K")]), Book(ahead, [seat("A")])],
     ):
         assert look(books).seat.counter.key == "K"
-
-
-def test_counters_of_one_cache_share_a_book():
-    terms = [SimpleNamespace(cache="default"), SimpleNamespace(cache="default")]
-    (book,) = books_of([Counter("K", RULE, False, terms[0]), Counter("L", RULE, False, terms[1])])
-    assert ["K", "L"] == [seat.counter.key for seat in book.seats]
-    assert "default" == book.store.alias
 
 
 # Policies that are not enforced

@@ -81,21 +81,6 @@ def test_an_office_of_typos_is_not_refused(rule, store, settings, verified):
 
 
 @on_stores
-async def test_an_office_of_tasks(rule, store, settings, verified):
-    """The same in one event loop, of a smaller office."""
-    door(settings, rule, acheck)
-    nine = asyncio.Semaphore(9)
-
-    async def sign_in(name):
-        async with nine:
-            wrong = await DistantAsyncClient(HERE).post("/", form(name))
-            return wrong.status_code, (await DistantAsyncClient(HERE).post("/", form(name, right=True))).status_code
-
-    assert {(401, 200)} == set(await asyncio.gather(*map(sign_in, STAFF[:20])))
-    assert 40 == len(verified)
-
-
-@on_stores
 def test_an_office_that_signs_in_at_once_waits_for_each_other(rule, store, settings, verified):
     """All right passwords: no more than ten at a time, and all of them within patience."""
     door(settings, {**rule, "patience": 60})
