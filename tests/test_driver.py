@@ -249,6 +249,18 @@ def test_every_writing_has_a_stamp_of_its_own(shelf):
 # Several counters
 
 
+def test_a_guess_takes_a_slot_of_each_counter_or_of_none(shelf):
+    """Also where they are swapped one after another, and the last one turns out to be full; it may try again."""
+    shelf.singly = True
+    shelf.between = [lambda: None, lambda: shelf.put("K", record(undecided="abcde")), lambda: None]
+    guess = claim(book := Book(shelf, [seat("C"), seat("K")]))
+    assert isinstance(guess.step(), Wait)
+    assert (list(shelf.entries), [one.taken for one in book.seats]) == (["K"], [False, False])
+    shelf.put("K", record())
+    assert run(guess) == (None, 1)
+    assert all(shelf.record(key).slot_of(slot("me").occupancy) for key in "CK")
+
+
 def test_each_refusal_is_measured_by_the_clock_of_its_own_store(shelf):
     """One host may be an hour ahead."""
     ahead = Shelf("ahead")

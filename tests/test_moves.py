@@ -13,7 +13,6 @@ WINDOW, LOCK = 300_000, 600_000
 BOB, EVE = "b0bb0bb0", "e7ee7ee7"  # tags
 FIXED = Rule(3, WINDOW, (LOCK,))
 ROLLING = FIXED._replace(rolling=True)
-GROWING = FIXED._replace(max=1, lengths=(1 * MINUTE, 5 * MINUTE, 60 * MINUTE))
 WIDE = FIXED._replace(max=9, spread=3)
 ROLLING_WIDE = WIDE._replace(rolling=True)
 BOTH = pytest.mark.parametrize("rule", [FIXED, ROLLING], ids=["fixed", "rolling"])
@@ -91,9 +90,6 @@ def slot(name, tag, at=""):
     return Slot(False, 0, occupancy(name), f"{ord(at):05x}" if at else NOBODY, tag)
 
 
-# Rule 1: a guess is admitted only if there is no lock and fewer than max slots
-
-
 # Rule 2: windows
 
 
@@ -106,18 +102,6 @@ def test_a_fixed_window_ends_with_all_of_its_failures():
     assert client.standing == EMPTY
     client.guess("c")
     assert (client.held, client.record.window) == ("C", NOW + 2 * WINDOW)
-
-
-def test_in_a_rolling_window_each_failure_ends_by_itself():
-    client = Client(ROLLING)
-    client.guess("a")
-    client.wait(SECOND).guess("b")
-    client.wait(WINDOW - SECOND - 1)
-    assert client.held == "AB"
-    client.wait(1)
-    assert client.held == "B"
-    client.wait(SECOND)
-    assert client.standing == EMPTY
 
 
 @BOTH
@@ -168,28 +152,6 @@ def test_the_failure_that_makes_max_of_them_locks(rule):
 def test_a_rule_tells_how_long_locks_are(lengths, grows, first_to_fourth):
     rule = FIXED._replace(lengths=lengths)
     assert (rule.grows, [rule.length(level) for level in (1, 2, 3, 4)]) == (grows, first_to_fourth)
-
-
-def test_each_further_lock_takes_the_next_length():
-    """The last one repeats."""
-    client = Client(GROWING)
-    for name, (level, length) in zip("abcd", [(1, 1), (2, 5), (3, 60), (4, 60)], strict=True):
-        client.guess(name)
-        assert (client.record.level, client.refusal.until - client.now) == (level, length * MINUTE)
-        client.wait(length * MINUTE)
-        assert client.refusal is None
-
-
-def test_the_level_is_forgotten_a_day_after_the_last_lock():
-    client = Client(GROWING)
-    client.guess("a")
-    client.wait(MINUTE + 86_400_000 - 1)
-    assert client.standing != EMPTY
-    assert moves.lasts_until(client.record, client.rule) == client.now + 1
-    client.wait(1)
-    assert client.standing == EMPTY
-    client.guess("b")
-    assert client.record.level == 1
 
 
 # Rule 5: waiting
@@ -339,17 +301,6 @@ def test_patience_shrinks_with_what_failures_hold():
 def test_who_has_nothing_on_record_has_an_empty_record():
     assert moves.reset() == EMPTY == Record(0, 0, 0, "", 0, ())
     assert moves.lasts_until(EMPTY, FIXED) == moves.lasts_until(EMPTY, ROLLING) == 0
-
-
-@BOTH
-def test_a_record_lasts_as_long_as_anything_on_it(rule):
-    client = Client(rule)
-    client.guess("a")
-    assert moves.lasts_until(client.record, rule) == NOW + WINDOW
-    client.wait(SECOND).guess("b")
-    assert moves.lasts_until(client.record, rule) == NOW + WINDOW + (SECOND if rule.rolling else 0)
-    client.guess("c")
-    assert moves.lasts_until(client.record, rule) == client.now + LOCK
 
 
 def test_a_record_in_order_is_not_copied():
