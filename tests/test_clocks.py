@@ -223,8 +223,8 @@ def two_hosts(store, hosts, set_up, settings):
 
 @pytest.mark.parametrize("store", stores(*SHARED), indirect=True)
 def test_hosts_that_disagree(store, two_hosts):
-    """Of guesses from two hosts at once exactly max are verified; then both refuse, as long as the lock lasts: where the
-    store keeps the time, also if that is less than the hosts differ by."""
+    """Of guesses from two hosts at once exactly max are verified; then both refuse, as long as the lock lasts. Where
+    the store keeps the time, windows and locks may be shorter than the hosts differ by."""
     seconds = {"window": 200, "lockout": 200} if store == "valkey" else {"window": 600, "lockout": 1000}
     rule = {"key": "ip", "max": MAX, "scope": "hosts", **seconds}
     for number in range(10 if IN_FULL else 2):
