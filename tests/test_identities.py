@@ -58,6 +58,14 @@ VARIANTS = {
     "control": ["bob", "bob\x00", "\x00bob", "b\x00ob", "bob\r\n", "bo\x7fb", "b\x85ob", "b\x1b[ob".replace("[", "")],
     "iota subscript": ["\u1fb3", "\u03b1\u0345", "\u03b1", "\u1fbc"],
     "iota below": ["bob", "bob\u0345", "b\u0345OB"],
+    "spaces within": ["a b", "a  b", " a b ", "a\u00a0\u3000b", "A" + 300 * " " + "B", "\u00e1" + 3000 * " " + "b"],
+    "digits of any script": ["12", "\u0661\u0662", "\u0967\u0968", "\uff11\uff12", "\u2460\u2461"],
+    "marks without end": ["bob", "bo" + 2000 * "\u0301" + "b", 4000 * "\u200b" + "bob"],
+    "vowel before its consonant": ["\u0e40\u0e01", "\u0e01\u0e40"],
+    "hamza": ["\u0675", "\u0627\u0674", "\u0621\u0627"],
+    "dots": ["\u0140", "l\u00b7", "l"],
+    "syllables": ["\u30d0\u30fc", "\u306f\u30fc", "\uff8a\uff9e\uff70"],
+    "overlong": [5000 * "a", 5000 * "b", 2000 * " " + 9000 * "\u0301"],
 }
 
 
