@@ -15,7 +15,7 @@ from lockout_decorators.exceptions import StoreError
 from lockout_decorators.records import moves
 from lockout_decorators.records.moves import Refusal
 from lockout_decorators.records.record import EMPTY, FOREVER, OCCUPANCY, STAMP, Record, Slot, parse, spell
-from lockout_decorators.records.rule import Rule
+from lockout_decorators.records.rule import DAY, Rule
 from lockout_decorators.stores import UNKNOWN, Found, Reading, Swapped
 
 NOW = 1_800_000_000_000
@@ -215,14 +215,15 @@ def test_what_changes_nothing_is_not_written(shelf):
 def test_an_entry_outlives_its_record(shelf):
     """By two seconds at least; one without an end for ever."""
     endless = RULE._replace(lengths=(None,), max=1)
-    seats = [seat("K"), seat("L", RULE._replace(max=1)), seat("M", endless), seat("N", RULE._replace(window=1))]
+    seats = [seat("K"), seat("L", RULE._replace(max=1)), seat("M", endless)]
+    seats += [seat("N", RULE._replace(window=1)), seat("O", RULE._replace(window=30 * DAY))]
     book = Book(shelf, seats)
     book.read()
     settle([book], fail, all_seats=True)
-    assert shelf.lives == {"K": 302, "L": 602, "M": None, "N": 3}
+    assert shelf.lives == {"K": 302, "L": 602, "M": None, "N": 3, "O": 30 * 86_400 + 2}
     assert shelf.record("M").until == FOREVER
     settle([book], lambda seat, now: EMPTY, all_seats=True)
-    assert shelf.lives == dict.fromkeys("KLMN", 0)
+    assert shelf.lives == dict.fromkeys("KLMNO", 0)
 
 
 def test_an_entry_without_an_end_stays_without_one(shelf):
