@@ -31,11 +31,12 @@ class Shelf:
         between: What happens just before each swap, one after another; the last of them again and again.
         singly: Every key is swapped by itself, and a swap gives no tokens.
         lies: It says that it has lost, and does nothing.
+        resends: It swaps, but the reply is lost; it tells of the second try.
         here: What its records are judged by.
     """
 
     alias = "shelf"
-    singly = lies = False
+    singly = lies = resends = False
     clock = None
 
     def __init__(self, alias: str = "shelf") -> None:
@@ -67,7 +68,7 @@ class Shelf:
         for change in changes:
             self.lives[change.key] = change.life
             self.entries.pop(change.key) if change.text is None else self.entries.update({change.key: change.text})
-        return Swapped(True, [Found(one.text, UNKNOWN if self.singly else one.text) for one in changes])
+        return Swapped(not self.resends, [Found(one.text, UNKNOWN if self.singly else one.text) for one in changes])
 
     def put(self, key, record):
         self.entries[key] = spell(record, f"{len(self.asked):0{STAMP}x}")
@@ -395,6 +396,16 @@ def test_a_settlement_goes_on_for_thirty_seconds(shelf):
     with pytest.raises(StoreError, match="others came between for 30 s"):
         settle([book], fail)
     assert 30_000 < time.now - NOW <= 32_000
+
+
+def test_who_finds_its_own_words_has_won(shelf):
+    """The reply to the first command may be lost, and the second one comes too late."""
+    shelf.resends = True
+    book = Book(shelf, [seat()])
+    assert run(claim(book)) == (None, 1)
+    (settled,) = settle([book], fail)
+    assert (settled.before.failures, settled.after.failures, shelf.record("K").failures) == (0, 1, 1)
+    assert [one[0] for one in shelf.asked] == ["read", "swap", "swap"]
 
 
 def test_a_decision_that_came_too_late_is_made_again(shelf):
