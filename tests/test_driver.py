@@ -114,11 +114,11 @@ def shelf():
     return Shelf()
 
 
-def seat(key="K", rule=RULE, patience=5, enforce=True, name="me"):
-    """A seat of the guess `name` at a counter."""
+def seat(key="K", rule=RULE, patience=5, enforce=True):
+    """A seat of the guess `me` at a counter."""
     terms = SimpleNamespace(scope="s", cache="default", patience=patience, enforce=enforce)
     seat = Seat(SimpleNamespace(key=key, rule=rule, terms=terms))
-    seat.slot = slot(name)
+    seat.slot = slot("me")
     return seat
 
 
@@ -126,10 +126,10 @@ def slot(name, failed=False, when=NOW):
     return Slot(failed, when, name.encode().hex().rjust(OCCUPANCY, "0"))
 
 
-def record(failed="", undecided="", when=NOW, rule=RULE):
+def record(failed="", undecided="", when=NOW):
     """Of guesses with names of a letter."""
     slots = (*[slot(name, True, when) for name in failed], *[slot(name, False, when) for name in undecided])
-    return Record(0 if rule.rolling else NOW + WINDOW, slots=slots)
+    return Record(NOW + WINDOW, slots=slots)
 
 
 LOCKED = Record(0, NOW, NOW + LOCK, "7f3k92qd", 1)

@@ -10,7 +10,7 @@ from tests.sizes import IN_FULL
 
 BOB, EVE, JOE = "b0bb0bb0", "e7ee7ee7", "70e70e70"  # tags
 WRONG, OTHER, RIGHT, UNDONE = Plan("wrong", BOB), Plan("wrong", EVE), Plan("right", BOB), Plan("undone", BOB)
-THIRD, HASTY_THIRD = Plan("wrong", JOE), Plan("wrong", JOE, patience=0)
+THIRD = Plan("wrong", JOE)
 EARLY, LATE = Plan("wrong", BOB, early=True), Plan("wrong", EVE, early=True)
 BESIDE = Plan("wrong", EVE, key="L")  # another client's, under the same ceiling
 HASTY = Plan("wrong", BOB, patience=0)

@@ -6,8 +6,6 @@ from django.test import RequestFactory
 from lockout_decorators import lockout_protect
 from tests.doors import RIGHT, check
 
-START = 1_800_000_000
-
 
 def door(**policy):
     """A protected login, as a function of the password: it returns the response."""
