@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import hypothesis
 import pytest
+import time_machine
 from _pytest import runner
 from django.core.cache import cache
 from django.core.signals import request_finished
@@ -16,6 +17,7 @@ from lockout_decorators.attempts import driver, waiting
 from lockout_decorators.journal import entries, tallies
 from lockout_decorators.mail.unlock import connected
 from lockout_decorators.signals import locked_out
+from lockout_decorators.stores import Store
 from lockout_decorators.terms import registry
 from lockout_decorators.views import naming
 from tests import servers
@@ -114,6 +116,22 @@ def slept(monkeypatch):
     monkeypatch.setattr(driver, "time", clock)
     monkeypatch.setattr(waiting, "time", clock)
     return pauses
+
+
+@pytest.fixture
+def clock():
+    """Of this host: it stands still until the test shifts it."""
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def trips(monkeypatch):
+    """What stores are asked for records: to read, or to swap, and how many."""
+    seen, read, swap = [], Store.read, Store.swap
+    monkeypatch.setattr(Store, "read", lambda self, keys: (seen.append(("read", len(keys))), read(self, keys))[1])
+    monkeypatch.setattr(Store, "swap", lambda self, *what: (seen.append(("swap", len(what[0]))), swap(self, *what))[1])
+    return seen
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ not entered twice, so the search is exhaustive and ends.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import compress, product
+from math import inf
 from typing import Any
 
 from lockout_decorators.attempts.waiting import Wait
@@ -308,15 +309,16 @@ class World:
 
 
 @untraced
-def explore(scenario: Scenario, at_the_end: Callable[[World], None]) -> tuple[int, int]:
-    """Visit every world; call `at_the_end` in each final one. Returns how many worlds, and how many final ones."""
+def explore(scenario: Scenario, at_the_end: Callable[[World], None], most: float = inf) -> tuple[int, int]:
+    """Visit every world, or `most`; call `at_the_end` in each final one. Returns how many worlds, and how many final
+    ones."""
     seen: set[Any] = set()
     trail: list[Any] = []
     ends = 0
     todo: list[tuple[int, Any, World]] = [(0, None, World.begin(scenario))]
     try:
         with standing_in():
-            while todo:
+            while todo and len(seen) < most:
                 depth, name, world = todo.pop()
                 trail[depth:] = [name]
                 if (state := hash(world.key())) in seen:

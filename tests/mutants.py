@@ -54,7 +54,10 @@ class Tests(NamedTuple):
 
 MOVES = Tests(("test_record", "test_moves", "test_moves_model"))
 DRIVER = Tests(
-    ("test_driver", "test_interleavings", "test_challenge", "test_command", "test_settling", "test_outages"),
+    (
+        *("test_driver", "test_interleavings", "test_challenge", "test_command", "test_settling", "test_outages"),
+        *("test_waiting", "test_stacking", "test_damage"),
+    ),
     "not engine",
 )
 DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database")

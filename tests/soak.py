@@ -2,7 +2,6 @@
 
     tox -e soak                                       ten minutes of gunicorn, on Valkey
     tox -e soak -- --server uvicorn --store sqlite    or memcached, postgresql, files
-    tox -e soak -- --memory                           what a client takes up in each cache
 
 Windows and locks last five seconds, their entries a little longer, and a database sweeps them a minute later. So after
 two minutes all goes as fast as it comes. The exit status is 0 if at the end memory and cache are as large as then.
@@ -235,14 +234,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=int, default=10, help=f"at least {LEAST}")
     parser.add_argument("--server", choices=COMMANDS, default="gunicorn")
     parser.add_argument("--store", choices=SHARED, default="valkey")
-    parser.add_argument("--memory", action="store_true", help="measure memory per client instead")
     options = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()
     logging.disable(logging.WARNING)
-    if options.memory:
-        memory()
-        return 0
     wrong = list(soak(options.server, options.store, max(LEAST, options.minutes)))
     print("\n".join(["Not flat:", *wrong]) if wrong else "Flat.")
     return 1 if wrong else 0

@@ -21,11 +21,11 @@ from rest_framework.views import APIView
 
 from lockout_decorators import ChallengeRequired, LockedOut, LockoutPolicy, LockoutStatus, lockout_protect, signals
 from lockout_decorators.exceptions import flavoured
-from lockout_decorators.stores import Store
 from tests.backends import CountingBackend
 from tests.doors import RIGHT, acheck, check, mount
+from tests.sizes import IN_FULL
 
-FREE, MAX, BURST = 3, 10, 200
+FREE, MAX, BURST = 3, 10, 200 if IN_FULL else 60
 
 
 @pytest.fixture
@@ -82,26 +82,13 @@ def burst(policies, solved):
 
 
 def test_burst(policy, verified):
-    """Of 200 wrong guesses at once three are verified without a solution, of 200 further ones with it seven more."""
+    """Of many wrong guesses at once three are verified without a solution, of as many with it seven more."""
     door = [policy()]
     assert {401: FREE, "ChallengeRequired": BURST - FREE} == burst(door, ["no"] * BURST)
     assert FREE == len(verified)
     assert {401: MAX - FREE, "LockedOut": BURST - MAX + FREE} == burst(door, ["yes"] * BURST)
     assert MAX == len(verified)
     assert "LockedOut" == guess(door, post("right", "yes"))
-
-
-def test_burst_of_solved(policy, verified):
-    """All ten are verified, as without a challenge."""
-    assert {401: MAX, "LockedOut": BURST - MAX} == burst([policy()], ["yes"] * BURST)
-    assert MAX == len(verified)
-
-
-def test_mixed_burst(policy, verified):
-    """Whoever comes first: at most three without, ten in all, and then the right one is refused."""
-    came = burst([policy()], ["yes", "no"] * (BURST // 2))
-    assert MAX == came[401] == len(verified)
-    assert "LockedOut" == guess([policy()], post("right", "yes"))
 
 
 def test_burst_of_tasks(policy, verified):
@@ -135,25 +122,6 @@ def test_honest_burst(guess, policy, verified):
         came = list(pool.map(lambda _: guess([policy()], post("right")), range(12)))
     assert [200] * 12 == came
     assert 12 == len(verified)
-
-
-def test_typos(policy, asked, verified):
-    """Who forgets a password twice and then knows it has never seen a challenge; success frees the slots."""
-    for _ in range(5):
-        assert [401, 401, 200] == [guess([policy()], post(word)) for word in ("wrong", "wrong", "right")]
-    assert [] == asked
-
-
-def test_slots_come_back_with_the_window(policy, time_machine):
-    """Rolling: one by one, without a solution."""
-    time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
-    door = [policy(rolling=True, window=60)]
-    for _ in range(FREE):
-        guess(door, post())
-        time_machine.shift(10)
-    assert "ChallengeRequired" == guess(door, post())
-    time_machine.shift(30)
-    assert [401, "ChallengeRequired"] == [guess(door, post()) for _ in range(2)]
 
 
 @BOTH
@@ -237,11 +205,8 @@ def test_asked_before_any_slot(policy, verified):
     assert [(1, [("bob", "wrong")])] == seen
 
 
-def test_no_round_trip_is_added(policy, monkeypatch):
+def test_no_round_trip_is_added(policy, trips, verified):
     """The record that was read serves the second decision."""
-    trips, read, swap = [], Store.read, Store.swap
-    monkeypatch.setattr(Store, "read", lambda *args: (trips.append(1), read(*args))[1])
-    monkeypatch.setattr(Store, "swap", lambda *args: (trips.append(1), swap(*args))[1])
     found = []
     for solved in ("no", "no", "no", "yes", "no"):
         guess([policy()], post(solved=solved))

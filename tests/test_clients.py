@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lockout_decorators import lockout_protect
 from lockout_decorators.clients import addresses
-from lockout_decorators.clients.addresses import HOPS, client_address, parse
+from lockout_decorators.clients.addresses import client_address, parse
 from tests.doors import FORM, RIGHT, check
 from tests.sizes import IN_FULL
 
@@ -59,11 +59,6 @@ def guess(rf):
 # Who stands behind the peer
 
 
-def test_peer_is_the_client():
-    """Without trusted proxies the client is who connected."""
-    assert found() == PEER
-
-
 @pytest.mark.parametrize(
     ("forwarded", "client"),
     [
@@ -88,11 +83,14 @@ def test_peer_is_the_client():
         ("[fe80::1%25eth0]:80", "fe80::/64"),
         ("10.2.2.2", "10.2.2.2"),
         ("10.4.4.4, 10.3.3.3, 10.2.2.2", "10.4.4.4"),
+        (None, PROXY),
         ("junk", PROXY),
+        ("1" * 1_000_000, PROXY),
         ("", PROXY),
         (",", PROXY),
         ("192.0.2.9,", PROXY),
         ("192.0.2.9, junk", PROXY),
+        ("192.0.2.9, unix:", PROXY),
         ("192.0.2.9, , 10.2.2.2", "10.2.2.2"),
         ("192.0.2.9, unknown, 10.2.2.2", "10.2.2.2"),
         ("192.0.2.9, _hidden", PROXY),
@@ -112,11 +110,6 @@ def test_header_is_walked_from_the_right(forwarded, client, behind_proxies):
     assert client == found(PROXY, forwarded)
 
 
-def test_trusted_peer_without_header_is_the_client(behind_proxies):
-    """A proxy that asks for itself is counted as itself."""
-    assert found(PROXY) == PROXY
-
-
 def test_peer_may_be_mapped(behind_proxies):
     """A dual-stack server's spelling of a trusted IPv4 address is trusted as well."""
     assert found(f"::ffff:{PROXY}", "192.0.2.9") == "192.0.2.9"
@@ -127,15 +120,6 @@ def test_several_headers_are_one_list(behind_proxies):
     lines = [(b"x-forwarded-for", b"198.51.100.1"), (b"X-Forwarded-For".lower(), b"192.0.2.9, 10.9.9.9")]
     scope = {**AsyncRequestFactory()._base_scope(path="/"), "headers": lines, "client": (PROXY, 1)}
     assert client_address(ASGIRequest(scope, BytesIO())) == "192.0.2.9"
-
-
-@pytest.mark.parametrize("hop", ["10.0.0.2", "junk", "192.0.2.9", "", ":", "[", '"', "%", "::"])
-def test_long_list_is_not_walked_to_its_end(hop, behind_proxies, monkeypatch):
-    """However long the header, a bounded number of its hops is looked at."""
-    parsed = []
-    monkeypatch.setattr(addresses, "parse", lambda text: parsed.append(text) or parse(text))
-    found(PROXY, ",".join(["198.51.100.1", *(10_000 // (len(hop) + 1) * [hop])]))
-    assert len(parsed) <= HOPS + 1
 
 
 @pytest.mark.parametrize(("proxies", "client"), [(63, "192.0.2.9"), (64, "10.9.9.9")])
@@ -157,12 +141,6 @@ def test_two_thousand_addresses_are_remembered():
     assert addresses._parse.cache_info().currsize == 2048
 
 
-def test_long_hop_is_no_address(behind_proxies):
-    """A megabyte without a comma stops the walk as any junk does."""
-    for junk in ("1" * 1_000_000, ":" * 1_000_000, "[" * 1_000_000, '"' * 1_000_000, "1." * 500_000):
-        assert found(PROXY, junk) == PROXY
-
-
 @given(st.text(), st.text(alphabet='0123456789abcdef.:,[]"% \x00'), st.sampled_from([PEER, PROXY]))
 def test_no_header_is_an_error(text, addresses, peer):
     """Whatever the header says, the client is an address or a network."""
@@ -179,52 +157,21 @@ def test_every_spelling_is_one_address(address):
     assert address.version == 6 or parse(bare) == address
 
 
-@pytest.mark.parametrize(
-    "spelled",
-    [
-        "::ffff:192.0.2.9",
-        "::ffff:0:192.0.2.9",
-        "64:ff9b::192.0.2.9",
-        "2002:c000:0209::1",
-        "2002:c000:209:ffff::",
-        "2001:0:53aa:64c:0:fbfe:3fff:fdf6",
-        "[::FFFF:C000:0209]:443",
-        "::192.0.2.9",
-        "::c000:209",
+INSIDE = {
+    "192.0.2.9": [
+        *["::ffff:192.0.2.9", "::ffff:0:192.0.2.9", "64:ff9b::192.0.2.9", "2002:c000:0209::1", "2002:c000:209:ffff::"],
+        *["2001:0:53aa:64c:0:fbfe:3fff:fdf6", "[::FFFF:C000:0209]:443", "::192.0.2.9", "::c000:209"],
     ],
-)
-def test_an_ipv4_address_inside_of_an_ipv6_one(spelled):
-    """Mapped, translated (SIIT, NAT64), 6to4, Teredo, and compatible as once it was called: one client."""
-    assert ip_address("192.0.2.9") == parse(spelled)
+    **{inside: [f"::{inside}"] for inside in ("1.0.0.0", "1.2.3.4", "255.255.255.254")},
+    **{plain: [plain] for plain in ("2001:db8::1", "64:ff9b:1::192.0.2.9", "::1", "::", "::ff:ffff", "::1:0:0")},
+    "2003::c000:209": ["2003::c000:209"],
+}
 
 
-@pytest.mark.parametrize("inside", ["1.0.0.0", "1.2.3.4", "255.255.255.254"])
-def test_a_compatible_address_is_any_but_the_first_ones(inside):
-    """Those would be `::1` and its like."""
-    assert ip_address(inside) == parse(f"::{inside}")
-
-
-@pytest.mark.parametrize(
-    "plain", ["2001:db8::1", "64:ff9b:1::192.0.2.9", "::1", "::", "::ff:ffff", "::1:0:0", "2003::c000:209"]
-)
-def test_other_ipv6_addresses_are_themselves(plain):
-    assert ip_address(plain) == parse(plain)
-
-
-@pytest.mark.parametrize(
-    ("forwarded", "client"),
-    [("192.0.2.9, unix:", "192.0.2.9"), ("192.0.2.9, unix:, 10.0.0.1,unix:", "192.0.2.9"), ("192.0.2.9, unix:x", None)],
-)
-def test_a_socket_is_a_hop(settings, forwarded, client):
-    """Proxies write `unix:` for a peer on a socket; where sockets are trusted it is passed."""
-    settings.LOCKOUT_TRUSTED_PROXIES = ["unix", "10.0.0.0/8"]
-    if client:
-        assert client == found("", forwarded)
-    else:
-        with pytest.raises(ImproperlyConfigured):
-            found("", forwarded)
-    settings.LOCKOUT_TRUSTED_PROXIES = ["10.0.0.0/8"]
-    assert "10.0.0.1" == found("10.0.0.1", "192.0.2.9, unix:")
+@pytest.mark.parametrize(("address", "spelled"), [(one, text) for one, texts in INSIDE.items() for text in texts])
+def test_an_ipv4_address_inside_of_an_ipv6_one(address, spelled):
+    """Mapped, translated (SIIT, NAT64), 6to4, Teredo, or compatible (but `::1` and its like); others are themselves."""
+    assert ip_address(address) == parse(spelled)
 
 
 # Who is not believed
@@ -369,16 +316,18 @@ def test_server_may_give_no_address_at_all(rf):
         (["unix"], "192.0.2.9, 10.2.2.2", "10.2.2.2"),
         (["unix", "10.0.0.0/8"], "192.0.2.9, 10.2.2.2", "192.0.2.9"),
         (["unix", "10.0.0.0/8"], "junk, 10.2.2.2", "10.2.2.2"),
+        (["unix", "10.0.0.0/8"], "192.0.2.9, unix:", "192.0.2.9"),
+        (["unix", "10.0.0.0/8"], "192.0.2.9, unix:, 10.0.0.1,unix:", "192.0.2.9"),
     ],
 )
 def test_trusted_unix_socket_hands_the_header_on(proxies, forwarded, client, settings, caplog):
-    """With "unix" among the trusted proxies the last hop is the peer of the proxy."""
+    """With "unix" among the trusted ones the last hop is the peer of the proxy, which writes `unix:` for a socket."""
     settings.LOCKOUT_TRUSTED_PROXIES = proxies
     assert client == found("", forwarded)
     assert caplog.records == []
 
 
-@pytest.mark.parametrize("forwarded", [None, "", "junk", "192.0.2.9, junk"])
+@pytest.mark.parametrize("forwarded", [None, "", "junk", "192.0.2.9, junk", "192.0.2.9, unix:x"])
 def test_proxy_behind_the_socket_has_to_name_the_client(forwarded, settings):
     """A proxy that doesn't would make all visitors one client too."""
     settings.LOCKOUT_TRUSTED_PROXIES = ["unix"]

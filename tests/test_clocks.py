@@ -26,7 +26,7 @@ from tests.test_time import door
 START = 1_800_000_000
 STEP = 0.125  # what a clock that can be moved is moved by
 MAX = 5
-THREADS = 16
+THREADS = 16 if IN_FULL else 8
 SHARED = "valkey", "memcached", "files", "sqlite", "postgresql"  # the first keeps the time
 
 
@@ -180,7 +180,7 @@ def test_edge_of_a_window_under_load(store, clock, verified):
 @pytest.mark.parametrize("store", stores(), indirect=True)
 def test_ends_of_locks_under_load(store, clock, verified):
     """Between one lock and the next exactly max are verified, however many threads guess all the time."""
-    rounds, locks, refused = 6 if IN_FULL else 3, [], defaultdict(set)
+    rounds, locks, refused = 6 if IN_FULL else 2, [], defaultdict(set)
     guess = door(max=MAX, window=60, lockout=1)
 
     def count(**_):
@@ -223,8 +223,10 @@ def two_hosts(store, hosts, set_up, settings):
 
 @pytest.mark.parametrize("store", stores(*SHARED), indirect=True)
 def test_hosts_that_disagree(store, two_hosts):
-    """Of guesses from two hosts at once exactly max are verified; then both refuse, for a second to the lockout."""
-    rule = {"key": "ip", "max": MAX, "window": 600, "lockout": 1000, "scope": "hosts"}
+    """Of guesses from two hosts at once exactly max are verified; then both refuse, as long as the lock lasts. Where
+    the store keeps the time, windows and locks may be shorter than the hosts differ by."""
+    seconds = {"window": 200, "lockout": 200} if store == "valkey" else {"window": 600, "lockout": 1000}
+    rule = {"key": "ip", "max": MAX, "scope": "hosts", **seconds}
     for number in range(10 if IN_FULL else 2):
         address = f"10.0.0.{number}"
         burst = both(two_hosts, Order(rule, address, [f"wrong{number}" for number in range(32)]))
@@ -232,40 +234,15 @@ def test_hosts_that_disagree(store, two_hosts):
         for outcome in both(two_hosts, Order(rule, address, ["right", "wrong"])):
             assert [] == outcome.verified
             assert {429} == {status for status, _ in outcome.answers}
-            assert all(1 <= int(after) <= 1000 for _, after in outcome.answers)
+            assert all(
+                1 < int(after) <= rule["lockout"] for _, after in outcome.answers
+            )  # a lock's: who loses is told 1
 
 
 def both(hosts, order):
     for host in hosts:
         host.tell([order])
     return [Outcome(*answer) for host in hosts for answer in host.hear()]
-
-
-def lock_between(one, other, address):
-    """A lock that one host wrote lasts as long for the other."""
-    rule = {"key": "ip", "max": 1, "window": 60, "lockout": 1, "scope": "lock"}
-
-    def first_status(host, password):
-        return Outcome(*host.ask(Order(rule, address, [password]))[0]).answers[0][0]
-
-    yield from lasts(Real, 1, lambda: first_status(one, "wrong"), lambda: first_status(other, "right") == 429)
-
-
-def window_between(one, other, address):
-    """A window that one host opened lasts as long for the other."""
-    rule = {"key": "ip", "max": 3, "window": 1, "lockout": 60, "scope": "window"}
-
-    def failures(host, *passwords):
-        return Outcome(*host.ask(Order(rule, address, passwords))[0]).failures
-
-    yield from lasts(Real, 1, lambda: failures(one, "wrong"), lambda: failures(other) == 1)
-
-
-@pytest.mark.parametrize("store", stores("valkey"), indirect=True)
-def test_ends_between_hosts(store, two_hosts):
-    """What one host begins ends for the other when the store says so, whichever of them is ahead."""
-    pairs = {"10.0.0.1": two_hosts, "10.0.0.2": two_hosts[::-1]}
-    play(Real(), *[case(*pair, address) for address, pair in pairs.items() for case in (lock_between, window_between)])
 
 
 @pytest.mark.parametrize("store", stores("locmem", *SHARED[1:]), indirect=True)

@@ -58,13 +58,15 @@ VARIANTS = {
     "control": ["bob", "bob\x00", "\x00bob", "b\x00ob", "bob\r\n", "bo\x7fb", "b\x85ob", "b\x1b[ob".replace("[", "")],
     "iota subscript": ["\u1fb3", "\u03b1\u0345", "\u03b1", "\u1fbc"],
     "iota below": ["bob", "bob\u0345", "b\u0345OB"],
+    "spaces within": ["a b", "a  b", " a b ", "a\u00a0\u3000b", "A" + 300 * " " + "B", "\u00e1" + 3000 * " " + "b"],
+    "digits of any script": ["12", "\u0661\u0662", "\u0967\u0968", "\uff11\uff12", "\u2460\u2461"],
+    "marks without end": ["bob", "bo" + 2000 * "\u0301" + "b", 4000 * "\u200b" + "bob"],
+    "vowel before its consonant": ["\u0e40\u0e01", "\u0e01\u0e40"],
+    "hamza": ["\u0675", "\u0627\u0674", "\u0621\u0627"],
+    "dots": ["\u0140", "l\u00b7", "l"],
+    "syllables": ["\u30d0\u30fc", "\u306f\u30fc", "\uff8a\uff9e\uff70"],
+    "overlong": [5000 * "a", 5000 * "b", 2000 * " " + 9000 * "\u0301"],
 }
-
-
-@pytest.mark.parametrize("kind", VARIANTS)
-def test_variants_are_one_identity(kind):
-    """Case, width, composition, marks and what can't be seen."""
-    assert len({fold(name) for name in VARIANTS[kind]}) == 1
 
 
 @pytest.mark.parametrize(("kind", "view", "key"), pairs(VARIANTS, [check, acheck], ["username", "ip+username"]))
@@ -78,15 +80,6 @@ def test_variants_share_their_guesses(kind, view, key, rf, verified):
     statuses = {view(rf.post("/", {"username": name, "password": "right"})).status_code for name in names}
     assert ({429}, 3) == (statuses, len(verified))
     assert view(rf.post("/", {"username": "eve", "password": "eves"})).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("bob", "rob"), ("bob", "bobby"), ("bo b", "bob"), ("1", "l"), ("bob", "b0b"), ("-", "_"), ("a@b.c", "a@b.d")],
-)
-def test_names_are_not_folded_together_without_reason(one, other):
-    """What no backend takes for the same is counted apart."""
-    assert fold(one) != fold(other)
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "\t\n", "\x00", "\u200b", "\u0301", "\ufeff \u2060", 300 * " "])
@@ -130,7 +123,7 @@ class Listed(list):
 @pytest.mark.parametrize(
     "value",
     [
-        2_000_000 * "x",
+        2_000_000 * "\u0301",
         [2_000_000 * "x"],
         Listed(500_000 * ["x"]),
         dict.fromkeys(range(500_000)),
@@ -176,6 +169,7 @@ def test_where_names_end():
     """256 characters tell accounts apart; past 4,096 all names are one; of a list six items count."""
     assert fold("a" * 255) != fold("a" * 256) == fold("a" * 257) == fold("a" * 4096)
     assert fold("a" * 4096) != fold("a" * 4097) == fold("b" * 5000)
+    assert fold(2000 * " " + "bob") == "bob"
     assert fold([1, 2, 3, 4, 5, 6, 7]) == fold([1, 2, 3, 4, 5, 6, 8]) != fold([1, 2, 3, 4, 5, 6])
     hidden = Hidden("Bob")
     assert ("eve", "bob", "Bob") == (str(hidden), fold(hidden), text_of(hidden))
@@ -188,25 +182,6 @@ def test_forms_are_one_identity(text, form):
     assert fold(text) == fold(f" {text} ") == fold(f"\u200b{text}\x00")
     text = unicodedata.normalize("NFKD", text).replace("\u0345", "")  # the one mark that a letter is made of
     assert fold(text) == fold(text.casefold())
-
-
-@pytest.mark.parametrize(
-    "unit", ["a", "\u0301", "\u0323\u0301", "\ufdfa", "\u200b", " ", "\x00", "\ud800", "\u1ebf", "\uac01", "\U0001f600"]
-)
-def test_a_megabyte_is_folded_in_bounded_time(unit):
-    """Also of marks to be ordered and of characters that decompose into many."""
-
-    def fastest(value):
-        return min(timeit.repeat(lambda: fold(value), number=1, repeat=5))
-
-    assert fastest(unit * 1_000_000) < 50 * fastest(unit * 1_000) + 0.01
-
-
-def test_what_is_looked_at_is_bounded():
-    """Names that are longer than any user name are one identity; spaces before it are not looked at."""
-    assert fold(2000 * "a" + "b") == fold(2000 * "a" + "c")
-    assert fold(2000 * " " + "bob") == "bob"
-    assert fold(200 * "a" + "b") != fold(200 * "a" + "c")
 
 
 # Which credential names the account
@@ -279,16 +254,11 @@ def test_identity_is_what_authenticate_got(rf, verified):
 
 def test_calls_without_a_name_are_counted_by_address(rf, verified):
     """Tokens name nobody: strangers elsewhere are not locked out."""
-
-    def view(request):
-        user = authenticate(request, password=request.POST["token"])
-        return HttpResponse(status=200 if user else 401)
-
-    view = lockout_protect(scope="s", key="username", max=2)(view)
+    view = lockout_protect(scope="s", key="username", max=2)(check)
     for number in range(4):
-        view(rf.post("/", {"token": f"{number}"}))
+        view(rf.post("/", {"password": f"{number}"}))
     assert verified == [("None", "0"), ("None", "1")]
-    assert view(rf.post("/", {"token": "x"}, REMOTE_ADDR="192.0.2.2")).status_code == 401
+    assert view(rf.post("/", {"password": "x"}, REMOTE_ADDR="192.0.2.2")).status_code == 401
 
 
 # Forgiving
@@ -359,32 +329,9 @@ def test_comparison_of_equal_values(monkeypatch):
 def test_comparison_tells_apart():
     """Types, names, and values that spell the same."""
     comparison, fine = Comparison(), ["x"]
-    different = [
-        {},
-        {"p": "x"},
-        {"q": "x"},
-        {"p": "X"},
-        {"p": "x "},
-        {"p": b"x"},
-        {"p": 1},
-        {"p": 2},
-        {"p": 1.0},
-        {"p": "1"},
-        {"p": "0x1"},
-        {"p": None},
-        {"p": "None"},
-        {"p": fine},
-        {"p": ["x"]},
-        {"p": f"list {id(fine)}"},
-        {"p": "x", "q": None},
-        {"p": "\ud800"},
-        {"p": 10**5000},
-        {"p": 10**5000 + 1},
-        {"p": Mute()},
-        {"p": nested(100_000)},
-        {"p": [Mute()]},
-        {"p": "x') ('q', 'x"},
-    ]
+    values = ["x", "X", "x ", b"x", 1, 2, 1.0, "1", "0x1", None, "None", "\ud800", 10**5000, 10**5000 + 1]
+    values += [fine, ["x"], f"list {id(fine)}", Mute(), [Mute()], nested(100_000), "x') ('q', 'x"]
+    different = [{}, {"q": "x"}, {"p": "x", "q": None}, *[{"p": value} for value in values]]
     assert len(different) == len({comparison.digest(credentials) for credentials in different})
 
 

@@ -11,61 +11,37 @@ from lockout_decorators import LockedOut, LockoutPolicy, LockoutStatus, lockout_
 from lockout_decorators.answers import words
 from lockout_decorators.answers.plain import answer
 from tests.doors import FORM, check, mount
-from tests.messages import LANGUAGES
 
-TITLES = {
+TITLES = {  # for the words of all languages see tests/test_catalogs.py
     "ar": "محاولات فاشلة كثيرة جدًا.",
-    "cs": "Příliš mnoho neúspěšných pokusů.",
     "de": "Zu viele Fehlversuche.",
-    "es": "Demasiados intentos fallidos.",
-    "fr": "Trop de tentatives infructueuses.",
-    "it": "Troppi tentativi falliti.",
-    "ja": "試行の失敗回数が多すぎます。",
-    "nl": "Te veel mislukte pogingen.",
     "pl": "Zbyt wiele nieudanych prób.",
     "pt_BR": "Muitas tentativas malsucedidas.",
-    "tr": "Çok fazla başarısız deneme.",  # noqa: RUF001
     "zh_Hans": "失败的尝试次数过多。",
 }
 ADVICE = {  # seconds, minutes, hours, days
     "ar": ["ثانية واحدة.", "3 دقائق.", "11 ساعة.", "3 أيام."],
-    "cs": ["1 sekundu.", "3 minuty.", "11 hodin.", "3 dny."],
     "de": ["1 Sekunde erneut.", "3 Minuten erneut.", "11 Stunden erneut.", "3 Tagen erneut."],
-    "es": ["1 segundo.", "3 minutos.", "11 horas.", "3 días."],
-    "fr": ["1 seconde.", "3 minutes.", "11 heures.", "3 jours."],
-    "it": ["1 secondo.", "3 minuti.", "11 ore.", "3 giorni."],
-    "ja": ["1秒後に", "3分後に", "11時間後に", "3日後に"],
-    "nl": ["1 seconde opnieuw.", "3 minuten opnieuw.", "11 uur opnieuw.", "3 dagen opnieuw."],
     "pl": ["1 sekundę.", "3 minuty.", "11 godzin.", "3 dni."],
     "pt_BR": ["1 segundo.", "3 minutos.", "11 horas.", "3 dias."],
-    "tr": ["1 saniye sonra", "3 dakika sonra", "11 saat sonra", "3 gün sonra"],
     "zh_Hans": ["1 秒后", "3 分钟后", "11 小时后", "3 天后"],
 }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_time_in_words(language, rf):
-    """Seconds, minutes, hours, days; rounded up."""
-    with translation.override(language.replace("_", "-")):
-        for seconds, told in zip([1, 121, 10 * 3600 + 1, 2 * 86_400 + 1], ADVICE[language], strict=True):
-            response = answer(rf.post("/"), LockedOut(LockoutStatus("login", True, 5, 5, seconds)))
-            assert told in response.text
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", TITLES)
 @pytest.mark.parametrize("accept", ["text/html", "application/json", "text/plain"])
 def test_answer_is_in_the_active_language(language, accept, rf):
-    """Title and advice, in whatever form."""
-    locked_out = LockedOut(LockoutStatus("login", True, 5, 5, 1, datetime(2030, 1, 1, tzinfo=UTC), "key", "7F3K-92QD"))
-    with translation.override(language.replace("_", "-")):
-        response = answer(rf.post("/", headers={"accept": accept}), locked_out)
-    text = response.text if accept != "application/json" else " ".join(map(str, json.loads(response.content).values()))
-    assert TITLES[language] in text
-    assert ADVICE[language][0] in text
-    assert "7F3K-92QD" in text
+    """Title and advice, in whatever form; the time in seconds, minutes, hours or days, rounded up."""
+    request, end = rf.post("/", headers={"accept": accept}), datetime(2030, 1, 1, tzinfo=UTC)
+    for seconds, told in zip([1, 121, 10 * 3600 + 1, 2 * 86_400 + 1], ADVICE[language], strict=True):
+        status = LockoutStatus("login", True, 5, 5, seconds, end, "key", "7F3K-92QD")
+        with translation.override(language.replace("_", "-")):
+            response = answer(request, LockedOut(status))
+        text = " ".join(map(str, json.loads(response.content).values())) if "json" in accept else response.text
+        assert all(part in text for part in (TITLES[language], told, "7F3K-92QD"))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", TITLES)
 def test_answer_heeds_accept_language(language, settings, verified):
     """A real request through LocaleMiddleware: German for a German browser."""
     settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware"]
@@ -101,7 +77,7 @@ def forgotten():
 @pytest.mark.parametrize(
     ("active", "default", "told"),
     [
-        ("ko", "en-us", 'lang="en"'),
+        ("ko", "en-us", 'lang="en" dir="ltr"'),
         ("ko", "de", 'lang="de"'),  # Django falls back on that
         ("he", "en-us", 'lang="en" dir="ltr"'),
         ("de-at", "en-us", 'lang="de-at"'),
@@ -117,10 +93,3 @@ def test_page_names_the_language_it_is_really_in(active, default, told, rf, sett
         page = answer(rf.post("/", headers={"accept": "text/html"}), LockedOut(status)).text
     assert f"<html {told}" in page
     assert ("Zu viele" in page, "Mai" in page) == (german := 'lang="de' in told, german)
-
-
-def test_other_languages_get_english(rf):
-    """What is not translated is said as it is written."""
-    with translation.override("ko"):
-        response = answer(rf.post("/"), LockedOut(LockoutStatus("login", True, 5, 5)))
-    assert response.text == "Too many failed attempts. Ask the site's administrators for help.\n"

@@ -56,10 +56,12 @@ def test_every_database_and_cache_can_keep_it(record):
     assert re.fullmatch(r"[0-9a-z.-]+", spell(record, STAMP))
 
 
-def test_a_slot_tells_its_fields():
+def test_a_record_and_a_slot_tell_of_what_they_hold():
     assert (True, NOW, "00c0ffee", "b0b00", "b0bb0bb0") == (BOB.failed, BOB.when, BOB.occupancy, BOB.who, BOB.tag)
     assert (False, NOW + 1) == (EVE.failed, EVE.when)
     assert (NOBODY, UNTAGGED) == (Slot(False, 0, "00c0ffee").who, Slot(False, 0, "00c0ffee").tag)
+    assert [(True, 1), (False, 0), (True, 0)] == [(it.locked, it.failures) for it in (FULL, EMPTY, Record(since=1))]
+    assert (EVE, None) == (FULL.slot_of("000decaf"), FULL.slot_of("000deca0"))
 
 
 def test_a_slot_changes():
@@ -68,13 +70,6 @@ def test_a_slot_changes():
     assert EVE.at(NOW, failed=True) == Slot(True, NOW, "000decaf", "e7e00", "e7ee7ee7")
     assert EVE.tagged(UNTAGGED) == Slot(False, NOW + 1, "000decaf", "e7e00")
     assert {Slot} == {type(slot) for slot in (EVE.at(NOW), EVE.tagged(UNTAGGED), *parse(spell(FULL, STAMP)).slots)}
-
-
-def test_a_record_tells_of_its_slots():
-    assert (True, 1) == (FULL.locked, FULL.failures)
-    assert (False, 0) == (EMPTY.locked, EMPTY.failures)
-    assert EMPTY._replace(since=1).locked
-    assert (EVE, None) == (FULL.slot_of("000decaf"), FULL.slot_of("000deca0"))
 
 
 def test_for_ever_is_the_last_of_all_times():
@@ -94,38 +89,15 @@ def test_a_failure_costs_about_thirty_bytes():
     assert parse(thousand).failures == 1000
 
 
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        "",
-        "x" * 100,
-        "0",
-        "{}",
-        STAMP,
-        spell(FULL, STAMP)[:-1],
-        spell(FULL, STAMP)[: -len(EVE)],
-        spell(FULL, STAMP)[: -len(EVE) - 1],
-        spell(FULL, STAMP) + "-",
-        spell(FULL, STAMP) + "0",
-        spell(FULL, STAMP) + "\n",
-        spell(FULL, STAMP) + "-" + BOB,
-        spell(FULL, STAMP)[1:],
-        spell(FULL, STAMP).replace(".2.", ".3."),
-        spell(FULL, STAMP).replace(".2.", ".-2."),
-        spell(FULL, STAMP).replace(".11.", ".-1."),
-        spell(FULL, STAMP).replace(".11.", ".1_1."),
-        spell(FULL, STAMP).replace(".11.", ". 11."),
-        spell(FULL, STAMP).replace(".11.", "..11."),
-        spell(FULL, STAMP).replace("f1a", "x1a"),
-        spell(FULL, STAMP).replace("f1a", "F1A"),
-        spell(FULL, STAMP).replace("-u", "u"),
-        spell(FULL, STAMP).replace("1a3185c5002", "1a3185c50020"),
-        spell(FULL, STAMP).replace("7f3k92qd", "7F3K92QD"),
-        spell(FULL, STAMP).replace("0", "\N{ARABIC-INDIC DIGIT ZERO}"),
-        spell(FULL, STAMP.upper()),
-        "1:" + spell(FULL, STAMP),
-    ],
-)
+TEXT = spell(FULL, STAMP)
+OTHERS = ["", "x" * 100, "0", "{}", STAMP, f"{TEXT}-", f"{TEXT}0", f"{TEXT}\n", f"{TEXT}-{BOB}", f"1:{TEXT}"]
+CUT = [TEXT[:-1], TEXT[: -len(EVE)], TEXT[: -len(EVE) - 1], TEXT[1:]]
+CHANGES = [(".2.", ".3."), (".2.", ".-2."), (".11.", ".-1."), (".11.", ".1_1."), (".11.", ". 11."), (".11.", "..11.")]
+CHANGES += [("f1a", "x1a"), ("f1a", "F1A"), ("-u", "u"), ("1a3185c5002", "1a3185c50020"), ("7f3k92qd", "7F3K92QD")]
+CHANGES += [("0", "\N{ARABIC-INDIC DIGIT ZERO}"), (STAMP, STAMP.upper())]
+
+
+@pytest.mark.parametrize("damaged", [*OTHERS, *CUT, *[TEXT.replace(*change) for change in CHANGES]])
 def test_what_is_no_record_is_not_read(damaged):
     """Foreign texts, and records that were cut short or written over, by a letter."""
     with pytest.raises(ValueError, match="record"):

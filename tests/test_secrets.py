@@ -5,7 +5,8 @@ import json
 import logging
 import traceback
 from base64 import b64encode
-from itertools import product
+from functools import partialmethod
+from itertools import cycle, islice, product
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -62,19 +63,14 @@ class BrokenCache(LocMemCache):
 
     methods = ()
 
-    def get_many(self, *args, **kwargs):
-        return self._called("get_many", *args, **kwargs)
-
-    def set(self, *args, **kwargs):
-        return self._called("set", *args, **kwargs)
-
-    def delete(self, *args, **kwargs):
-        return self._called("delete", *args, **kwargs)
-
     def _called(self, name, *args, **kwargs):
         if name in self.methods:
             raise ConnectionError(f"no {name} of {args} {kwargs}")
         return getattr(super(), name)(*args, **kwargs)
+
+    get_many = partialmethod(_called, "get_many")
+    set = partialmethod(_called, "set")
+    delete = partialmethod(_called, "delete")
 
 
 # Careful views, which show nothing by themselves: those of Django, and what its documentation asks of one's own
@@ -106,8 +102,7 @@ def careful_json(request):
 
 @sensitive_variables()
 async def careful_async(request):
-    user = await aauthenticate(request, **json.loads(request.body))
-    return after(user)
+    return after(await aauthenticate(request, **json.loads(request.body)))
 
 
 class Basic(APIView):
@@ -159,6 +154,14 @@ SOME = ALL if IN_FULL else [("wsgi", "LoginView"), ("asgi", "async JSON"), ("wsg
 EACH = ALL if IN_FULL else ALL[: len(VIEWS) : 2] + ALL[len(VIEWS) + 1 :: 2]  # every view, at either server
 everywhere = pytest.mark.parametrize("pair", EACH, ids=" ".join, indirect=True)
 by_either_server = pytest.mark.parametrize("pair", [("wsgi", "form"), ("asgi", "form")], ids=" ".join, indirect=True)
+
+
+def at_doors(name, choices):
+    """Every choice at every door; at home each choice at one, and each door with one."""
+    most = max(len(choices), len(SOME))
+    some = product(ALL, choices) if IN_FULL else islice(zip(cycle(SOME), cycle(choices), strict=False), most)
+    chosen = [pytest.param(pair, choices[key], id=f"{' '.join(pair)}-{key}") for pair, key in some]
+    return pytest.mark.parametrize(("pair", name), chosen, indirect=["pair"])
 
 
 @pytest.fixture(params=SOME, ids=" ".join)
@@ -321,46 +324,33 @@ def right(monkeypatch):
     monkeypatch.setitem(CountingBackend.passwords, "bob", SECRET)
 
 
-@pytest.mark.parametrize("breaks", ["backend", "view"])
-def test_broken_backend_and_view(breaks, server, door, mails, records, settings, monkeypatch):
-    """An exception of the project's own."""
+BROKEN = {  # what breaks of the project; settings; arguments of the policy
+    "backend": {"breaks": "backend"},
+    "view": {"breaks": "view"},
+    "key": {"key": broken},
+    "username": {"username": broken},
+    "exempt": {"exempt": broken},
+    "early key": {"key": broken, "failure": 401, "methods": ["POST"]},
+    "early address": {"methods": ["POST"], "LOCKOUT_CLIENT_IP": broken},
+    "address": {"LOCKOUT_CLIENT_IP": broken},
+    "setting": {"LOCKOUT_ENABLED": "no"},
+    "early answer": {"response": broken, "methods": ["POST"], "max": 1},
+    "answer": {"response": broken, "max": 1},
+}
+
+
+@at_doors("given", BROKEN)
+def test_broken_project(given, server, door, mails, records, settings, monkeypatch):
+    """An exception of the project, of what the policy was given, in a setting, or in the answer to a refused guess."""
     known = bare_shows(settings, server, door, records, mails)
-    protect(settings, door)
-    break_(monkeypatch, breaks)
-    assert server(guess(door)).status == 500
-    assert_told_without(records, mails, known)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "setting"),
-    [
-        ({"key": broken}, {}),
-        ({"username": broken}, {}),
-        ({"exempt": broken}, {}),
-        ({"key": broken, "failure": 401, "methods": ["POST"]}, {}),
-        ({"methods": ["POST"]}, {"LOCKOUT_CLIENT_IP": broken}),
-        ({}, {"LOCKOUT_CLIENT_IP": broken}),
-        ({}, {"LOCKOUT_ENABLED": "no"}),
-    ],
-    ids=["key", "username", "exempt", "early key", "early address", "address", "setting"],
-)
-def test_broken_policy(arguments, setting, server, door, mails, records, settings):
-    """An exception of what the policy was given, or in a setting, before the view runs and inside it."""
-    known = bare_shows(settings, server, door, records, mails)
-    for name, value in setting.items():
-        setattr(settings, name, value)
-    protect(settings, door, **arguments)
-    assert server(guess(door)).status == 500
-    assert_told_without(records, mails, known)
-
-
-@pytest.mark.parametrize("methods", [["POST"], ()], ids=["early", "late"])
-def test_broken_answer(methods, server, door, mails, records, settings):
-    """An exception in the answer to a refused guess."""
-    known = bare_shows(settings, server, door, records, mails)
-    protect(settings, door, response=broken, methods=methods, max=1)
-    with LockoutPolicy(scope="s", max=1).attempt(RequestFactory().post("/", REMOTE_ADDR=HERE), "bob"):
-        pass
+    for name in filter(str.isupper, given):
+        setattr(settings, name, given[name])
+    protect(settings, door, **{name: given[name] for name in given if name.islower() and name != "breaks"})
+    if "breaks" in given:
+        break_(monkeypatch, given["breaks"])
+    if "response" in given:
+        with LockoutPolicy(scope="s", max=1).attempt(RequestFactory().post("/", REMOTE_ADDR=HERE), "bob"):
+            pass
     assert server(guess(door)).status == 500
     assert_told_without(records, mails, known)
 
@@ -377,15 +367,16 @@ def test_broken_challenge(server, door, records, settings):
     assert SECRET not in f"{record.getMessage()} {record.exc_text}"
 
 
-@pytest.mark.parametrize("methods", [["POST"], ()], ids=["early", "late"])
-@pytest.mark.parametrize("call", ["get_many", "set", "delete"])
-def test_broken_cache(call, methods, server, door, mails, records, settings, monkeypatch, receivers):
+@at_doors(
+    "broke", {f"{call} {when}": (call, when) for call in ("get_many", "set", "delete") for when in ("early", "late")}
+)
+def test_broken_cache(broke, server, door, mails, records, settings, monkeypatch, receivers):
     """An exception in the cache client, which a receiver passes on, and which led to that of an answer."""
     known = bare_shows(settings, server, door, records, mails)
     settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenCache", "LOCATION": "broken"}}
     cache.clear()
-    protect(settings, door, response=broken, methods=methods)
-    monkeypatch.setattr(BrokenCache, "methods", (call,))
+    protect(settings, door, response=broken, methods=["POST"] if broke[1] == "early" else ())
+    monkeypatch.setattr(BrokenCache, "methods", broke[:1])
     server(guess(door))
     assert_told_without(records, mails, known)
     assert any(isinstance(frame.f_locals.get("self"), BrokenCache) for frame in frames_in(records))
@@ -444,7 +435,6 @@ def slots_of(found):
     return [getattr(found, name, None) for name in names]
 
 
-@everywhere
 def test_nothing_that_lives_shows_it(server, door, records, settings, monkeypatch):
     """Every object of this package, inside the view, by its repr and by that of what it holds."""
     living = []

@@ -1,4 +1,4 @@
-"""What is written when a guess is settled, how long it stands, and who tells of it."""
+"""What a claim asks of a store for which nothing was looked up; what is written when a guess is settled, and told."""
 
 import time
 
@@ -6,29 +6,18 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_login_failed
 from django.http import HttpResponse
+from django.test import RequestFactory
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, signals
 from lockout_decorators.attempts.guess import Guess, Party
-from tests.entries import lives
-
-DAY = 86400
+from lockout_decorators.stores import redis
+from tests.doors import RIGHT, check
+from tests.servers import stores
 
 
 @pytest.fixture
 def request_(rf):
     return rf.post("/login/")
-
-
-def test_an_entry_outlives_a_long_lock_by_seconds(request_, verified):
-    """Whatever rounding does to a month."""
-    policy = LockoutPolicy(scope="month", key="ip", max=1, lockout=30 * DAY)
-    with policy.observe(request_):
-        authenticate(request_, username="bob", password="wrong")
-    (life,) = lives("locmem").values()
-    assert 1.5 <= life - (policy.status(request_).until.timestamp() - time.time()) <= 5
-    with pytest.raises(LockedOut):
-        policy.observe(request_).__enter__()
-    assert 1 == len(verified)
 
 
 @pytest.mark.parametrize("turn", range(12))
@@ -56,25 +45,6 @@ def test_after_a_refusal_no_other_name_is_tried(request_, verified):
     assert [] == verified
     with policy.observe(request_):
         assert authenticate(request_, username="eve", password="eves")
-
-
-def test_the_answer_is_that_of_the_policy_that_refused(request_):
-    """Though another one is written first."""
-
-    def answer(text):
-        return lambda request, locked_out: HttpResponse(text, status=429)
-
-    loose = LockoutPolicy(scope="loose", key="ip", max=9, response=answer("loose"))
-    strict = LockoutPolicy(scope="strict", key="ip", max=1, response=answer("strict"))
-
-    @lockout_protect(loose, strict)
-    def view(request):
-        return HttpResponse(status=200 if authenticate(request, username="bob", password="right") else 401)
-
-    assert 200 == view(request_).status_code
-    with strict.attempt(request_, "bob"):
-        pass
-    assert b"strict" == view(request_).content
 
 
 def test_a_success_on_trial_tells_of_the_failures_it_left(request_, receivers):
@@ -118,3 +88,49 @@ def test_a_refusal_for_want_of_a_cache_is_the_policys_whose_it_is(settings, requ
 def test_a_guess_shows_nobody():
     """Error reports show what lies in frames by its repr: whose guess it is, is no matter of theirs."""
     assert "bob" not in repr(Guess([Party(LockoutPolicy(scope="shown"), "bob", "bob")], secrets=("bob",)))
+
+
+# A claim goes by it that its client has nothing on record
+
+GUESSED = {
+    "right": [("right", 200), ("right", 200)],
+    "wrong": [*[("wrong", 401)] * 5, ("right", 429)],
+}
+
+
+@pytest.fixture
+def guess():
+    view = lockout_protect(key="ip+username", max=5, window=300, lockout=600, scope="at once")(check)
+    return lambda password: view(RequestFactory().post("/", {**RIGHT, "password": password})).status_code
+
+
+@pytest.mark.parametrize("store", stores("locmem", "valkey", "files"), indirect=True)
+@pytest.mark.parametrize("guessed", GUESSED.values(), ids=GUESSED)
+def test_round_trips(store, guessed, guess, trips, verified):
+    """Where a claim that is lost says what stands there: two for a client with nothing on record. Else three."""
+    guess("right")
+    look, found = "swap" if store == "valkey" else "read", []
+    for password, status in guessed:
+        trips.clear()
+        assert status == guess(password)
+        found.append([asked for asked, _ in trips])
+    clean, known = ["read"] * (store != "valkey") + ["swap", "swap"], [look, "swap", "swap"]
+    locks = [*known, "swap"]  # the lock is put on file
+    assert ([clean] * 2 if guessed[0][0] == "right" else [clean, *[known] * 3, locks, [look]]) == found
+    assert 1 + len([status for _, status in guessed if status != 429]) == len(verified)
+
+
+@pytest.mark.parametrize("store", stores("valkey"), indirect=True)
+@pytest.mark.parametrize("wrong", [-3600, -1, 1, 3600], ids="{:+} s".format)
+def test_a_server_whose_clock_is_another_by_now(store, wrong, guess, trips, verified, caplog):
+    """As after a failover: its own counts, and a claim by the other one comes to no more than a look."""
+    guess("right")
+    before = redis._clocks["default"]
+    redis._clocks["default"] = lambda: before() + wrong * 1000
+    trips.clear()
+    assert [401] * 5 + [429] == [guess("wrong") for _ in range(5)] + [guess("right")]
+    swaps = 2 + (abs(wrong) > 2)
+    assert (6, ["swap"] * swaps) == (len(verified), [asked for asked, _ in trips[:swaps]])
+    (locked,) = [record for record in caplog.records if "locked out" in record.message]
+    until = time.mktime(time.strptime(locked.lockout["until"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+    assert until == pytest.approx(time.time() + 600, abs=3)

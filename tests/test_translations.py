@@ -27,7 +27,7 @@ from tests.sizes import IN_FULL
 HERE, URL = "192.0.2.7", "https://example.com"
 MAILED = {one for one in messages_in("templates") - messages_in("templates/lockout_decorators/admin") if one[1] != "en"}
 SHOWN = messages_in("contrib/admin") | messages_in("templates/lockout_decorators/admin")
-LOCALES = ["en", *[language.replace("_", "-").lower() for language in (LANGUAGES if IN_FULL else LANGUAGES[::4])]]
+LOCALES = ["en", *[language.replace("_", "-").lower() for language in (LANGUAGES if IN_FULL else ["ar"])]]
 
 site = AdminSite("staff")
 add_to(site)
