@@ -69,7 +69,7 @@ WATCHING = Tests(
         *("test_observing", "test_attempting", "test_at_once", "test_backends_asked", "test_deferred", "test_verdicts"),
         *("test_forgiving", "test_stacking", "test_together"),
         *("test_browsers", "test_secrets", "test_policy", "test_unwatched", "test_ratelimit_fields", "test_reports"),
-        *("test_exempt", "whole_site", "test_several_caches", "test_disconnects"),
+        *("test_exempt", "whole_site", "test_disconnects"),
         *("test_settling", "test_log_records", "test_tallies", "test_challenge", "test_transactions"),
     )
 )
