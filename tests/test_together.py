@@ -130,7 +130,7 @@ def test_retry_after_is_true(locks, spread, challenge, people, verified, monkeyp
     rule = {"key": "ip", "max": 4, "window": 100, "rolling": rolling, "lockout": lockout, "spread": spread}
     view = lockout_protect(**rule, **challenge, methods=())(sign_in)
     with time_machine.travel(1_800_000_000, tick=False) as clock:
-        for _ in range(80):
+        for _ in range(80 if IN_FULL else 40):
             name = chance.choice(NAMES)
             came = guess(chance.choice(["wrong", "wrong", "down"]))
             if came is not None and came.status_code == 429:
@@ -186,7 +186,7 @@ def test_all_at_once(ceiling, unsolved, spread, people, verified):
             found.append(counter(address[:10], **wide))
         return [*found, counter(address, name)] if ceiling else found
 
-    for number in range(500 if IN_FULL else 300):
+    for number in range(500 if IN_FULL else 210):
         browser, known = chance.choice([*browsers, (Browser(view), {})])
         address, name = chance.choice(ADDRESSES), chance.choice(NAMES)
         right, is_solved = chance.random() < 0.3, chance.random() < 0.6
