@@ -262,6 +262,26 @@ def tried(server, target, raw) -> tuple[Answer, list]:
 def test_twins_answer_alike_until_the_lock(server, door, raw, key):
     """The same status for the same verifications; after `MAX` failures, and nothing else, a refusal; no line of the
     log is forged."""
+    are_twins(server, door, raw, key)
+
+
+ODD = [(JSON, body) for body in [*STRANGE, b'"bob"', b'{"username": "\xff"}', b'{"username": NaN}', b"\x00" * 1000]]
+ODD += [
+    (FORM, body) for body in (b"username=%FF%FE&password=%C0%80", b"username=\xff\xfe&password=\x00", b"a=1&" * 2000)
+]
+ODD += [(f"{FORM}; charset=nonsense", b"username=bob&password=wrong"), ("\x00/\xff; ;", b"username=bob&password=x")]
+ODD += [(MULTIPART, b"--x\r\nnonsense"), ("multipart/form-data", b"nonsense"), ("text/plain", b"username=bob")]
+
+
+@pytest.mark.parametrize(("kind", "body"), ODD, ids=range(len(ODD)))
+def test_strange_bodies(kind, body):
+    """Invalid UTF-8, unknown character sets, broken multipart, too deep: as by the bare view of each door."""
+    for door in VIEWS:
+        raw = Raw(body, {"content-type": kind, "x-csrftoken": CSRF, "cookie": cookies()})
+        are_twins("asgi" if "async" in door else "wsgi", door, raw, "ip")
+
+
+def are_twins(server, door, raw, key):
     cache.clear()
     bare, asked = tried(server, f"{door}/bare", raw)
     with log_lines():

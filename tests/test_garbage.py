@@ -15,7 +15,6 @@ from django.test import RequestFactory
 
 from lockout_decorators import lockout_protect
 from lockout_decorators.clients.identities import fold
-from tests.backends import CountingBackend
 from tests.doors import FORM, RIGHT, acheck, check
 from tests.sizes import IN_FULL
 
@@ -27,7 +26,6 @@ BIG = 1_000_000
 def fields_of(request):
     """What a careless view takes from a JSON body."""
     found = json.loads(request.body)
-    found = found if isinstance(found, dict) else {"username": found}
     return {"username": found.get("username"), "password": found.get("password")}
 
 
@@ -70,12 +68,8 @@ def protected(view, **arguments):
 
 
 def outcome(view, request):
-    """The status of the answer, or what was raised."""
-    called = async_to_sync(view) if view.__name__.startswith("acheck") else view
-    try:
-        return called(request).status_code
-    except Exception as error:
-        return type(error)
+    """The status of the answer."""
+    return (async_to_sync(view) if view.__name__.startswith("acheck") else view)(request).status_code
 
 
 @contextmanager
@@ -199,127 +193,51 @@ def test_strangers_share_no_bucket_of_nothing(door, key, verified):
 def test_no_names_are_one_nobody(missing, verified):
     """Missing, null, empty and invisible user names are one client of an address, and "None" is another."""
     view = protected(check_json, key="username", ceiling=None)
-    for data in (missing, {"username": None}):
-        assert outcome(view, body({**data, "password": "x"})) == 401
-    assert outcome(view, body({"username": "", "password": "x"})) == 429
-    assert outcome(view, body({"username": "None", "password": "x"})) == 401
+    said = [missing, {"username": None}, {"username": ""}, {"username": "None"}]
+    assert [401, 401, 429, 401] == [outcome(view, body({**data, "password": "x"})) for data in said]
     assert outcome(view, body({**missing, "password": "x"}, REMOTE_ADDR=ELSEWHERE)) == 401
     assert len(verified) == 4
 
 
-def views(cases, *those):
-    """Each case with each view; without `IN_FULL` in turns."""
-    return [(view, *case) for n, case in enumerate(cases) for view in (those if IN_FULL else [those[n % len(those)]])]
-
-
-BODIES = [
-    b"",
-    b"null",
-    b"[]",
-    b"5",
-    b'"bob"',
-    b"{",
-    b"\xff\xfe",
-    b'{"username": "\xff"}',
-    b"[" * 100_000,
-    b"1" * 5000,
-    b'{"username": 1e999}',
-    b'{"username": NaN, "password": -Infinity}',
-    b'{"username": "bob", "username": "eve", "password": "x"}',
-    b'{"username": "\\ud800"}',
-    b"\x00" * 1000,
-    b'{"username": ' + b"9" * 4300 + b"}",
-    b'{"username": ' + b"[" * 300 + b"]" * 300 + b"}",
-]
-
-
-@pytest.mark.parametrize(("view", "raw"), views([[raw] for raw in BODIES], check_json, acheck_json))
-def test_strange_bodies(view, raw):
-    """What the bare view answers or raises, the protected one does too; nothing that was no guess is counted."""
-    bare = outcome(view, body(raw))
-    asked = len(CountingBackend.verified)
-    CountingBackend.verified.clear()
-    guarded = protected(view)
-    with log_lines():
-        assert bare == outcome(guarded, body(raw))
-    assert asked == len(CountingBackend.verified)
-    assert outcome(guarded, body(RIGHT)) == 200
-
-
-FORMS = [
-    (b"username=%FF%FE&password=%C0%80", "application/x-www-form-urlencoded"),
-    (b"username=\xff\xfe&password=\x00", "application/x-www-form-urlencoded"),
-    (b"username=bob&password=wrong", "application/x-www-form-urlencoded; charset=nonsense"),
-    (b"username=bob&password=wrong", "text/plain"),
-    (b"username=bob&password=wrong", "\x00/\xff; ;"),
-    (b"--x\r\nnonsense", "multipart/form-data; boundary=x"),
-    (b"nonsense", "multipart/form-data"),
-    (b"a=1&" * 2000, "application/x-www-form-urlencoded"),
-]
-
-
-@pytest.mark.parametrize(("view", "raw", "kind"), views(FORMS, check, acheck))
-def test_strange_forms(view, raw, kind):
-    """Invalid UTF-8, unknown character sets, broken multipart, too many fields: as the bare view."""
-
-    def request():
-        return RequestFactory().generic("POST", "/", raw, kind, REMOTE_ADDR=HERE)
-
-    expected, guarded = outcome(view, request()), protected(view)
-    with log_lines():
-        assert expected == outcome(guarded, request())
+def by_name(view, **arguments):
+    return protected(view, key="username", ceiling=None, **arguments)
 
 
 def test_fields_sent_twice(verified):
     """The identity is what `authenticate()` got, here the last one; the first can't be blamed."""
-    view = protected(check, key="username", ceiling=None)
-    raw = "username=eve&username=bob&password=x&password=wrong"
-    kind = "application/x-www-form-urlencoded"
+    view, raw = by_name(check), "username=eve&username=bob&password=x&password=wrong"
     for _ in range(3):
-        outcome(view, RequestFactory().generic("POST", "/", raw, kind))
+        outcome(view, RequestFactory().generic("POST", "/", raw, "application/x-www-form-urlencoded"))
     assert verified == [("bob", "wrong")] * 2
     assert (outcome(view, form(RIGHT)), outcome(view, form({"username": "eve", "password": "eves"}))) == (429, 200)
 
 
 def test_query_against_body(verified):
     """What the view doesn't read names nobody."""
-    post, query = protected(check, key="username", ceiling=None), protected(check_query, key="username", ceiling=None)
+    post, query = by_name(check), by_name(check_query)
     for number in range(3):
-        outcome(post, RequestFactory().post(f"/?username=eve{number}", FORM, REMOTE_ADDR=HERE))
+        outcome(post, RequestFactory().post(f"/?username=eve{number}", FORM))
     assert verified == [("bob", "wrong")] * 2
     assert outcome(query, RequestFactory().post("/?username=eve", {"username": "bob", "password": "eves"})) == 200
-    request = RequestFactory().post("/?username=bob", {"username": "eve", "password": "right"})
-    assert outcome(query, request) == 429
+    assert outcome(query, RequestFactory().post("/?username=bob", {"username": "eve", "password": "right"})) == 429
     assert len(verified) == 3
 
 
 def test_doors_of_one_scope_see_one_identity(verified):
     """JSON, form, Basic header and query: the same name is the same client."""
-    views = {name: protected(view, key="username", max=5, ceiling=None) for name, (view, _) in DOORS.items()}
-    for name, view in views.items():
-        assert outcome(view, DOORS[name][1](FORM)) == 401
+    views = {name: by_name(view, max=5) for name, (view, _) in DOORS.items()}
+    assert {401} == {outcome(view, DOORS[name][1](FORM)) for name, view in views.items()}
     assert {429} == {outcome(view, DOORS[name][1](RIGHT)) for name, view in views.items()}
     assert len(verified) == 5
 
 
-HEADERS = [
-    "HTTP_USER_AGENT",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_FORWARDED",
-    "HTTP_ACCEPT",
-    "HTTP_AUTHORIZATION",
-    "HTTP_X_KEY",
-    "HTTP_COOKIE",
-    "HTTP_HOST",
-    "CONTENT_TYPE",
-    "HTTP_X_HTTP_METHOD_OVERRIDE",
-]
-
-
+HEADERS = ["USER_AGENT", "X_FORWARDED_FOR", "FORWARDED", "ACCEPT", "AUTHORIZATION", "X_KEY", "COOKIE", "HOST"]
+HEADERS = ["CONTENT_TYPE", *map("HTTP_{}".format, [*HEADERS, "X_HTTP_METHOD_OVERRIDE"])]
 VALUES = [*[value for value in GARBAGE.values() if isinstance(value, str)], "\xff\xfe", "a," * 5000, ""]
 
 
-@pytest.mark.parametrize(("proxies", "value"), views([[value] for value in VALUES], ["192.0.2.0/24"], []))
+@pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
+@pytest.mark.parametrize("proxies", [["192.0.2.0/24"], []] if IN_FULL else [["192.0.2.0/24"]])
 @pytest.mark.parametrize("view", [check_json, acheck_json][SAMPLE])
 def test_garbage_in_headers(view, value, proxies, settings, verified):
     """In all headers at once: counted by address, refused, and not one line forged."""
