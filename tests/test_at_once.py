@@ -173,16 +173,6 @@ def test_threads_of_one_block_are_watched_together(policy, verified, busy, round
     assert (3, True) == (len(verified), policy.status(post()).locked)
 
 
-@pytest.mark.parametrize("round_", TIMES)
-def test_threads_of_one_block_share_the_calls_of_a_guess(verified, busy, round_):
-    """The same password at many accounts, in threads: no guess has more than `calls` of them."""
-    policy = rule(max=2, calls=2)
-    with policy.observe(post()):
-        blocks = contextvars.copy_context()
-        guess_at_once(lambda name: blocks.copy().run(authenticate, username=name, password="wrong"))
-    assert policy.max <= len(verified) <= policy.max * policy.calls
-
-
 def test_one_thread_at_a_time_asks_whose_a_guess_is():
     """Or several might take its last call."""
     guesses, inside, seen = Guesses(post()), set(), []

@@ -6,11 +6,7 @@ import base64
 import ipaddress
 import json
 import logging
-import re
-import socket
 import string
-import threading
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -20,8 +16,6 @@ from django.contrib.auth import aauthenticate, authenticate
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.core.cache import cache
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
@@ -439,60 +433,3 @@ def test_clients_of_a_trusted_proxy_are_strangers(server, door, pair, junk):
         are_strangers(server, f"{door}/ip", first, second)
         direct = replace(guess(door, "bob", "right"), address=pair[0])
         assert tried(server, f"{door}/ip", direct)[0].status == 429
-
-
-# A server, and bytes on its wire
-
-
-class Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-
-@contextmanager
-def serving():
-    """The port of Django's development server."""
-    server = ThreadedWSGIServer(("127.0.0.1", 0), Handler)
-    server.set_app(WSGIHandler())
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def statuses_of(port, data):
-    """Of all answers that the server gives to these bytes before it hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall(data)
-        with suppress(OSError):  # the server may have hung up by now
-            connection.shutdown(socket.SHUT_WR)
-        with connection.makefile("rb") as answers:
-            return re.findall(rb"^HTTP/1.1 (\d+)", answers.read(), re.MULTILINE)
-
-
-def spelled(raw, target, at, junk):
-    """The bytes of a request; `junk` comes `at` so many bytes behind its path."""
-    lines = [f"{raw.method} /{target}/?{raw.query} HTTP/1.1", *map(": ".join, raw.headers.items())]
-    whole = "\r\n".join([*lines, f"Content-Length: {len(raw.body)}", "", ""]).encode("latin-1") + raw.body
-    at += whole.index(b"?")
-    return whole[:at] + junk + whole[at:]
-
-
-def test_bytes_on_the_wire():
-    """What the protected view answers by a real server is what the bare one does."""
-
-    @modest
-    @given(st.sampled_from(JSON_DOORS), requests(), st.integers(0, 400), st.just(b"") | st.binary(max_size=9))
-    def compare(door, raw, at, junk):
-        cache.clear()
-        expected = statuses_of(port, spelled(raw, f"{door}/bare", at, junk))
-        for _ in range(MAX):
-            assert statuses_of(port, spelled(raw, f"{door}/ip", at, junk)) == expected
-        assert {*statuses_of(port, spelled(raw, f"{door}/ip", at, junk))} <= {*expected, b"429"}
-
-    with serving() as port:
-        compare()
-        assert statuses_of(port, spelled(guess("json", "bob", "right"), "json/name", 0, b"")) == [b"200"]
