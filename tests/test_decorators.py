@@ -79,21 +79,16 @@ def test_guesser_is_stopped_at_every_door(name, server, verified, scopes, bob):
     assert len(verified) == MAX + 1
 
 
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("/staff/login/", "admin"),
-        ("/second/login/", "second-admin"),
-        ("/routed/actions/", "ViewSet-method"),
-        ("/routed/actions/inner/", "ViewSet-action"),
-        ("/routed/actions/outer/", "ViewSet-action-outside"),
-    ],
-)
-def test_routes_that_others_made_lead_to_the_same_door(path, name, verified, bob):
+ROUTES = {"/staff/login/": "admin", "/second/login/": "second-admin", "/routed/actions/": "ViewSet-method"}
+ROUTES |= {"/routed/actions/inner/": "ViewSet-action", "/routed/actions/outer/": "ViewSet-action-outside"}
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_routes_that_others_made_lead_to_the_same_door(path, verified, bob):
     """The admin's own URLs and a router's count under the scope of the view."""
     send = over_http("wsgi")
     lock_out(send, path, verified)
-    assert [429, 429] == [send(where, RIGHT).status_code for where in (path, f"/{name}/")]
+    assert [429, 429] == [send(where, RIGHT).status_code for where in (path, f"/{ROUTES[path]}/")]
     assert MAX == len(verified)
 
 
@@ -341,22 +336,17 @@ def test_methods_says_when_the_lock_is_looked_up_early(methods, looks, send, set
 def test_view_that_catches_locked_out_keeps_its_answer(methods, send, verified, settings):
     """The refusal is raised by `authenticate()`, where a view may catch it; with `methods=()` it always is."""
 
-    @lockout_protect(max=MAX, methods=methods)
     def view(request):
         try:
             return check(request)
         except LockedOut as locked_out:
             return HttpResponse(f"{locked_out.status.failures} of {locked_out.status.maximum}", status=418)
 
-    mount(settings, view)
-    for _ in range(MAX):
-        assert send("/", FORM).status_code == 401
+    mount(settings, lockout_protect(max=MAX, methods=methods, scope="catching")(view))
+    assert [401] * MAX == [send("/", FORM).status_code for _ in range(MAX)]
     refused = send("/", RIGHT)
-    if methods is None:
-        assert refused.status_code == 429
-    else:
-        assert (refused.status_code, refused.content) == (418, b"3 of 3")
-    assert len(verified) == MAX
+    assert (429 if methods is None else 418, MAX) == (refused.status_code, len(verified))
+    assert methods is None or b"3 of 3" == refused.content
 
 
 def test_disabled_package_is_inert(send, verified, settings, round_trips):

@@ -86,9 +86,7 @@ def test_what_is_decorated_is_a_door_whatever_it_verifies():
 
 
 @pytest.mark.parametrize(
-    ("name", "view"),
-    [*views.OPEN.items(), *views.WRAPPED],
-    ids=range(len(views.OPEN) + len(views.WRAPPED)),
+    ("name", "view"), [*views.OPEN.items(), *views.WRAPPED], ids=range(len(views.OPEN) + len(views.WRAPPED))
 )
 def test_code_that_calls_authenticate_is_an_open_door(name, view):
     """However it was imported, in helpers, forms, serializers and hooks, and whatever is around the view."""

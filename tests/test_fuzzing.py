@@ -36,10 +36,7 @@ CSRF = "c" * 32
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 modest = settings(  # however slow the machine
-    deadline=None,
-    max_examples=EXAMPLES,
-    print_blob=False,
-    suppress_health_check=[HealthCheck.too_slow],
+    deadline=None, max_examples=EXAMPLES, print_blob=False, suppress_health_check=[HealthCheck.too_slow]
 )
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db, pytest.mark.usefixtures("users", "languages", "quiet")]
 
