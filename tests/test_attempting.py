@@ -277,16 +277,17 @@ def test_a_block_by_hand_needs_a_request(door, given, policy):
 
 
 def test_nested_blocks_count_once(policy):
-    """Guesses, forgotten words and signals alike; the inner one does not open, an equal policy's is the same."""
+    """Guesses and signals alike; the inner one does not open, and an equal policy's is the same."""
+    other = rule(scope="between")
     with (
         policy.observe(request := post()) as outer,
-        rule(scope="between").observe(request),
+        other.observe(request) as between,
         rule().observe(request) as inner,
     ):
         authenticate(request, username="bob", password="wrong")
         user_login_failed.send("elsewhere", credentials={"username": "bob"}, request=request)
-        assert [True, False] == [outer.open, inner.open]
-    assert 1 == failures(policy)
+        assert [True, True, False] == [outer.open, between.open, inner.open]
+    assert [1, 1] == failures(policy, other)
 
 
 def test_an_attempt_inside_holds_the_slot(policy):

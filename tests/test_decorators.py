@@ -313,17 +313,6 @@ def test_verdict_counts_whatever_the_method(method, send, verified, settings):
     assert len(verified) == MAX
 
 
-@pytest.mark.parametrize("view", [check, acheck])
-def test_without_enforcement_nobody_is_refused(view, send, verified, settings, scopes, caplog):
-    """`enforce=False` counts, logs and signals, but every guess is verified."""
-    mount(settings, lockout_protect(max=MAX, enforce=False, scope="trial")(view))
-    assert [send("/", FORM).status_code for _ in range(MAX + 1)] == (MAX + 1) * [401]
-    assert send("/", RIGHT).status_code == 200
-    assert len(verified) == MAX + 2
-    assert sorted(set(scopes)) == ["trial"]
-    assert sum("locked out after" in record.getMessage() for record in caplog.records) == 1
-
-
 @pytest.mark.parametrize(("methods", "looks"), [(None, 1), (("post",), 1), (["PUT"], 0), ((), 0)])
 def test_methods_says_when_the_lock_is_looked_up_early(methods, looks, send, settings, round_trips):
     """`methods=` names the methods on which the client is looked up before the view runs; () means never."""
@@ -347,14 +336,6 @@ def test_view_that_catches_locked_out_keeps_its_answer(methods, send, verified, 
     refused = send("/", RIGHT)
     assert (429 if methods is None else 418, MAX) == (refused.status_code, len(verified))
     assert methods is None or b"3 of 3" == refused.content
-
-
-def test_disabled_package_is_inert(send, verified, settings, round_trips):
-    """LOCKOUT_ENABLED=False: as if the decorator weren't there."""
-    settings.LOCKOUT_ENABLED = False
-    assert [send("/function/", FORM).status_code for _ in range(5)] == 5 * [401]
-    assert send("/function/", RIGHT).status_code == 200
-    assert (len(verified), round_trips) == (6, [])
 
 
 @pytest.mark.parametrize("view", [broken, abroken])

@@ -435,7 +435,7 @@ def test_what_the_project_is_asked_is_watched(asks, receivers, verified):
 
 @pytest.mark.parametrize("finds", [FINDS, {}], ids=["resolver", "view"])
 def test_stacked_resolvers_are_all_counted(finds, verified):
-    """The inner policy is the stricter one; a failure is counted under both."""
+    """The inner policy is the stricter one."""
     inner = lockout_protect(rule(), **finds)(partial(login))
     stops(lockout_protect(rule(scope="outer", max=9), **FINDS)(inner), verified)
 

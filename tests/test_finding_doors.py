@@ -125,11 +125,6 @@ def test_a_view_may_be_two_doors():
     assert ["guarded", "open"] == states(views.protect(views.both))
 
 
-def test_what_as_view_is_given_is_read():
-    """A form as well."""
-    assert [("django.views.generic.edit.FormView", CALL, "open")] == found(FormView.as_view(form_class=views.LoginForm))
-
-
 def test_those_that_are_decorated_can_be_asked_for_alone():
     """Around the view, its class, its handlers, actions and operations."""
     actions = views.Actions.as_view({"post": "create"})
@@ -143,7 +138,8 @@ def test_those_that_are_decorated_can_be_asked_for_alone():
 
 
 def test_a_known_view_is_known_in_its_subclasses():
-    """And wherever it is mounted; what its code says of the same is no news."""
+    """And wherever it is mounted; what its code says of the same is no news. What `as_view` is given is read, too."""
+    assert [("django.views.generic.edit.FormView", CALL, "open")] == found(FormView.as_view(form_class=views.LoginForm))
     assert [("django.contrib.auth.views.LoginView", "login", "open")] == found(LoginView.as_view())
     assert [("login", "open")] == [one[1:] for one in found(views.OwnLogin.as_view())]
 
@@ -263,14 +259,10 @@ def test_the_line_above_a_view_of_the_project_guards_it(rf, verified):
     assert ["guarded"] == states(module["view"])
 
 
-def test_the_line_for_a_class_of_the_project_stands_above_it():
-    """With the key that it needs."""
+def test_the_line_says_where_it_stands():
+    """Above a class of the project's, with the key that it needs; what has no name is decorated in the URLconf."""
     (door,) = find_doors(urlconf(views.Plain.as_view()))
     assert f"@lockout_protect(*presets.LOGIN)  # above {HERE}.Plain" == door.write.splitlines()[-1]
-
-
-def test_what_has_no_name_is_decorated_in_the_urlconf():
-    """With a scope."""
     (door,) = find_doors(urlconf(views.OPEN["<lambda>"]))
     _, line = door.write.splitlines()
     assert "lockout_protect(key=\"ip+username\", max=5, scope='/0/')(...)  # around the view at /0/" == line
@@ -304,17 +296,14 @@ def test_the_line_for_an_admin_site_names_its_variable(monkeypatch):
 
 
 def test_the_line_for_an_authentication_class():
-    """A class that takes its place where that can be, else a decorator above its method."""
+    """A class that takes its place where that can be, else a decorator above its method; one that checks passwords by
+    itself enters `attempt()`."""
     for kind in (BasicAuthentication, TokenAuthentication):
         (door,) = find_doors(urlconf(views.api_with(kind)))
         guarded = made_by(door.write, __name__=HERE)[f"Guarded{kind.__name__}"]
         assert ["guarded"] == states(views.api_with(guarded))
     (door,) = find_doors(urlconf(views.api_with(views.Own)))
     assert door.write.endswith(f"# above {HERE}.Own.authenticate()")
-
-
-def test_the_line_for_an_authentication_class_that_checks_passwords_itself():
-    """Enters `attempt()`."""
     (door,) = find_doors(urlconf(views.api_with(views.Checking)))
     assert (f"{HERE}.Checking", CHECK) == (door.name, door.kind)
     assert "policy.attempt(" in door.write

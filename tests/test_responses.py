@@ -278,11 +278,3 @@ def test_language_of_the_page(locked):
     ask = locked()
     with translation.override("de"):
         assert '<html lang="de" dir="ltr">' in ask(headers={"Accept": "text/html"}).content.decode()
-
-
-def test_answer_needs_no_middleware(settings, rf, verified):
-    """A request without session, user or messages is enough."""
-    view = lockout_protect(max=1)(check)
-    assert view(rf.post("/", FORM)).status_code == 401
-    assert view(rf.post("/", RIGHT, headers={"Accept": "text/html"})).status_code == 429
-    assert len(verified) == 1
