@@ -61,7 +61,7 @@ class Second(CountingBackend):
     """Another one that counts into the same list."""
 
 
-class Fields:
+class Fields(BaseBackend):
     """Accounts by user name, or by address; "mine" opens the attacker's."""
 
     def authenticate(self, asking, username=None, email=None, password=None):

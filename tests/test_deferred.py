@@ -126,7 +126,7 @@ def test_what_is_left_to_be_made_is_watched(left, door, verified, db):
     else:
         find = FINDS if door == "resolver" or left in ("generator closed early", "iterator") else {}
         view = lockout_protect(rule(), **find)(lambda request: made_by(request))  # noqa: PLW0108
-    for password in [*WRONG, "right"]:
+    for password in ["right", *WRONG, "right"]:
         request = post(password)
         with suppress(LockedOut, AuthenticationFailed):
             with rule().observe(request) if door == "block around it" else nullcontext():
@@ -134,7 +134,7 @@ def test_what_is_left_to_be_made_is_watched(left, door, verified, db):
             getattr(made, "render", bool)()
             whole(made) if getattr(made, "is_async", False) else next(iter(made), None)
             getattr(made, "close", bool)()
-    assert WRONG[:3] == [password for _, password in verified]
+    assert ["right", *WRONG[:3]] == [password for _, password in verified]
 
 
 async def test_an_asynchronous_stream_that_is_closed_early_is_watched(verified):

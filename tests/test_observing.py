@@ -143,12 +143,13 @@ CALLS = {
 }
 
 
+@pytest.mark.parametrize("ask", [authenticate, async_to_sync(aauthenticate)], ids=["sync", "async"])
 @pytest.mark.parametrize("calls", CALLS)
-def test_what_counts_as_how_many_guesses(calls, policy, verified, settings):
+def test_what_counts_as_how_many_guesses(calls, ask, policy, verified, settings):
     """One set of secrets is one guess, whoever is asked about it; what nobody verifies is none."""
     settings.AUTHENTICATION_BACKENDS, said, failed, asked = CALLS[calls]
     with policy.observe(request := post()):
-        [authenticate(request, **credentials) for credentials in said]
+        [ask(request, **credentials) for credentials in said]
     assert (failed, asked) == (failures(policy), len(verified))
 
 
