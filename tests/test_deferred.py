@@ -27,6 +27,7 @@ from rest_framework.views import APIView
 from lockout_decorators import LockedOut, lockout_protect
 from lockout_decorators.signals import attempt_refused
 from tests.guessing import WRONG, ask, attack, by_hand, by_status, login, post, rule, stops
+from tests.sizes import IN_FULL
 
 FINDS = {"request": lambda request: request}  # makes of a view what is none
 
@@ -115,8 +116,10 @@ def whole(response):
     return async_to_sync(gather)() if response.is_async else b"".join(response)
 
 
-@pytest.mark.parametrize("left", LEFT)
-@pytest.mark.parametrize("door", ["view", "class", "resolver", "block around it"])
+DOORS = [(left, door) for left in LEFT for door in ("view", "class", "resolver", "block around it")]
+
+
+@pytest.mark.parametrize(("left", "door"), DOORS if IN_FULL else [*DOORS[::3], *DOORS[1::6]])
 def test_what_is_left_to_be_made_is_watched(left, door, verified, db):
     """Whatever it is, and whoever is in charge while the view runs."""
     made_by = LEFT[left]

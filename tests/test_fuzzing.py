@@ -27,7 +27,7 @@ from rest_framework.decorators import api_view
 from lockout_decorators import lockout_protect
 from lockout_decorators.clients.identities import fold
 from tests.backends import CountingBackend
-from tests.sizes import EXAMPLES
+from tests.sizes import EXAMPLES, IN_FULL
 from tests.test_garbage import log_lines
 from tests.wire import HERE, SERVERS, Answer, Raw
 
@@ -264,10 +264,11 @@ ODD += [(f"{FORM}; charset=nonsense", b"username=bob&password=wrong"), ("\x00/\x
 ODD += [(MULTIPART, b"--x\r\nnonsense"), ("multipart/form-data", b"nonsense"), ("text/plain", b"username=bob")]
 
 
-@pytest.mark.parametrize(("kind", "body"), ODD, ids=range(len(ODD)))
-def test_strange_bodies(kind, body):
+@pytest.mark.parametrize("place", range(len(ODD)))
+def test_strange_bodies(place):
     """Invalid UTF-8, unknown character sets, broken multipart, too deep: as by the bare view of each door."""
-    for door in VIEWS:
+    kind, body = ODD[place]
+    for door in VIEWS if IN_FULL else [*VIEWS, *VIEWS][place % 5 : place % 5 + 2]:
         raw = Raw(body, {"content-type": kind, "x-csrftoken": CSRF, "cookie": cookies()})
         are_twins("asgi" if "async" in door else "wsgi", door, raw, "ip")
 

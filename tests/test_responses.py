@@ -15,6 +15,7 @@ from lockout_decorators import lockout_protect
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import Store
 from tests.doors import FORM, RIGHT, acheck, check, mount, over_http
+from tests.sizes import pairs
 
 HTML, PROBLEM, TEXT = "text/html; charset=utf-8", "application/problem+json", "text/plain; charset=utf-8"
 CHROME = (
@@ -172,9 +173,11 @@ def hidden(request, locked_out):
     return acalm(request, locked_out)
 
 
-@servers
-@views
-@pytest.mark.parametrize("response", [calm, acalm, Calming(), hidden])
+@pytest.mark.parametrize(
+    ("locked", "view", "response"),
+    pairs(["wsgi", "asgi"], [check, acheck], [calm, acalm, Calming(), hidden]),
+    indirect=["locked"],
+)
 def test_response_may_be_a_callable(view, response, locked):
     """`response=` makes the answer, in synchronous and asynchronous views alike; it gets the headers it lacks."""
     answer = locked(view, response=response)()
