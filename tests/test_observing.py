@@ -246,6 +246,18 @@ def test_a_secret_that_comes_back_is_a_guess_again(policy, verified):
     assert (3, 3, True) == (failures(policy), len(verified), policy.status(request).locked)
 
 
+def test_a_block_that_has_refused_refuses_at_once(policy, verified):
+    """Whatever is on record by then; the next block asks again."""
+    with policy.observe(request := post()):
+        [authenticate(request, username="bob", password=f"wrong{n}") for n in range(3)]
+        for _ in range(2):
+            with pytest.raises(LockedOut):
+                authenticate(request, username="bob", password="right")
+            policy.reset(post())
+    assert 3 == len(verified)
+    assert guess(policy, post(), "right")
+
+
 def test_a_success_settles_at_once(policy):
     """The slot is for the verification, not for the rest of the view."""
     with policy.observe(request := post()):
