@@ -208,7 +208,7 @@ def test_a_refused_call_gives_no_held_slot_back(verified):
 
     @lockout_protect(rule(scope="logins", max=1, methods=()))
     def view(request):
-        with pins.attempt(request, "bob") as guess:
+        with pins.attempt(request, "bob"):
             checked.append(request.POST["password"])
             return HttpResponse(str(ask(request)))
 
