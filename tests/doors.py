@@ -67,6 +67,15 @@ async def coroutine_asking_in_a_thread(request):
     return await sync_to_async(check)(request)
 
 
+def with_extra(request, extra):
+    assert extra == "extra"
+    return check(request)
+
+
+async def awith_extra(request, extra):
+    return await sync_to_async(with_extra)(request, extra)
+
+
 class Plain(View):
     def post(self, request):
         return check(request)
@@ -75,16 +84,6 @@ class Plain(View):
 class AsyncPlain(View):
     async def post(self, request):
         return await acheck(request)
-
-
-@protect
-class WholeClass(Plain):
-    pass
-
-
-@protect
-class AsyncWholeClass(AsyncPlain):
-    pass
 
 
 class Method(View):
@@ -99,28 +98,6 @@ class AsyncMethod(View):
         return await acheck(request)
 
 
-class DispatchMethod(Plain):
-    @protect
-    def dispatch(self, request, *args, **kwargs):
-        return super().dispatch(request, *args, **kwargs)
-
-
-class AsyncDispatchMethod(AsyncPlain):
-    @protect
-    def dispatch(self, request, *args, **kwargs):
-        return super().dispatch(request, *args, **kwargs)
-
-
-@method_decorator(protect, name="dispatch")
-class Decorated(Plain):
-    pass
-
-
-@method_decorator(protect, name="dispatch")
-class AsyncDecorated(AsyncPlain):
-    pass
-
-
 class DecoratedMethod(View):
     @method_decorator(protect)
     def post(self, request):
@@ -133,30 +110,10 @@ class AsyncDecoratedMethod(View):
         return await acheck(request)
 
 
-class AsView(Plain):
-    pass
-
-
-class AsyncAsView(AsyncPlain):
-    pass
-
-
-class Inherited(WholeClass):
-    pass
-
-
-class AlsoInherited(WholeClass):
-    pass
-
-
-@protect
-class SiteLogin(LoginView):
-    template_name = "admin/login.html"
-
-
-def with_extra(request, extra):
-    assert extra == "extra"
-    return check(request)
+class Dispatch:
+    @protect
+    def dispatch(self, request, *args, **kwargs):
+        return super().dispatch(request, *args, **kwargs)
 
 
 class CallableObject:
@@ -170,11 +127,6 @@ class AsyncCallableObject:
 
     async def __call__(self, request):
         return await acheck(request)
-
-
-async def awith_extra(request, extra):
-    assert extra == "extra"
-    return await acheck(request)
 
 
 @api_view(["POST"])
@@ -192,16 +144,6 @@ def api_outside(request):
 class PlainAPI(APIView):
     def post(self, request):
         return check(request)
-
-
-@protect
-class WholeAPI(PlainAPI):
-    pass
-
-
-@method_decorator(protect, name="dispatch")
-class DecoratedAPI(PlainAPI):
-    pass
 
 
 class HandlerAPI(APIView):
@@ -226,69 +168,76 @@ class Actions(ViewSet):
         return check(request)
 
 
-@protect
-class WholeViewSet(ViewSet):
-    def create(self, request):
-        return check(request)
-
-
-@protect
-class TokenLogin(ObtainAuthToken):
-    pass
-
-
 class SecondSite(AdminSite):
     pass
 
 
+def subclass(name, *bases, **attributes):
+    return type(name, bases, {"__module__": HERE, **attributes})
+
+
+def door(view, name, carrier=None):
+    return Door(view, f"{HERE}.{name}", carrier)
+
+
+on_dispatch = method_decorator(protect, name="dispatch")
+WholeClass, Decorated = protect(subclass("WholeClass", Plain)), on_dispatch(subclass("Decorated", Plain))
+AsyncWholeClass, AsyncDecorated = [
+    decorate(subclass(name, AsyncPlain))
+    for decorate, name in ((protect, "AsyncWholeClass"), (on_dispatch, "AsyncDecorated"))
+]
+SiteLogin = protect(subclass("SiteLogin", LoginView, template_name="admin/login.html"))
 default_site.login = protect(default_site.login)
 second_site = SecondSite(name="second")
 second_site.login = protect(second_site.login)
 protected_lambda = lockout_protect(max=MAX, lockout=LOCKOUT, scope="a lambda")(lambda request, *args: check(request))
+django_login = protect(LoginView.as_view(template_name="admin/login.html"))
 
 DOORS = {
-    "function": Door(function, f"{HERE}.function"),
-    "coroutine": Door(coroutine, f"{HERE}.coroutine"),
-    "coroutine-thread": Door(coroutine_asking_in_a_thread, f"{HERE}.coroutine_asking_in_a_thread"),
-    "class": Door(WholeClass.as_view(), f"{HERE}.WholeClass"),
-    "async-class": Door(AsyncWholeClass.as_view(), f"{HERE}.AsyncWholeClass"),
-    "method": Door(Method.as_view(), f"{HERE}.Method.post", Method.post),
-    "async-method": Door(AsyncMethod.as_view(), f"{HERE}.AsyncMethod.post", AsyncMethod.post),
-    "dispatch-method": Door(DispatchMethod.as_view(), f"{HERE}.DispatchMethod"),
-    "async-dispatch-method": Door(AsyncDispatchMethod.as_view(), f"{HERE}.AsyncDispatchMethod"),
-    "method_decorator": Door(Decorated.as_view(), f"{HERE}.Decorated"),
-    "async-method_decorator": Door(AsyncDecorated.as_view(), f"{HERE}.AsyncDecorated"),
-    "method_decorator-on-method": Door(DecoratedMethod.as_view(), f"{HERE}.DecoratedMethod.post", DecoratedMethod.post),
-    "async-method_decorator-on-method": Door(
-        AsyncDecoratedMethod.as_view(), f"{HERE}.AsyncDecoratedMethod.post", AsyncDecoratedMethod.post
+    "function": door(function, "function"),
+    "coroutine": door(coroutine, "coroutine"),
+    "coroutine-thread": door(coroutine_asking_in_a_thread, "coroutine_asking_in_a_thread"),
+    "class": door(WholeClass.as_view(), "WholeClass"),
+    "async-class": door(AsyncWholeClass.as_view(), "AsyncWholeClass"),
+    "method": door(Method.as_view(), "Method.post", Method.post),
+    "async-method": door(AsyncMethod.as_view(), "AsyncMethod.post", AsyncMethod.post),
+    "dispatch-method": door(subclass("DispatchMethod", Dispatch, Plain).as_view(), "DispatchMethod"),
+    "async-dispatch-method": door(
+        subclass("AsyncDispatchMethod", Dispatch, AsyncPlain).as_view(), "AsyncDispatchMethod"
     ),
-    "as_view": Door(protect(AsView.as_view()), f"{HERE}.AsView"),
-    "async-as_view": Door(protect(AsyncAsView.as_view()), f"{HERE}.AsyncAsView"),
-    "inherited": Door(Inherited.as_view(), f"{HERE}.Inherited"),
-    "also-inherited": Door(AlsoInherited.as_view(), f"{HERE}.AlsoInherited"),
-    "partial": Door(protect(partial(with_extra, extra="extra")), f"{HERE}.with_extra"),
-    "async-partial": Door(protect(partial(awith_extra, extra="extra")), f"{HERE}.awith_extra"),
-    "callable-object": Door(protect(CallableObject()), f"{HERE}.CallableObject"),
-    "async-callable-object": Door(protect(AsyncCallableObject()), f"{HERE}.AsyncCallableObject"),
+    "method_decorator": door(Decorated.as_view(), "Decorated"),
+    "async-method_decorator": door(AsyncDecorated.as_view(), "AsyncDecorated"),
+    "method_decorator-on-method": door(DecoratedMethod.as_view(), "DecoratedMethod.post", DecoratedMethod.post),
+    "async-method_decorator-on-method": door(
+        AsyncDecoratedMethod.as_view(), "AsyncDecoratedMethod.post", AsyncDecoratedMethod.post
+    ),
+    "as_view": door(protect(subclass("AsView", Plain).as_view()), "AsView"),
+    "async-as_view": door(protect(subclass("AsyncAsView", AsyncPlain).as_view()), "AsyncAsView"),
+    "inherited": door(subclass("Inherited", WholeClass).as_view(), "Inherited"),
+    "also-inherited": door(subclass("AlsoInherited", WholeClass).as_view(), "AlsoInherited"),
+    "partial": door(protect(partial(with_extra, extra="extra")), "with_extra"),
+    "async-partial": door(protect(partial(awith_extra, extra="extra")), "awith_extra"),
+    "callable-object": door(protect(CallableObject()), "CallableObject"),
+    "async-callable-object": door(protect(AsyncCallableObject()), "AsyncCallableObject"),
     "lambda": Door(protected_lambda, "a lambda"),
-    "LoginView": Door(
-        protect(LoginView.as_view(template_name="admin/login.html")), "django.contrib.auth.views.LoginView"
-    ),
-    "LoginView-subclass": Door(SiteLogin.as_view(), f"{HERE}.SiteLogin"),
+    "LoginView": Door(django_login, "django.contrib.auth.views.LoginView"),
+    "LoginView-subclass": door(SiteLogin.as_view(), "SiteLogin"),
     "admin": Door(default_site.login, "django.contrib.admin.sites.AdminSite.login"),
-    "second-admin": Door(second_site.login, f"{HERE}.SecondSite.login"),
-    "api_view-inside": Door(api_inside, f"{HERE}.api_inside", api_inside.cls.post),
-    "api_view-outside": Door(api_outside, f"{HERE}.api_outside"),
-    "APIView": Door(WholeAPI.as_view(), f"{HERE}.WholeAPI"),
-    "APIView-method_decorator": Door(DecoratedAPI.as_view(), f"{HERE}.DecoratedAPI"),
-    "APIView-handler": Door(HandlerAPI.as_view(), f"{HERE}.HandlerAPI.post", HandlerAPI.post),
-    "APIView-as_view": Door(protect(PlainAPI.as_view()), f"{HERE}.PlainAPI"),
-    "ViewSet": Door(WholeViewSet.as_view({"post": "create"}), f"{HERE}.WholeViewSet"),
-    "ViewSet-method": Door(Actions.as_view({"post": "create"}), f"{HERE}.Actions.create", Actions.create),
-    "ViewSet-action": Door(Actions.as_view({"post": "inner"}), f"{HERE}.Actions.inner", Actions.inner),
-    "ViewSet-action-outside": Door(Actions.as_view({"post": "outer"}), f"{HERE}.Actions.outer", Actions.outer),
+    "second-admin": door(second_site.login, "SecondSite.login"),
+    "api_view-inside": door(api_inside, "api_inside", api_inside.cls.post),
+    "api_view-outside": door(api_outside, "api_outside"),
+    "APIView": door(protect(subclass("WholeAPI", PlainAPI)).as_view(), "WholeAPI"),
+    "APIView-method_decorator": door(on_dispatch(subclass("DecoratedAPI", PlainAPI)).as_view(), "DecoratedAPI"),
+    "APIView-handler": door(HandlerAPI.as_view(), "HandlerAPI.post", HandlerAPI.post),
+    "APIView-as_view": door(protect(PlainAPI.as_view()), "PlainAPI"),
+    "ViewSet": door(
+        protect(subclass("WholeViewSet", ViewSet, create=PlainAPI.post)).as_view({"post": "create"}), "WholeViewSet"
+    ),
+    "ViewSet-method": door(Actions.as_view({"post": "create"}), "Actions.create", Actions.create),
+    "ViewSet-action": door(Actions.as_view({"post": "inner"}), "Actions.inner", Actions.inner),
+    "ViewSet-action-outside": door(Actions.as_view({"post": "outer"}), "Actions.outer", Actions.outer),
     "ObtainAuthToken": Door(protect(obtain_auth_token), "rest_framework.authtoken.views.ObtainAuthToken"),
-    "ObtainAuthToken-subclass": Door(TokenLogin.as_view(), f"{HERE}.TokenLogin"),
+    "ObtainAuthToken-subclass": door(protect(subclass("TokenLogin", ObtainAuthToken)).as_view(), "TokenLogin"),
 }
 
 

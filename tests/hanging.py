@@ -21,7 +21,7 @@ from lockout_decorators import LockoutPolicy, lockout_protect
 from tests.crashing import LOCKOUT, MAX, WINDOW, CountingBackend, Record
 from tests.servers import Setup, use
 
-VERIFICATION = 0.3  # seconds
+VERIFICATION = 0.2  # seconds
 POLICY = LockoutPolicy(key="ip", max=MAX, window=WINDOW, lockout=LOCKOUT, scope="hanging")
 
 

@@ -67,19 +67,16 @@ REDIS = Tests(
     "valkey or redis or scriptless",
 )
 JOURNAL = Tests(("test_journal", "test_journal_damage", "test_command", "test_lock_page"), "not engine or locmem")
-WATCHED = ("calls", "failure", "forgiving", "given_back", "guessed", "kept_backend", "positional", "said", "same_scope")
 WATCHING = Tests(
     (
-        *("test_observing", "test_watching_on", "test_attacks", "test_attacks_more", "test_stacking", "test_together"),
+        *("test_observing", "test_attempting", "test_at_once", "test_backends_asked", "test_deferred", "test_verdicts"),
+        *("test_forgiving", "test_stacking", "test_together"),
         *("test_browsers", "test_secrets", "test_policy", "test_unwatched", "test_ratelimit_fields", "test_reports"),
-        *("test_block", "test_exempt", "whole_site", "test_several_caches", "test_disconnects", "test_hook"),
+        *("test_exempt", "whole_site", "test_disconnects"),
         *("test_settling", "test_log_records", "test_tallies", "test_challenge", "test_transactions"),
-        *("test_watched_template_response", "test_watched_drf_render"),
-        "test_siblings",
-        *[f"test_watched_{what}" for what in WATCHED],
     )
 )
-WHO = Tests(("test_keys", "test_identities", "test_folding", "test_clients", "test_secrets", "test_watched_forgiving"))
+WHO = Tests(("test_keys", "test_identities", "test_folding", "test_clients", "test_secrets", "test_forgiving"))
 TESTS = {
     "clients/addresses": WHO._replace(files=("test_clients", "test_networks", "test_exempt", "test_keys")),
     "clients/identities": WHO,

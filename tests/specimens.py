@@ -225,31 +225,11 @@ def unfinished():
     return view
 
 
-OPEN = {
-    "plain": plain,
-    "coroutine": coroutine,
-    "by_another_name": by_another_name,
-    "by_module": by_module,
-    "imported_inside": imported_inside,
-    "module_imported_inside": module_imported_inside,
-    "handed_on": handed_on,
-    "in_a_lambda": in_a_lambda,
-    "calls_helper": calls_helper,
-    "uses_form": uses_form,
-    "decorator_without_wraps.<locals>.inner": decorator_without_wraps(plain),
-    "Plain": Plain.as_view(),
-    "Helped": Helped.as_view(),
-    "Sub": Sub.as_view(),
-    "WithForm": WithForm.as_view(),
-    "Valid": Valid.as_view(),
-    "WithSerializer": WithSerializer.as_view(),
-    "HalfDecorated": HalfDecorated.as_view(),
-    "Called": Called(),
-    "Service.view": Service().view,
-    "api": api,
-    "unfinished.<locals>.view": unfinished(),
-    "<lambda>": lambda request: authenticate(request, **request.POST),
-}
+FUNCTIONS = [plain, coroutine, by_another_name, by_module, imported_inside, module_imported_inside, handed_on]
+FUNCTIONS += [in_a_lambda, calls_helper, uses_form, decorator_without_wraps(plain), Service().view, unfinished()]
+CLASSES = [Plain, Helped, Sub, WithForm, Valid, WithSerializer, HalfDecorated]
+OPEN = {view.__qualname__: view for view in FUNCTIONS} | {cls.__name__: cls.as_view() for cls in CLASSES}
+OPEN |= {"Called": Called(), "api": api, "<lambda>": lambda request: authenticate(request, **request.POST)}
 
 WRAPPED = [  # the same behind decorators
     ("plain", partial(plain)),

@@ -1,18 +1,14 @@
 """Django REST framework: its own handler, renderers and authenticators, before and after the view runs."""
 
-import base64
 import json
 import sys
-from functools import partial
 
 import pytest
-from django.contrib.auth import authenticate
 from django.http import HttpResponse
 from django.test import RequestFactory
-from rest_framework.authentication import BaseAuthentication, BasicAuthentication, TokenAuthentication
+from rest_framework.authentication import BasicAuthentication, TokenAuthentication
 from rest_framework.authtoken.models import Token
-from rest_framework.decorators import api_view, authentication_classes, permission_classes
-from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.exceptions import Throttled
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer, JSONRenderer
@@ -25,16 +21,13 @@ from lockout_decorators.answers import drf
 from lockout_decorators.exceptions import flavoured
 from tests.answers import without_code
 from tests.doors import FORM, RIGHT, PlainAPI, acheck, check, mount, over_http
-from tests.sizes import pairs
+from tests.guessing import basic
+from tests.sizes import IN_FULL, pairs
 
 DETAIL = "Too many failed attempts. Expected available in 120 seconds."
 
 
 pytestmark = pytest.mark.usefixtures("frozen")
-
-
-def basic(password, username="bob"):
-    return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
 
 
 class Login(PlainAPI):
@@ -54,32 +47,36 @@ def outside(policy, base=Login, **attributes):
 
 
 def viewset(policy, base=Login, **attributes):
-    cls = type("Login", (ViewSet,), {"create": base.post, **attributes})
-    return lockout_protect(policy)(cls.as_view({"post": "create"}))
+    return outside(policy, Created, create=base.post, **attributes)
 
 
 def viewset_class(policy, base=Login, **attributes):
-    cls = type("Login", (ViewSet,), {"create": base.post, **attributes})
-    return lockout_protect(policy)(cls).as_view({"post": "create"})
+    return whole_class(policy, Created, create=base.post, **attributes)
+
+
+class Created(ViewSet):
+    @classmethod
+    def as_view(cls):
+        return super().as_view({"post": "create"})
 
 
 SPELLINGS = [whole_class, handler, outside, viewset, viewset_class]
 EARLY, LATE = "ip", "ip+username"  # the latter is known only when authenticate() is called
 
 
-@pytest.fixture(params=[EARLY, LATE], ids=["early", "late"])
-def key(request):
-    return request.param
+SERVERS, KEYS = ["wsgi", "asgi"], [EARLY, LATE]
+IN_TURN = [(spelling, SERVERS[n % 2], KEYS[n // 2 % 2]) for n, spelling in enumerate(SPELLINGS)]
 
 
-@pytest.fixture(params=pairs(SPELLINGS, ["wsgi", "asgi"], [EARLY, LATE]))
+@pytest.fixture(params=pairs(SPELLINGS, SERVERS, KEYS) if IN_FULL else IN_TURN)
 def locked(request, settings, verified):
     """Mount a view, use up its one guess, and return how to ask again, with the correct password."""
     spelling, server, key = request.param
     send = over_http(server)
 
     def lock(**attributes):
-        mount(settings, spelling(LockoutPolicy(scope="s", max=1, lockout=120, key=key), **attributes))
+        policy = LockoutPolicy(scope="s", max=1, lockout=120, key=key, response=attributes.pop("response", None))
+        mount(settings, spelling(policy, **attributes))
         assert send("/", FORM).status_code == 401
         return lambda **more: send("/", RIGHT, **more)
 
@@ -88,14 +85,14 @@ def locked(request, settings, verified):
 
 
 def test_body_is_that_of_drf(locked):
-    """The refusal is DRF's own Throttled, early and late, however the view was decorated."""
-    answer = locked()()
+    """The refusal is DRF's own Throttled, early and late, however the view was decorated; also in a form that the view
+    does not have."""
+    ask = locked()
+    answer = ask()
     assert (answer.status_code, json.loads(without_code(answer.content))) == (429, {"detail": DETAIL})
-    assert (
-        answer["Retry-After"],
-        answer["Cache-Control"],
-        answer["Content-Type"],
-    ) == ("120", "no-store", "application/json")
+    assert ("120", "no-store") == (answer["Retry-After"], answer["Cache-Control"])
+    assert "application/json" == answer["Content-Type"]
+    assert ask(headers={"Accept": "image/png"}).status_code in (406, 429)
 
 
 class Shouting(BaseRenderer):
@@ -105,25 +102,15 @@ class Shouting(BaseRenderer):
         return str(data["detail"]).upper().encode()
 
 
-def test_renderer_is_that_of_the_view(locked):
-    """The view's renderers are negotiated with as always."""
-    answer = locked(renderer_classes=[JSONRenderer, Shouting])(headers={"Accept": "text/shouting"})
+def test_renderer_is_that_of_the_view(locked, settings):
+    """The view's renderers are negotiated with as always; the browsable API renders the refusal, in debugging too."""
+    ask = locked(renderer_classes=[JSONRenderer, Shouting, BrowsableAPIRenderer])
+    answer = ask(headers={"Accept": "text/shouting"})
     assert (429, DETAIL.upper()) == (answer.status_code, without_code(answer.content))
-
-
-def test_renderer_that_nobody_accepts_is_no_error(locked):
-    """A client that accepts nothing the view renders is refused in the view's first form, or told so."""
-    answer = locked()(headers={"Accept": "image/png"})
-    assert answer.status_code in (406, 429)
-
-
-@pytest.mark.parametrize("debug", [False, True])
-def test_browsable_page_works(debug, locked, settings):
-    """The browsable API renders the refusal."""
-    settings.DEBUG = debug
-    answer = locked(renderer_classes=[JSONRenderer, BrowsableAPIRenderer])(headers={"Accept": "text/html"})
-    assert (answer.status_code, answer["Retry-After"]) == (429, "120")
-    assert DETAIL in without_code(answer.content)
+    for settings.DEBUG in (False, True):
+        answer = ask(headers={"Accept": "text/html"})
+        assert (429, "120") == (answer.status_code, answer["Retry-After"])
+        assert DETAIL in without_code(answer.content)
 
 
 def own_handler(exc, context):
@@ -152,10 +139,17 @@ def test_exception_handler_that_passes_leaves_it_to_the_decorator(debug, locked,
     assert answer.json()["title"] == "Too many failed attempts."
 
 
+def test_response_of_the_policy_wins(locked):
+    """`response=` answers in DRF as well, unless DRF has answered already."""
+    answer = locked(response=lambda request, locked_out: HttpResponse("mine", status=418))()
+    assert (418, b"mine") == (answer.status_code, answer.content)
+
+
 def url_handler(exc, context):
     return Response({"kwargs": context["kwargs"], "args": context["args"]}, status=exc.status_code)
 
 
+@pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_exception_handler_gets_the_arguments_of_the_url(rf, settings, verified, key, spelling):
     """The handler's context is the same early and late."""
@@ -169,20 +163,6 @@ def test_exception_handler_gets_the_arguments_of_the_url(rf, settings, verified,
     view(rf.post("/", FORM), tenant="acme")
     answer = view(rf.post("/", RIGHT), tenant="acme")
     assert (answer.status_code, answer.data) == (429, {"kwargs": {"tenant": "acme"}, "args": ()})
-    assert len(verified) == 1
-
-
-@pytest.mark.parametrize(("spelling", "server", "key"), pairs(SPELLINGS, ["wsgi", "asgi"], [EARLY, LATE]))
-def test_response_of_the_policy_wins(settings, server, verified, key, spelling):
-    """`response=` answers in DRF as well, unless DRF has answered already."""
-
-    def response(request, locked_out):
-        return HttpResponse("mine", status=418)
-
-    policy = LockoutPolicy(scope="s", max=1, lockout=120, key=key, response=response)
-    mount(settings, spelling(policy))
-    _, answer = [over_http(server)("/", form) for form in (FORM, RIGHT)]
-    assert (answer.status_code, answer.content) == (418, b"mine")
     assert len(verified) == 1
 
 
@@ -201,7 +181,7 @@ class NeedsUser(PlainAPI):
 
 @pytest.mark.parametrize(
     ("method", "accept", "spell", "key", "server"),
-    pairs(["get", "post"], ["application/json", "text/html"], [whole_class, outside], [EARLY, LATE], ["wsgi", "asgi"]),
+    pairs(["get", "post"], ["application/json", "text/html"], [whole_class, outside], KEYS, SERVERS),
 )
 def test_basic_authentication_is_counted(method, accept, spell, key, server, settings, verified):
     """It fails before the handler runs; seen all the same where the class, or what is outside of it, is decorated.
@@ -229,13 +209,6 @@ def test_basic_authentication_is_counted(method, accept, spell, key, server, set
         assert {answers[0].content} == {answer.content for answer in answers}
 
 
-def test_basic_authentication_lets_the_right_one_in(send, settings, verified):
-    """A right password is no failure, however often it is sent."""
-    mount(settings, whole_class(LockoutPolicy(scope="s", max=2), base=NeedsUser))
-    assert [send("/", method="get", headers=basic("right")).status_code for _ in range(6)] == 6 * [200]
-    assert len(verified) == 6
-
-
 @pytest.fixture
 def token(db, django_user_model):
     return Token.objects.create(user=django_user_model.objects.create(pk=1, username="bob")).key
@@ -245,87 +218,57 @@ class TokenOnly(NeedsUser):
     authentication_classes = [TokenAuthentication]
 
 
-def bearing(token):
-    return {"headers": {"Authorization": f"Token {token}"}}
+class FromHeader(TokenAuthentication):
+    def authenticate(self, request):
+        key = request.headers.get("X-Api-Key")
+        return self.authenticate_credentials(key) if key else None
+
+
+class KeyOnly(NeedsUser):
+    authentication_classes = [FromHeader]
+
+
+def told(request, response):
+    return response.status_code == 401 and "Authorization" in request.headers
 
 
 FAILURES = {
-    "status": 401,
-    "statuses": (401, 403),
-    "callable": lambda request, response: response.status_code == 401 and "Authorization" in request.headers,
-    "callable that may not know": lambda request, response: True if "guess" in str(request.headers) else None,
+    "status": {"failure": 401},
+    "statuses": {"failure": (401, 403)},
+    "callable": {"failure": told},
+    "callable that may not know": {"failure": lambda request, response: "guess" in str(request.headers) or None},
+    "another header": {"failure": 401, "credentials": lambda request: "X-Api-Key" in request.headers},
 }
 
 
-@pytest.mark.parametrize(("failure", "spell", "server"), pairs(FAILURES, [whole_class, outside], ["wsgi", "asgi"]))
+@pytest.mark.parametrize(("failure", "spell", "server"), pairs(FAILURES, [whole_class, outside], SERVERS))
 def test_guessed_tokens_are_counted_by_the_response(failure, spell, server, settings, token):
-    """`failure=` serves views whose verdict shows only in the response; while locked the right token is refused."""
-    policy = LockoutPolicy(scope="s", max=3, lockout=120, failure=FAILURES[failure])
-    mount(settings, spell(policy, base=TokenOnly))
-    ask = partial(over_http(server), "/", method="get")
-    assert [ask().status_code for _ in range(5)] == 5 * [401]
-    assert ask(**bearing(token)).status_code == 200
-    assert [ask(**bearing(f"guess{number}")).status_code for number in range(4)] == [401, 401, 401, 429]
-    assert [ask(**bearing(token)).status_code, ask().status_code] == [429, 429]
-    assert ask(address="192.0.2.2", **bearing(token)).status_code == 200
+    """`failure=` serves views whose verdict shows only in the response, `credentials=` tells what is a guess; while
+    locked the right token is refused."""
+    by_key = failure == "another header"
+    policy = LockoutPolicy(scope="s", max=3, lockout=120, **FAILURES[failure])
+    mount(settings, spell(policy, base=KeyOnly if by_key else TokenOnly))
 
+    def ask(*tokens, **more):
+        sent = [{"X-Api-Key": one} if by_key else {"Authorization": f"Token {one}"} for one in tokens] or [{}]
+        return [over_http(server)("/", method="get", headers=headers, **more).status_code for headers in sent]
 
-def test_credentials_says_who_presented_any(send, settings, token):
-    """`credentials=` tells what is a guess where it is no Authorization header."""
-
-    class FromHeader(TokenAuthentication):
-        def authenticate(self, request):
-            key = request.headers.get("X-Api-Key")
-            return self.authenticate_credentials(key) if key else None
-
-    policy = LockoutPolicy(scope="s", max=2, failure=401, credentials=lambda request: "X-Api-Key" in request.headers)
-    mount(settings, whole_class(policy, base=NeedsUser, authentication_classes=[FromHeader]))
-
-    def ask(**headers):
-        return send("/", method="get", headers=headers).status_code
-
-    assert [ask() for _ in range(4)] == 4 * [401]
-    assert ask(**{"X-Api-Key": token}) == 200
-    assert [ask(**{"X-Api-Key": f"guess{number}"}) for number in range(3)] == [401, 401, 429]
-    assert ask(**{"X-Api-Key": token}) == 429
+    assert 5 * [[401]] == [ask() for _ in range(5)]
+    assert [200, 401, 401, 401, 429, 429] == ask(token, "guess0", "guess1", "guess2", "guess3", token)
+    assert ([429], [200]) == (ask(), ask(token, address="192.0.2.2"))
 
 
 @pytest.mark.parametrize("failure", [401, lambda request, response: True])
 def test_verdict_of_authenticate_is_not_counted_twice(failure, send, settings, verified):
-    """A guess that `authenticate()` judged is one guess, whatever the response."""
-    policy = LockoutPolicy(scope="s", max=3, failure=failure)
-    mount(settings, whole_class(policy, base=NeedsUser))
-    statuses = [send("/", method="get", headers=basic("wrong")).status_code for _ in range(4)]
-    assert statuses == [401, 401, 401, 429]
-    assert send("/", method="get", headers=basic("right")).status_code == 429
-    assert len(verified) == 3
+    """A guess that `authenticate()` judged is one guess, whatever the response; and no failure, if it was right."""
+    mount(settings, whole_class(LockoutPolicy(scope="s", max=3, failure=failure), base=NeedsUser))
+    said = ["right"] * (0 if callable(failure) else 4) + ["wrong"] * 4 + ["right"]
+    statuses = [send("/", method="get", headers=basic(password)).status_code for password in said]
+    assert [200] * (len(said) - 5) + [401, 401, 401, 429, 429] == statuses
+    assert len(said) - 2 == len(verified)
 
 
-class Silent(BaseAuthentication):
-    """Verifies by `authenticate()` and hides the verdict."""
-
-    def authenticate(self, request):
-        if not authenticate(request, username="bob", password=request.headers.get("Secret")):
-            raise AuthenticationFailed
-
-
-def test_api_view_decorators_are_kept(rf, verified):
-    """`@authentication_classes` and `@permission_classes` work below the outer decorator."""
-
-    @lockout_protect(max=2)
-    @api_view(["GET"])
-    @authentication_classes([Silent])
-    @permission_classes([])
-    def view(request):
-        return Response()
-
-    answers = [view(rf.get("/", headers={"Secret": "wrong"})) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [403, 403, 429]
-    assert view(rf.get("/", headers={"Secret": "right"})).status_code == 429
-    assert view(rf.get("/", headers={"Secret": "right"}, REMOTE_ADDR="192.0.2.2")).status_code == 200
-    assert len(verified) == 3
-
-
+@pytest.mark.parametrize("key", KEYS)
 async def test_asynchronous_api_view_is_answered_by_its_own_handler(async_rf, verified, key):
     """An APIView with an asynchronous `dispatch`, as add-ons have it, is awaited and refused like any other."""
 

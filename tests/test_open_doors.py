@@ -17,6 +17,8 @@ from rest_framework.authentication import BasicAuthentication
 from rest_framework.views import APIView
 
 from lockout_decorators import lockout_protect
+from lockout_decorators.checks import check_deployment, check_lockout
+from lockout_decorators.doors.views import doors_at
 from tests.specimens import ChangesByAttempt, codes, plain
 
 HERE = "tests.test_open_doors"
@@ -25,10 +27,10 @@ ADMIN = "django.contrib.admin.sites.AdminSite"
 
 
 @pytest.fixture
-def serve(settings):
-    """Makes these patterns the site's."""
+def serve(settings, monkeypatch):
+    """Makes these patterns the site's, whose cache is probed elsewhere."""
     settings.DEBUG = True
-    settings.CACHES = {**settings.CACHES}
+    monkeypatch.setattr("lockout_decorators.checks.caches.probe", lambda alias: [])
 
     def make(*patterns):
         urls = ModuleType("urls")
@@ -119,14 +121,9 @@ def test_settings_that_are_wrong_are_told_first(serve, settings):
     assert [] == ids()
     del settings.LOCKOUT_TIME
     settings.ROOT_URLCONF = "tests.no_such_module"
-    assert [] == [one for one in _direct() if one.id.startswith("lockout_decorators.W01")]
+    found = [*check_lockout(None), *check_deployment(None)]
+    assert [] == [one for one in found if one.id.startswith("lockout_decorators.W01")]
     assert "The URLconf can't be read: ModuleNotFoundError(" in command()[1]
-
-
-def _direct():
-    from lockout_decorators.checks import check_deployment, check_lockout
-
-    return [*check_lockout(None), *check_deployment(None)]
 
 
 # The command
@@ -160,11 +157,6 @@ def test_the_command_prints_json(serve):
     assert (None, [f"{PLAIN} (ip)"]) == (error, json.loads(out)["doors"][0]["policies"])
     serve()
     assert ('{\n  "doors": []\n}\n', None) == command(json=True)
-
-
-def test_the_command_reads_another_urlconf(serve):
-    """For sites that have several."""
-    serve()
     assert command(urlconf="tests.urls")[1].endswith("3 open.")
 
 
@@ -262,14 +254,8 @@ def test_what_it_says_to_write_guards_the_link_of_a_reset(serve, own, client, mo
 
 
 def test_a_check_that_is_no_deployment_reads_what_is_decorated_only(serve):
-    """It runs at each start of the development server."""
-    serve(DOOR)
-    with mock.patch("lockout_decorators.doors.urlconf.doors_at", return_value=[]) as read:
-        assert ([], 0) == (ids(deploy=False), read.call_count)
-        assert ([], 1) == (ids(), read.call_count)
-
-
-def test_a_view_that_attempts_by_itself_is_not_decorated_in_vain(serve):
-    """The decorator answers for it."""
-    serve(path("change/", lockout_protect(codes)(ChangesByAttempt).as_view()))
-    assert [] == ids()
+    """It runs at each start of the development server; a view that attempts by itself is not decorated in vain."""
+    serve(DOOR, path("change/", lockout_protect(codes)(ChangesByAttempt).as_view()))
+    with mock.patch("lockout_decorators.doors.urlconf.doors_at", wraps=doors_at) as read:
+        assert ([], 1) == (ids(deploy=False), read.call_count)
+        assert ([f"W012.{PLAIN}"], 1 + 3) == (ids(), read.call_count)

@@ -1,7 +1,7 @@
 """lockout_protect(request=...): callables that are no views, such as resolvers, consumers, authenticators."""
 
+import asyncio
 from collections import namedtuple
-from functools import partial
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -15,7 +15,6 @@ from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, polici
 Info = namedtuple("Info", "request")
 Answer = namedtuple("Answer", "text exception")
 ARGUMENTS = {"key": "ip", "max": 3, "lockout": 600, "patience": 0}
-MODULE = __name__
 
 
 def found(root, info, **arguments):
@@ -85,7 +84,11 @@ def bound(request, password):
     return protect(Plain(request).receive)(password)
 
 
-SYNC = {
+def post(address="192.0.2.1"):
+    return RequestFactory().post("/", REMOTE_ADDR=address)
+
+
+CALLS = {
     "resolver": (lambda request, password: resolver(None, Info(request), password=password), "resolver"),
     "keyword": (lambda request, password: resolver(root=None, info=Info(request), password=password), "resolver"),
     "method": (lambda request, password: Consumer(request).receive(password), "Consumer.receive"),
@@ -96,59 +99,31 @@ SYNC = {
     "class method": (Consumer.of_class, "Consumer.of_class"),
     "static method": (Consumer.static, "Consumer.static"),
     "callable object": (Consumer(None), "Consumer.__call__"),
-}
-ASYNC = {
-    "resolver": (lambda request, password: aresolver(None, Info(request), password=password), "aresolver"),
-    "method": (lambda request, password: Consumer(request).areceive(password), "Consumer.areceive"),
+    "async": (lambda request, password: asyncio.run(aresolver(None, Info(request), password=password)), "aresolver"),
+    "async method": (lambda request, pw: asyncio.run(Consumer(request).areceive(pw)), "Consumer.areceive"),
 }
 
 
-def post(address="192.0.2.1"):
-    return RequestFactory().post("/", REMOTE_ADDR=address)
-
-
-@pytest.mark.parametrize("name", SYNC)
+@pytest.mark.parametrize("name", CALLS)
 def test_guesser_is_stopped(name, verified):
     """The refusal is raised out of the callable, under its own name; another client goes on."""
-    call, scope = SYNC[name]
+    call, scope = CALLS[name]
     assert [None] * 3 == [call(post(), f"wrong{n}") for n in range(3)]
     with pytest.raises(LockedOut) as caught:
         call(post(), "right")
     assert (3, 600, 3) == (len(verified), caught.value.status.retry_after, caught.value.status.failures)
-    assert f"{MODULE}.{scope}" == caught.value.status.scope
+    assert f"{__name__}.{scope}" == caught.value.status.scope
     assert "bob" == call(post("192.0.2.2"), "right")
 
 
-@pytest.mark.parametrize("name", ASYNC)
-async def test_guesser_is_stopped_in_async(name, verified):
-    call, scope = ASYNC[name]
-    assert [None] * 3 == [await call(post(), f"wrong{n}") for n in range(3)]
-    with pytest.raises(LockedOut) as caught:
-        await call(post(), "right")
-    assert (3, f"{MODULE}.{scope}") == (len(verified), caught.value.status.scope)
-    assert "bob" == await call(post("192.0.2.2"), "right")
-
-
 def test_scope_of_a_connection_is_found(verified):
-    """The finder may return an ASGI scope."""
+    """The finder may return an ASGI scope; the callable may have no name, if there is a scope to count under."""
     scope = {"type": "websocket", "client": ("192.0.2.1", 1), "headers": []}
     guesser = lockout_protect(request=lambda: scope, scope="s", **ARGUMENTS)(lambda: check(None, "wrong"))
     for _ in range(3):
         guesser()
     with pytest.raises(LockedOut):
         guesser()
-    assert 3 == len(verified)
-
-
-def test_late_refusal_is_raised_too(verified):
-    """Inside of the callable, where it may be caught, and out of it."""
-
-    @lockout_protect(request=found, scope="many", **ARGUMENTS)
-    def many(root, info):
-        return [check(info.request, f"wrong{n}") for n in range(9)]
-
-    with pytest.raises(LockedOut):
-        many(None, Info(post()))
     assert 3 == len(verified)
 
 
@@ -196,31 +171,20 @@ REFUSED = {"error": "Too many failed attempts. Retry after 600 s.", "path": "/"}
 
 
 @pytest.mark.parametrize("response", [refusal, arefusal])
-def test_response_is_what_the_callable_returns(response, verified):
+@pytest.mark.parametrize("is_async", [False, True])
+def test_response_is_what_the_callable_returns(is_async, response, verified):
     """`response=` makes it, of any type, for sync and async callables."""
-    protect = partial(lockout_protect, request=found, response=response, **ARGUMENTS)
-
-    @protect(scope="sync")
-    def answered(root, info, password):
-        return check(info.request, password)
-
-    @protect(scope="async")
-    async def aanswered(root, info, password):
-        return await acheck(info.request, password)
-
-    for call in (answered, async_to_sync(aanswered)):
-        assert REFUSED == [call(None, Info(post()), password=f"wrong{n}") for n in range(4)][-1]
-    assert 6 == len(verified)
+    call = aresolver.__wrapped__ if is_async else resolver.__wrapped__
+    answered = lockout_protect(request=found, response=response, scope="answered", **ARGUMENTS)(call)
+    answered = async_to_sync(answered) if is_async else answered
+    answers = [answered(None, Info(post()), password=password) for password in ("a", "b", "c", "right")]
+    assert ([None, None, None, REFUSED], 3) == (answers, len(verified))
 
 
 def test_response_may_be_an_http_response():
     """Then it says when to come back, as a view's does."""
-
-    @lockout_protect(request=found, scope="http", response=lambda *given: HttpResponse(status=429), **ARGUMENTS)
-    def answered(root, info, password):
-        return check(info.request, password)
-
-    refused = [answered(None, Info(post()), password=f"wrong{n}") for n in range(4)][-1]
+    late = lockout_protect(request=found, response=lambda *given: HttpResponse(status=429), **ARGUMENTS)
+    refused = [late(resolver.__wrapped__)(None, Info(post()), password=f"wrong{n}") for n in range(4)][-1]
     assert 540 < int(refused["Retry-After"]) <= 600
     assert "no-store" == refused["Cache-Control"]
 
@@ -230,24 +194,11 @@ def test_one_guess_under_two_decorators(verified):
     policy = LockoutPolicy(scope="both", **ARGUMENTS)
     inner = lockout_protect(policy, request=found)(resolver.__wrapped__)
     view = lockout_protect(policy)(lambda request: HttpResponse(str(inner(None, Info(request), password="wrong"))))
-    request = post()
     assert [200, 200, 200, 429] == [view(post()).status_code for _ in range(4)]
-    assert (3, 3) == (len(verified), policy.status(request).failures)
+    assert (3, 3) == (len(verified), policy.status(post()).failures)
 
 
-def test_exempt_and_not_enforced(verified):
-    """What a policy lets through, it lets through here as well."""
-    protect = partial(lockout_protect, request=found, **ARGUMENTS)
-    exempt = protect(scope="exempt", exempt=lambda request: True)(resolver.__wrapped__)
-    counted = protect(scope="counted", enforce=False)(resolver.__wrapped__)
-    for made in (exempt, counted):
-        assert [None] * 5 == [made(None, Info(post()), password="wrong") for _ in range(5)]
-    (spared,), (trial,) = policies_of(exempt), policies_of(counted)
-    assert [0, True] == [spared.status(post()).failures, trial.status(post()).locked]
-    assert 10 == len(verified)
-
-
-def test_failure_of_a_callable_sees_what_it_returns(verified):
+def test_failure_of_a_callable_sees_what_it_returns():
     """For verdicts that nobody but the callable knows."""
     policy = {**ARGUMENTS, "scope": "failure", "failure": lambda request, answer: answer == "no"}
     guess = lockout_protect(request=found, **policy)(lambda root, info, answer: answer)
@@ -267,15 +218,26 @@ class AsyncFinder:
     async def __call__(self, root, info): ...
 
 
-@pytest.mark.parametrize("finder", [afinder, AsyncFinder(), "info.request", 5, post])
-def test_finder_that_can_not_find_is_refused(finder):
-    """At import, where it is no plain callable; in the call, where it doesn't take the arguments."""
-    if finder is post:
-        with pytest.raises(TypeError, match="unexpected keyword"):
-            lockout_protect(request=finder)(resolver.__wrapped__)(info=Info(post()))
-    else:
-        with pytest.raises(TypeError, match="must be a plain callable that finds the request"):
-            lockout_protect(request=finder)
+PLAIN = "must be a plain callable that finds the request"
+MISTAKES = {
+    "coroutine function": (lambda: lockout_protect(request=afinder), PLAIN),
+    "asynchronous object": (lambda: lockout_protect(request=AsyncFinder()), PLAIN),
+    "text": (lambda: lockout_protect(request="info.request"), PLAIN),
+    "number": (lambda: lockout_protect(request=5), PLAIN),
+    "a class": (lambda: lockout_protect(request=found)(View), "request= is for functions and methods"),
+    "no name": (lambda: lockout_protect(request=found)(lambda root, info: None), "has no name to count under"),
+    "other arguments": (lambda: lockout_protect(request=post)(check)(info=5), "unexpected keyword"),
+    "an error of its own": (lambda: resolver(None, None, password="right"), "no attribute 'request'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_finder_that_can_not_find_is_an_error(mistake, verified):
+    """At import, where that can be seen; else in the call, where what the finder raises comes out."""
+    call, told = MISTAKES[mistake]
+    with pytest.raises((TypeError, ValueError, AttributeError), match=told):
+        call()
+    assert [] == verified
 
 
 @pytest.mark.parametrize("what", [None, 5, "/", {"user": "bob"}, {}, object()])
@@ -287,27 +249,10 @@ def test_finder_that_finds_no_request_is_an_error(what, verified):
     assert [] == verified
 
 
-def test_error_of_the_finder_comes_out(verified):
-    with pytest.raises(AttributeError, match="request"):
-        resolver(None, None, password="right")
-    assert [] == verified
-
-
-def test_class_is_not_searched_for_a_request():
-    """A class is decorated for what its `dispatch` is called with."""
-    with pytest.raises(TypeError, match="request= is for functions and methods"):
-        lockout_protect(request=found)(View)
-
-
-def test_nameless_callable_needs_a_scope():
-    with pytest.raises(ValueError, match="has no name to count under"):
-        lockout_protect(request=found)(lambda root, info: None)
-
-
 def test_callable_without_parameters_is_allowed():
     """The finder knows better what there is."""
-    protected = lockout_protect(request=post)(test_nameless_callable_needs_a_scope)
-    assert f"{MODULE}.test_nameless_callable_needs_a_scope" == policies_of(protected)[0].scope
+    protected = lockout_protect(request=post)(test_one_guess_under_two_decorators)
+    assert f"{__name__}.test_one_guess_under_two_decorators" == policies_of(protected)[0].scope
 
 
 # What verifies credentials is no view
@@ -335,18 +280,20 @@ class Viewlike(View):
         return HttpResponse(str(check(request, "wrong")))
 
 
-async def test_answer_never_takes_the_place_of_a_user(verified):
+USERS = {
+    "authenticate": lambda password: Basic().authenticate(post(), "bob", password),
+    "aauthenticate": lambda password: asyncio.run(Basic().aauthenticate(post(), "bob", password)),
+    "authenticate_credentials": lambda password: Basic().authenticate_credentials(password),
+}
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_answer_never_takes_the_place_of_a_user(user, verified):
     """Where a method returns the user, a refusal is raised, whatever `response=` would make: it would be let in."""
-    assert [None] * 3 == [Basic().authenticate(post(), "bob", f"wrong{n}") for n in range(3)]
+    assert [None] * 3 == [USERS[user](f"wrong{n}") for n in range(3)]
     with pytest.raises(LockedOut):
-        Basic().authenticate(post(), "bob", "right")
-    assert [None] * 3 == [await Basic().aauthenticate(post(), "bob", f"wrong{n}") for n in range(3)]
-    with pytest.raises(LockedOut):
-        await Basic().aauthenticate(post(), "bob", "right")
-    assert [None] * 3 == [Basic().authenticate_credentials(f"wrong{n}") for n in range(3)]
-    with pytest.raises(LockedOut):
-        Basic().authenticate_credentials("right")
-    assert 9 == len(verified)
+        USERS[user]("right")
+    assert 3 == len(verified)
 
 
 def test_view_of_that_name_is_answered_for():

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import authenticate
+from django.core.cache import caches
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.utils.decorators import method_decorator
@@ -9,18 +10,22 @@ from django.views import View
 
 from lockout_decorators import LockedOut, LockoutPolicy, lockout_protect, policies_of, signals
 from lockout_decorators.checks import check_lockout
+from lockout_decorators.exceptions import StoreError
+from lockout_decorators.stores import Store
 from tests.servers import stores
 
-OTHER = "django.core.cache.backends.locmem.LocMemCache"
+LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
+DOWN = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9"}
 
 
-def sign_in(request):
+def view(request):
     user = authenticate(request, username=request.POST.get("username"), password=request.POST.get("password"))
     return HttpResponse(status=200 if user else 401)
 
 
-def view(request):
-    return sign_in(request)
+class Login(View):
+    def post(self, request):
+        return view(request)
 
 
 def together(*policies):
@@ -35,24 +40,17 @@ def stacked(*policies):
 
 
 def on_a_class(*policies):
-    class Login(View):
-        def post(self, request):
-            return sign_in(request)
-
+    cls = type("Login", (Login,), {})
     for policy in reversed(policies):
-        assert lockout_protect(policy)(Login) is Login
-    return Login.as_view()
+        assert lockout_protect(policy)(cls) is cls
+    return cls.as_view()
 
 
 def around(*policies):
     """One of them inside, on a method, the others on what `as_view()` returned."""
 
-    class Login(View):
-        @lockout_protect(policies[-1])
-        def post(self, request):
-            return sign_in(request)
-
-    return lockout_protect(*policies[:-1])(Login.as_view())
+    cls = type("Login", (Login,), {"post": lockout_protect(policies[-1])(Login.post)})
+    return lockout_protect(*policies[:-1])(cls.as_view())
 
 
 @pytest.fixture(params=[together, stacked, on_a_class, around])
@@ -138,16 +136,8 @@ def test_nobody_waits_for_a_policy_that_is_not_enforced(door, verified, visit):
     """Its only slot may be taken by another guess for as long as that wants."""
     trial, real = policy("trial", max=1, enforce=False, patience=300), policy("real", max=3)
     with trial.attempt(visit):
-        assert guess(door(trial, real)).status_code == 401
-    assert len(verified) == 1
-
-
-def test_policies_in_different_caches(door, verified, visit, settings):
-    """Each counts in its own, and a guess needs a slot in both."""
-    settings.CACHES = {**settings.CACHES, "other": {"BACKEND": OTHER, "LOCATION": door.__name__}}
-    one, two = policy("a", max=9), policy("a", max=3, window=60, cache="other")
-    assert guesses(door(one, two), ["bob"] * 5) == len(verified) == 3
-    assert [3, 3] == failures(visit, one, two)
+        assert [401, 200] == [guess(door(trial, real), password).status_code for password in ("wrong", "right")]
+    assert len(verified) == 2
 
 
 def test_who_is_exempt_from_one_is_counted_by_the_other(door, verified, visit):
@@ -173,50 +163,33 @@ def test_a_door_looks_early_if_all_its_keys_are_known(verified):
     """Else the first guess tells who it is: the view runs, and may catch the refusal."""
     ran = []
 
-    def view(request):
+    def noted(request):
         ran.append(request)
-        return sign_in(request)
+        return view(request)
 
-    early = lockout_protect(policy("a", max=1), policy("b", max=1))(view)
-    late = lockout_protect(policy("a", max=1), policy("c", key="username", max=1))(view)
+    early = lockout_protect(policy("a", max=1), policy("b", max=1))(noted)
+    late = lockout_protect(policy("a", max=1), policy("c", key="username", max=1))(noted)
     assert [401, 429] == [guess(early).status_code for _ in range(2)]
     assert (1, 429, 2) == (len(ran), guess(late).status_code, len(ran))
     assert len(verified) == 1
 
 
-def test_a_policy_that_is_named_twice_counts_once(verified, visit):
+def test_a_policy_that_is_named_twice_counts_once(verified, receivers):
     """On a view, in one decorator or two, on a class, its subclass and its URL; and tells of it once."""
     twice, told = policy("twice", max=3), []
-
-    @lockout_protect(twice)
-    class Base(View):
-        def post(self, request):
-            return sign_in(request)
-
-    @lockout_protect(policy("twice", max=3, response="other.html"))
-    class Login(Base):
-        pass
-
-    def tell(sender, **kwargs):
-        told.append(sender.scope)
-
-    signals.attempt_failed.connect(tell)
-    views = together(twice, twice), stacked(twice, twice), lockout_protect(twice)(Login.as_view())
+    base = lockout_protect(twice)(type("Base", (Login,), {}))
+    cls = lockout_protect(policy("twice", max=3, response="other.html"))(type("Login", (base,), {}))
+    signals.attempt_failed.connect(lambda sender, **more: told.append(sender.scope), weak=False)
+    views = together(twice, twice), stacked(twice, twice), lockout_protect(twice)(cls.as_view())
     assert [3, 3, 3] == [guesses(view, ["bob"] * 5, f"192.0.2.{number}") for number, view in enumerate(views)]
-    signals.attempt_failed.disconnect(tell)
     assert len(verified) == len(told) == 9
 
 
 def test_stacked_method_decorators(verified):
     """As one list, applied anew on every request."""
     policies = [lockout_protect(policy("a", max=3)), lockout_protect(policy("b", max=9))]
-
-    @method_decorator(policies, name="dispatch")
-    class Login(View):
-        def post(self, request):
-            return sign_in(request)
-
-    assert guesses(Login.as_view(), ["bob"] * 5) == len(verified) == 3
+    cls = method_decorator(policies, name="dispatch")(type("Login", (Login,), {}))
+    assert guesses(cls.as_view(), ["bob"] * 5) == len(verified) == 3
 
 
 def test_one_request_with_many_guesses(door, rf, verified):
@@ -233,6 +206,91 @@ def test_one_request_with_many_guesses(door, rf, verified):
     lockout_protect(strict, lax)(view)(request)
     assert (2, [True, False]) == (len(verified), [one.status(request).locked for one in (strict, lax)])
     assert [2, 2] == failures(request, strict, lax)
+
+
+# In different caches
+
+
+@pytest.fixture
+def several(settings):
+    settings.CACHES = {name: {"BACKEND": LOCMEM, "LOCATION": name} for name in ("default", "other")} | {"down": DOWN}
+    yield
+    for name in ("default", "other"):
+        caches[name].clear()
+
+
+in_caches = pytest.mark.usefixtures("several")
+in_order = pytest.mark.parametrize("order", [1, -1])
+
+
+def at(cache, most, **arguments):
+    return policy(f"in {cache}", cache=cache, max=most, **arguments)
+
+
+def statuses(view, *passwords):
+    return [guess(view, password).status_code for password in passwords]
+
+
+@in_caches
+@in_order
+def test_the_stricter_one_decides(door, order, verified, visit):
+    """What it refuses takes nothing from the other; a guess needs a slot in both."""
+    strict, loose = at("default", 2), at("other", 9)
+    door = door(*[strict, loose][::order])
+    assert [401, 401, 429, 429, 429] == statuses(door, "a", "b", "c", "d", "right")
+    assert (2, 2) == (len(verified), loose.status(visit).failures)
+    strict.reset(visit)
+    assert [200] == statuses(door, "right")
+    assert 0 == loose.status(visit).failures
+
+
+@in_caches
+@in_order
+def test_one_that_is_down(order, verified):
+    """Nobody gets in, and no slot of the other stays taken."""
+    up = at("default", 3)
+    assert [503] * 9 == statuses(together(*[up, at("down", 3)][::order]), *["right"] * 9)
+    assert [] == verified
+    assert [200] == statuses(together(up), "right")
+
+
+@in_caches
+@in_order
+@pytest.mark.parametrize(("up", "down"), [("default", "other"), ("other", "default")])
+def test_one_that_fails_as_it_is_written(order, up, down, verified, monkeypatch):
+    """The slot that the other gave is given back, nobody is asked, and the refusal names the one that failed."""
+    policies, refused, swap = [at(up, 3), at(down, 9)][::order], [], Store.swap
+
+    def fail(store, *swapped):
+        if store.alias == down:
+            raise StoreError(store.alias, OSError("full"))
+        return swap(store, *swapped)
+
+    def noted(request):
+        try:
+            return view(request)
+        except LockedOut as locked_out:
+            refused.append(locked_out.status.scope)
+            raise
+
+    door = lockout_protect(*policies)(noted)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "swap", fail)
+        assert [503] * 4 == statuses(door, *["right"] * 4)
+    assert ([], [f"in {down}"] * 4) == (verified, refused)
+    assert [401, 401, 401, 429, 429] == statuses(door, "a", "b", "c", "d", "right")
+    assert 3 == len(verified)
+
+
+@in_caches
+@in_order
+@pytest.mark.parametrize("how", ["LOCKOUT_FAIL_OPEN", "enforce=False"])
+def test_one_that_is_down_and_passes(order, how, verified, settings):
+    """The other goes on counting: it locks, and right passwords leave nothing there."""
+    settings.LOCKOUT_FAIL_OPEN = how == "LOCKOUT_FAIL_OPEN"
+    door = together(*[at("default", 3), at("down", 3, enforce=how != "enforce=False")][::order])
+    assert [200] * 9 + [401] * 3 + [429] * 2 == statuses(door, *["right"] * 9, "a", "b", "c", "d", "right")
+    assert 9 + 3 == len(verified)
 
 
 # Which policies a view has

@@ -20,17 +20,19 @@ LOOSE, TIGHT = LockoutPolicy(scope="loose", key="ip", max=9), LockoutPolicy(scop
 BOTH, NO, TO_BE_NAMED = [LOOSE, TIGHT], [], (LockoutPolicy(scope=DERIVED, key="username", max=7),)
 
 
-@pytest.mark.parametrize(
-    ("value", "scopes"),
-    [
-        ({}, ["site"]),
-        ({"scope": "all", "key": "ip+username"}, ["all"]),
-        (f"{__name__}.LOOSE", ["loose"]),
-        (f"{__name__}.BOTH", ["loose", "tight"]),
-        (f"{__name__}.TO_BE_NAMED", ["site"]),
-        ("lockout_decorators.presets.LOGIN", ["site"] * len(presets.LOGIN)),
-    ],
-)
+SITES = [
+    ({}, ["site"]),
+    ({"scope": "all", "key": "ip+username"}, ["all"]),
+    (f"{__name__}.LOOSE", ["loose"]),
+    (f"{__name__}.BOTH", ["loose", "tight"]),
+    (f"{__name__}.TO_BE_NAMED", ["site"]),
+    ("lockout_decorators.presets.LOGIN", ["site"] * len(presets.LOGIN)),
+]
+NONE = [None, 5, "", "no.where", "tests.whole_site.views.plain", "tests.whole_site.views.urlpatterns"]
+NONE += [{"max": 0}, {"most": 5}, {1: 2}, f"{__name__}.NO"]
+
+
+@pytest.mark.parametrize(("value", "scopes"), SITES, ids=range(len(SITES)))
 def test_policies_of_the_site(value, scopes, settings):
     """Arguments of one, or the path of one or of several; without a scope it is that of the site."""
     settings.LOCKOUT_SITE = value
@@ -45,49 +47,31 @@ def test_several_policies_of_the_site(guess, settings, verified):
 
 
 @pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        5,
-        "",
-        "no.where",
-        "tests.whole_site.views.plain",
-        "tests.whole_site.views.urlpatterns",
-        {"max": 0},
-        {"most": 5},
-        {1: 2},
-        f"{__name__}.NO",
-    ],
+    ("value", "told"),
+    [*[(value, r"LOCKOUT_SITE is .* it must be") for value in NONE], ({"failure": 401}, "failure= is for views")],
 )
-def test_wrong_policies_stop_the_server(value, settings):
-    """It says what came, and what is allowed."""
+def test_wrong_policies_stop_the_server(value, told, settings):
+    """It says what came, and what is allowed; a verdict of a response is for views: it would look early everywhere."""
     settings.LOCKOUT_SITE = value
-    with pytest.raises(ImproperlyConfigured, match=r"LOCKOUT_SITE is .* it must be"):
+    with pytest.raises(ImproperlyConfigured, match=told):
         LockoutMiddleware(plain)
 
 
-def test_verdict_of_a_response_is_for_views(settings):
-    """A policy that looks for it would have to look early at each request."""
-    settings.LOCKOUT_SITE = {"failure": 401}
-    with pytest.raises(ImproperlyConfigured, match="failure= is for views"):
-        LockoutMiddleware(plain)
+def unlock(request):
+    call_command("lockout", "unlock", "--ip", "192.0.2.7", stdout=StringIO())
 
 
 @pytest.mark.parametrize("value", [{}, {"max": 3}])
-def test_reset_where_no_middleware_was_loaded(value, settings, rf):
+@pytest.mark.parametrize("reset", [reset_attempts, unlock])
+def test_reset_where_no_middleware_was_loaded(reset, value, settings, rf):
     """By a process that serves no requests: by code, and by the command."""
     settings.LOCKOUT_SITE = value
     stranger = LockoutPolicy(scope="site", key="ip", **value)
-    request = rf.post("/", REMOTE_ADDR="192.0.2.7")
-    for reset in (
-        reset_attempts,
-        lambda request: call_command("lockout", "unlock", "--ip", "192.0.2.7", stdout=StringIO()),
-    ):
-        with stranger.attempt(request):
-            pass
-        registered.clear()
-        reset(request)
-        assert 0 == stranger.status(request).failures
+    with stranger.attempt(request := rf.post("/", REMOTE_ADDR="192.0.2.7")):
+        pass
+    registered.clear()
+    reset(request)
+    assert 0 == stranger.status(request).failures
 
 
 @pytest.mark.parametrize(("middleware", "state"), [([], "open"), ([OURS], "guarded")])

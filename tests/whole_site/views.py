@@ -111,7 +111,7 @@ def by_hand(request):
 
 def slow(request):
     slow.entered.set()
-    time.sleep(0.1)
+    time.sleep(0.04)
     return plain(request)
 
 
