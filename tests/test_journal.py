@@ -13,7 +13,7 @@ from lockout_decorators.journal.lock import Lock, new_code, spell_reference, sta
 from lockout_decorators.stores import Change, Store, Swapped, host_clock, store_for
 from lockout_decorators.support import finding
 from lockout_decorators.support.unlocking import unlock
-from tests.engines import ENGINES
+from tests.engines import TELLING
 from tests.entries import of_locmem
 from tests.locks import lock_out
 
@@ -35,7 +35,7 @@ def made(number=1):
     return [Lock(reference, "s", "ip", "key", "record", began, began + 60_000) for reference in references]
 
 
-@pytest.mark.parametrize("store", list(ENGINES), indirect=True)
+@pytest.mark.parametrize("store", TELLING, indirect=True)
 def test_locks_are_found_listed_and_lifted_on_every_engine(store, policy, request_):
     """The key's and the ceiling's that fall at once too; a second time there is nothing."""
     reference = lock_out(policy, request_, "bob")

@@ -19,6 +19,7 @@ from lockout_decorators.stores.tables import Table
 from tests.engines import ENGINES
 from tests.racers import number, text
 from tests.servers import DATABASE, hang_up, use
+from tests.sizes import IN_FULL
 
 ALL = [name for name in ENGINES if name.startswith(("sqlite", "postgresql", "mariadb", "django-mysql"))]
 THREADS = 6
@@ -150,7 +151,7 @@ class Ledger:
 def walk(ledger, seed):
     """Many steps in a thread of its own; their sums."""
     store, random, sums = store_for("default"), Random(seed), dict.fromkeys(ledger.names, 0)
-    for _ in range(25):
+    for _ in range(25 if IN_FULL else 10):
         for key, step in ledger.step(store, random).items():
             sums[key] += step
     hang_up()
@@ -302,10 +303,10 @@ def test_conflicts_that_never_end(store, monkeypatch):
 def test_whoever_has_waited_does_not_wait_again(engine, store, monkeypatch):
     """SQLite's driver has waited for its turn, as long as it was told to, when it says that it is busy."""
     store.read(keys(1))
-    monkeypatch.setitem(connection().settings_dict["OPTIONS"], "timeout", 0.1)
-    monkeypatch.setattr(database, "REPEATING", 0.35)
+    monkeypatch.setitem(connection().settings_dict["OPTIONS"], "timeout", 0.05)
+    monkeypatch.setattr(database, "REPEATING", 0.2)
     asked = []
-    with noting(asked, 0.1), failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
+    with noting(asked, 0.05), failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
         store.read(keys(1))
     assert (engine == "sqlite") == (len(asked) == 1)
 

@@ -17,7 +17,7 @@ from lockout_decorators.journal import tallies
 from lockout_decorators.journal.tally import STEP, STEPS, Tally
 from lockout_decorators.stores import ABSENT, Store, Swapped, host_clock
 from lockout_decorators.stores.locmem import LocMemStore
-from tests.engines import ENGINES
+from tests.engines import TELLING
 
 HERE = "default", "lockout"  # the cache, and the prefix of its keys
 
@@ -74,7 +74,7 @@ def on_file(scope="s"):
     return total(scope)
 
 
-@pytest.mark.parametrize("store", list(ENGINES), indirect=True)
+@pytest.mark.parametrize("store", TELLING, indirect=True)
 def test_nothing_is_lost_on_any_engine(store, policy, request_, caplog):
     """Failures, the lock, and refusals; a right password is neither, and refused while locked. Both wait."""
     assert not guess(request_, policy, password="right")
