@@ -271,7 +271,7 @@ def test_a_broken_urlconf_is_an_error(settings):
 
 
 def test_whoever_unlocks_is_told(request_, caplog):
-    """In the log and by a signal."""
+    """In the log, with the facts beside the line, and by a signal."""
     policy = LockoutPolicy(scope="s", key="ip", max=1)
     reference, seen = lock_out(policy, request_), []
 
@@ -283,6 +283,9 @@ def test_whoever_unlocks_is_told(request_, caplog):
         lockout("unlock", reference)
     signals.lockout_reset.disconnect(receive)
     assert re.fullmatch(rf"unlocked: scope='s' .* by='command: \w+' reference={reference}", caplog.messages[-1])
+    facts = caplog.records[-1].lockout
+    assert ("lockout_reset", reference, False) == (facts["event"], facts["reference"], facts["locked"])
+    assert f"by={facts['by']!r}" in caplog.messages[-1]
     assert [(policy, False, "s")] == seen
 
 

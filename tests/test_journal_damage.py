@@ -49,12 +49,7 @@ JUNK = {
     "address": [7],
     "username": [0, False, ["bob"]],
 }
-DAMAGED = [
-    "abcdefg",
-    dict(GOOD),
-    [],
-    *([*(GOOD | {name: one}).values()] for name in JUNK for one in JUNK[name]),
-]
+DAMAGED = ["abcdefg", dict(GOOD), [], *([*(GOOD | {name: one}).values()] for name in JUNK for one in JUNK[name])]
 
 
 @pytest.mark.parametrize("damaged", DAMAGED, ids=ascii)
