@@ -12,8 +12,10 @@ from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import store_for
 from tests.engines.redis import DJANGO, DJANGO_REDIS, DJANGO_VALKEY, client, packed
 from tests.engines.redis_servers import say, valkey
-from tests.on_redis import SCRIPTED, UNSCRIPTED, changes, making, names, redis, standing, swap
+from tests.on_redis import SCRIPTED, UNSCRIPTED, making, redis
 from tests.racers import add, text, values
+from tests.swaps import changes, standing, write
+from tests.swaps import keys as names
 
 pytestmark = pytest.mark.servers
 CLIENTS = {DJANGO_REDIS: "django_redis", DJANGO_VALKEY: "django_valkey"}
@@ -33,7 +35,7 @@ def use(port):
 
 @pytest.fixture
 def keys():
-    return names()
+    return names(2)
 
 
 def calls(port, operation):
@@ -49,7 +51,7 @@ def calls(port, operation):
 def test_one_round_trip_each(use, port, keys):
     """A look, a swap that is won and one that is lost are one command each, for one key and for two."""
     (store,) = use(default=SCRIPTED)
-    swap(store, keys)  # after which the server knows the scripts, and the client has its connection
+    write(store, keys)  # after which the server knows the scripts, and the client has its connection
     for some in (keys[:1], keys):
         inner = {"time": 1, "get": len(some)}
         assert {"evalsha": 1, **inner} == calls(port, lambda some=some: store.read(some))
@@ -63,7 +65,7 @@ def test_one_round_trip_each(use, port, keys):
 
 def test_four_round_trips_without_scripts(use, port, keys):
     (store,) = use(default=UNSCRIPTED)
-    swap(store, keys)
+    write(store, keys)
     reading = store.read(keys)
     assert {"time": 1, "mget": 1} == calls(port, lambda: store.read(keys))
     asked = calls(port, lambda: store.swap(changes(reading, keys), reading.clock()))
@@ -76,11 +78,11 @@ def test_no_client_is_built_for_an_operation(use, keys, monkeypatch):
     store.read(keys)
     with monkeypatch.context() as patch, ThreadPoolExecutor(1) as thread:
         patch.setattr("redis.Redis.__init__", None)
-        assert swap(store, keys).won
+        assert write(store, keys).won
         del caches["default"]
         assert store_for("default") is not store
-        assert swap(store_for("default"), keys).won
-        assert thread.submit(lambda: swap(store_for("default"), keys).won).result()
+        assert write(store_for("default"), keys).won
+        assert thread.submit(lambda: write(store_for("default"), keys).won).result()
 
 
 def test_threads_share_a_cache_object(use, keys, monkeypatch):
@@ -97,8 +99,8 @@ def test_threads_share_a_cache_object(use, keys, monkeypatch):
 @pytest.mark.parametrize("backend", [DJANGO, *CLIENTS])
 def test_replicas_are_never_asked(use, keys, backend):
     (store,) = use(default=redis(["redis://127.0.0.1:PORT", "redis://127.0.0.1:1", "redis://127.0.0.1:1"], backend))
-    assert swap(store, keys, written := text(1)).won
-    assert [written] * 2 == standing(store, keys)
+    assert write(store, keys, written := text(1)).won
+    assert [written] * 2 == standing(store, *keys)
 
 
 @pytest.mark.parametrize(("backend", "options"), [(DJANGO, {}), *((b, {"IGNORE_EXCEPTIONS": True}) for b in CLIENTS)])
@@ -116,9 +118,9 @@ def test_what_is_stored_is_plain_text(use, port, keys, backend, package):
     options = [packed(package, one, other) for one in serializers for other in compressors]
     for chosen in (*options, client(package, "Herd")):
         (store,) = use(default=redis(backend=backend, **chosen))
-        swap(store, keys, written := text(1))
+        write(store, keys, written := text(1))
         name = store.cache.make_key(keys[0])
-        assert (written.encode(), [written] * 2) == (say(port, "GET", name), standing(store, keys))
+        assert (written.encode(), [written] * 2) == (say(port, "GET", name), standing(store, *keys))
         assert 58 < say(port, "TTL", name) <= 60
 
 
@@ -132,15 +134,15 @@ def test_what_is_no_record(use, port, keys, setup):
     name, key = store.cache.make_key(keys[0]), keys[0]
     for foreign in FOREIGN:
         say(port, "SET", name, foreign)
-        (found,) = standing(store, [key])
+        (found,) = standing(store, key)
         assert found.isascii() if foreign else found is None
-        assert swap(store, [key]).won
+        assert write(store, [key]).won
     for command in ("RPUSH", "SADD", "HSET"):
         say(port, "DEL", name)
         say(port, command, name, "field", *["value"] * (command == "HSET"))
-        assert [None] == standing(store, [key])
-        assert swap(store, [key], last := text(2)).won
-        assert [last] == standing(store, [key])
+        assert [None] == standing(store, key)
+        assert write(store, [key], last := text(2)).won
+        assert [last] == standing(store, key)
 
 
 class ByKey(RedisCacheClient):
@@ -168,8 +170,8 @@ def test_a_client_of_the_projects_own(use, port):
     keys = [f"{name}{end}" for end in "aba" for name in names(1)]
     assert [[keys[0], keys[2]], [keys[1]]] == store.batches(keys)
     for batch in store.batches(keys):
-        assert swap(store, batch, batch[0]).won
-    assert [keys[0], keys[1], keys[0]] == standing(store, keys)
+        assert write(store, batch, batch[0]).won
+    assert [keys[0], keys[1], keys[0]] == standing(store, *keys)
     with Redis(port=port, db=2) as second:
         assert [store.cache.make_key(keys[1]).encode()] == second.keys()
 

@@ -14,8 +14,10 @@ from lockout_decorators.records.rule import Rule
 from lockout_decorators.stores import Change, redis_scripts, redis_watch
 from tests.engines import redis as engines
 from tests.engines.redis_servers import say, valkey
-from tests.on_redis import SCRIPTED, UNSCRIPTED, changes, making, names, redis, standing, swap
+from tests.on_redis import SCRIPTED, UNSCRIPTED, making, redis
 from tests.racers import text
+from tests.swaps import changes, standing, write
+from tests.swaps import keys as names
 
 pytestmark = pytest.mark.servers
 BOTH = pytest.mark.parametrize("setup", [SCRIPTED, UNSCRIPTED], ids=["scripts", "watch"])
@@ -35,7 +37,7 @@ def use(port):
 
 @pytest.fixture
 def keys():
-    return names()
+    return names(2)
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_scripts_that_the_server_has_forgotten(use, port, keys, monkeypatch):
         client, "execute_command", lambda *words, **options: (sent.append(words[0]), execute(*words, **options))[1]
     )
     say(port, "SCRIPT", "FLUSH")
-    assert [swap(store, keys).won for _ in range(2)] == [True, True]
+    assert [write(store, keys).won for _ in range(2)] == [True, True]
     assert ["EVALSHA", "EVAL", "EVALSHA", "EVALSHA", "EVALSHA"] == sent
 
 
@@ -66,7 +68,7 @@ def test_scripts_that_the_server_has_forgotten(use, port, keys, monkeypatch):
 def test_a_connection_that_breaks(use, port, keys, setup):
     """Once more over a new one: a server that was restarted costs nobody an error."""
     (store,) = use(default=setup)
-    swap(store, keys)
+    write(store, keys)
     break_connections(port)
     reading = store.read(keys)
     break_connections(port)
@@ -76,7 +78,7 @@ def test_a_connection_that_breaks(use, port, keys, setup):
 def test_only_idle_connections_are_closed(use, keys):
     """When one has broken: those that other threads are busy with are theirs."""
     (store,) = use(default=SCRIPTED)
-    swap(store, keys)
+    write(store, keys)
     client = store._clients.of("")
     with client.client() as other:
         ids = [client.client_id(), other.client_id()]
@@ -90,8 +92,8 @@ def test_only_idle_connections_are_closed(use, keys):
 def test_a_reply_that_is_lost(use, port, keys, setup):
     """The command is sent again, finds what it wanted to write, and has won; the guess holds one slot, not two."""
     (store,), rule = use(default=setup), Rule(5, 60_000, (60_000,))
-    swap(store, keys)
-    book = Book(store, [Seat(SimpleNamespace(key=key, rule=rule)) for key in names()])
+    write(store, keys)
+    book = Book(store, [Seat(SimpleNamespace(key=key, rule=rule)) for key in names(2)])
     book.read()
     ask, now = store._way, book.clock()
 
@@ -122,12 +124,12 @@ def port_restored(port):
 def test_a_server_that_is_full(use, port_restored, keys, setup):
     """An outage, and nothing is half written. What is there can be read and removed."""
     (store,), port = use(default=setup), port_restored
-    swap(store, keys[:1], written := text(1))
+    write(store, keys[:1], written := text(1))
     reading = store.read(keys)
     say(port, "CONFIG", "SET", "maxmemory", 1)
     with pytest.raises(StoreError, match="maxmemory"):
         store.swap(changes(reading, keys), reading.clock())
-    assert [written, None] == standing(store, keys)
+    assert [written, None] == standing(store, *keys)
     assert store.swap([Change(keys[0], reading.found[0].token, None, 0)], reading.clock()).won
 
 
@@ -144,14 +146,14 @@ def test_a_server_that_has_become_a_replica(use, port_restored, keys, setup):
         store.swap(changes(reading, keys), reading.clock())
     assert setup is BLOCKING or store._clients.of("").client_id() > before
     say(port, "REPLICAOF", "NO", "ONE")
-    assert swap(store, keys).won
+    assert write(store, keys).won
 
 
 def test_a_server_that_forbids_scripts(use, keys, warnings):
     """Is served by WATCH, with one warning a process."""
     for _ in range(2):
         (store,) = use(default=UNSCRIPTED)
-        assert swap(store, keys).won
+        assert write(store, keys).won
         del caches["default"]
     assert [logging.WARNING] == warnings()
 
@@ -160,7 +162,7 @@ def test_a_server_that_has_no_scripts(tmp_path, keys, warnings):
     """A hosted one often has them renamed."""
     with valkey(tmp_path, **{"rename-command": 'EVALSHA ""'}) as port, making(port) as use:
         (store,) = use(default=SCRIPTED)
-        assert swap(store, keys).won
+        assert write(store, keys).won
     assert [logging.WARNING] == warnings()
 
 
@@ -178,9 +180,9 @@ def test_scripts_and_watch_respect_each_other(use, keys, first, monkeypatch):
     """Whoever comes between, what was decided before is lost."""
     stores = dict(zip(("scripted", "unscripted"), use(scripted=SCRIPTED, unscripted=UNSCRIPTED), strict=True))
     one, other = stores.pop(first), *stores.values()
-    swap(one, keys), swap(other, keys)
+    write(one, keys), write(other, keys)
     reading = one.read(keys)
-    assert swap(other, keys[1:], last := text(2)).won
+    assert write(other, keys[1:], last := text(2)).won
     lost = one.swap(changes(reading, keys), reading.clock())
     assert (False, False, last) == (lost.won, lost.stale, lost.found[1].text)
 
@@ -188,18 +190,18 @@ def test_scripts_and_watch_respect_each_other(use, keys, first, monkeypatch):
 def test_what_comes_between_watch_and_exec(use, keys, monkeypatch):
     """A script, and an entry that ends."""
     scripted, unscripted = use(scripted=SCRIPTED, unscripted=UNSCRIPTED)
-    swap(unscripted, keys)
+    write(unscripted, keys)
     executed = redis_watch._executed
 
     def between(*arguments):
-        swap(scripted, keys[1:], last)
+        write(scripted, keys[1:], last)
         return executed(*arguments)
 
     monkeypatch.setattr(redis_watch, "_executed", between)
     last = text(2)
-    lost = swap(unscripted, keys)
+    lost = write(unscripted, keys)
     assert (False, False, last) == (lost.won, lost.stale, lost.found[1].text)
-    assert last == standing(unscripted, keys)[1]
+    assert last == standing(unscripted, *keys)[1]
 
 
 @BOTH
@@ -211,6 +213,6 @@ def test_shards(use, port, keys, setup):
         keys = [key for _ in range(30) for key in names(1)]
         assert 1 < len(store.batches(keys)) <= 3
         for batch in store.batches(keys):
-            assert swap(store, batch, text(batch[0])).won
+            assert write(store, batch, text(batch[0])).won
         assert all(store.cache.has_key(key) for key in keys)
-        assert len(keys) == len(standing(store, keys))
+        assert len(keys) == len(standing(store, *keys))
