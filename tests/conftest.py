@@ -81,6 +81,12 @@ def frozen(time_machine):
     time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
 
 
+@pytest.fixture
+def request_(rf):
+    """Of a client who may guess."""
+    return rf.post("/", REMOTE_ADDR="192.0.2.7", headers={"user-agent": "curl"})
+
+
 @pytest.fixture(params=["wsgi", "asgi"])
 def send(request):
     """Goes through the handler of each server interface."""

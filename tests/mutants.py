@@ -63,7 +63,7 @@ REDIS = Tests(
     ("test_stores", "test_stores_redis", "test_stores_redis_servers", "test_stores_redis_clusters"),
     "valkey or redis or scriptless",
 )
-JOURNAL = Tests(("test_journal", "test_journal_damage", "test_command", "test_lock_page"), "not engine or locmem")
+JOURNAL = Tests(("test_journal", "test_command", "test_lock_page"), "not engine or locmem")
 WATCHED = ("calls", "failure", "forgiving", "given_back", "guessed", "kept_backend", "positional", "said", "same_scope")
 WATCHING = Tests(
     (

@@ -51,11 +51,6 @@ def is_in(policy, request, username):
         return False
 
 
-@pytest.fixture
-def request_(rf):
-    return rf.post("/", REMOTE_ADDR=HERE, headers={"user-agent": "curl"})
-
-
 # By reference
 
 

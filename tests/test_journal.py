@@ -23,11 +23,6 @@ def policy():
     return LockoutPolicy(scope="s", key="ip+username", max=1, ceiling=1)
 
 
-@pytest.fixture
-def request_(rf):
-    return rf.post("/", REMOTE_ADDR="192.0.2.7")
-
-
 def made(number=1):
     """Locks, as they are put on file."""
     began = host_clock()

@@ -18,11 +18,6 @@ def policy():
     return LockoutPolicy(scope="s", key="ip+username", max=1, ceiling=1)
 
 
-@pytest.fixture
-def request_(rf):
-    return rf.post("/", REMOTE_ADDR="192.0.2.7")
-
-
 def test_what_is_no_list_counts_as_absent(policy, request_, caplog):
     """It is told as an error; the next lock has the page."""
     reference = lock_out(policy, request_, "bob")

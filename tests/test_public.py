@@ -1,14 +1,10 @@
 """What the package offers, and nothing else."""
 
 import importlib.resources
-import pickle
 import types
 
-import pytest
-
 import lockout_decorators
-from lockout_decorators import LockedOut, LockoutStatus, presets
-from lockout_decorators.exceptions import flavoured
+from lockout_decorators import presets
 
 NAMES = {
     *("ChallengeRequired", "LockedOut", "LockoutPolicy", "LockoutStatus", "areset_attempts", "client_address"),
@@ -27,26 +23,11 @@ def test_all_is_the_public_surface():
     assert sorted(lockout_decorators.__all__) == lockout_decorators.__all__
 
 
-@pytest.mark.parametrize("name", sorted(NAMES))
-def test_public_names_are_documented(name):
+def test_public_names_are_documented():
     """Every public name says what it is for."""
-    assert (getattr(lockout_decorators, name).__doc__ or "").strip()
+    assert [] == [name for name in NAMES if not (getattr(lockout_decorators, name).__doc__ or "").strip()]
 
 
 def test_package_is_typed():
     """Type checkers find the marker."""
     assert importlib.resources.files(lockout_decorators).joinpath("py.typed").is_file()
-
-
-@pytest.mark.parametrize("kind", [LockedOut, flavoured(LockedOut)], ids=["plain", "DRF's"])
-def test_locked_out_survives_pickling(kind):
-    """A worker process may hand it on."""
-    status = LockoutStatus("login", True, 5, 5, 60)
-    again = pickle.loads(pickle.dumps(kind(status)))
-    assert (status, "Too many failed attempts. Retry after 60 s.") == (again.status, str(again))
-    assert isinstance(again, LockedOut)
-
-
-def test_locked_out_without_end_has_no_time_to_tell():
-    """A lock without end says nothing about coming back."""
-    assert str(LockedOut(LockoutStatus("login", True, 5, 5))) == "Too many failed attempts."

@@ -16,6 +16,7 @@ from tests.processes import Processes
 from tests.racers import Race, text, values
 from tests.servers import use
 from tests.sizes import IN_FULL
+from tests.swaps import changes, keys, put, standing, write
 
 IN_PROCESS = {"locmem", "locmem-own"}  # caches that live in one process
 SHARED = [name for name in ENGINES if name not in IN_PROCESS]
@@ -49,23 +50,6 @@ def prefixed(setup):
 @pytest.fixture
 def store(engine):
     return store_for("default")
-
-
-def keys(count=1):
-    """Keys of one client."""
-    return [f"lockout:{{{'ab12'}}}:{token_hex(8)}" for _ in range(count)]
-
-
-def put(store, key, value, life=60):
-    """Write `value` over whatever stands there."""
-    reading = store.read([key])
-    swapped = store.swap([Change(key, reading.found[0].token, value, life)], reading.clock())
-    assert swapped.won
-    return swapped.found[0]
-
-
-def standing(store, *names):
-    return [found.text for found in store.read(names).found]
 
 
 def test_each_cache_has_its_kind(engine, store):
@@ -122,8 +106,9 @@ def test_what_was_written_is_read(store):
     first = put(store, key, text(1))
     reading = store.read([key])
     token = reading.found[0].token if first.token is UNKNOWN else first.token
-    assert store.swap([Change(key, token, second := text(2), 60)], reading.clock()).won
-    assert [second] == standing(store, key)
+    large = text(2) + "-" * 40_000
+    assert store.swap([Change(key, token, large, 60)], reading.clock()).won
+    assert [large] == standing(store, key)
 
 
 def lose(store, key, token, value, now):
@@ -154,17 +139,14 @@ def test_several_keys_at_once(store):
         for changed in batch:
             reading = store.read(batch)
             put(store, changed, other := text(7))
-            changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
-            lost = store.swap(changes, reading.clock())
+            lost = store.swap(changes(reading, batch), reading.clock())
             expected = [
                 other if key == changed else found.text for key, found in zip(batch, reading.found, strict=True)
             ]
             assert (False, False, expected) == (lost.won, lost.stale, [found.text for found in lost.found])
             assert expected == standing(store, *batch)
-        reading = store.read(batch)
-        changes = [Change(key, found.token, text(1), 60) for key, found in zip(batch, reading.found, strict=True)]
-        assert store.swap(changes, reading.clock()).won
-        assert [change.text for change in changes] == standing(store, *batch)
+        assert write(store, batch, last := text(1)).won
+        assert [last] * len(batch) == standing(store, *batch)
     assert sorted(names) == sorted(key for batch in store.batches(names) for key in batch)
 
 
@@ -174,12 +156,6 @@ def test_what_is_not_kept(life, settings):
     settings.CACHES = {"default": {"BACKEND": "tests.broken.Deaf"}}
     with pytest.raises(StoreError, match="not stored"):
         put(store_for("default"), *keys(), text(1), life)
-
-
-def test_large_records(store):
-    (key,) = keys()
-    put(store, key, large := text(1) + "-" * 40_000)
-    assert [large] == standing(store, key)
 
 
 LIVES = [1, 60, None, 60 * 86_400]  # the last is beyond the thirty days after which Memcached takes a time for a date

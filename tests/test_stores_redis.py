@@ -1,6 +1,5 @@
 """Redis and Valkey: which client is asked, what for, and what it stores."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -64,6 +63,7 @@ def test_one_round_trip_each(use, port, keys):
 
 
 def test_four_round_trips_without_scripts(use, port, keys):
+    """A look is a transaction's first two steps."""
     (store,) = use(default=UNSCRIPTED)
     write(store, keys)
     reading = store.read(keys)
@@ -86,13 +86,11 @@ def test_no_client_is_built_for_an_operation(use, keys, monkeypatch):
 
 
 def test_threads_share_a_cache_object(use, keys, monkeypatch):
+    """And lose nothing."""
     (store,) = use(default=SCRIPTED)
     monkeypatch.setattr("tests.racers.store_for", lambda alias: store)
-    threads = [threading.Thread(target=lambda: [add(keys) for _ in range(10)]) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, [keys] * 80))
     assert [80, 80] == values(keys)
 
 

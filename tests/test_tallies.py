@@ -33,11 +33,6 @@ def policy():
 
 
 @pytest.fixture
-def request_(rf):
-    return rf.post("/", REMOTE_ADDR="192.0.2.7")
-
-
-@pytest.fixture
 def asked(monkeypatch):
     """How often stores were asked to read, and to swap."""
     counts = Counter()
