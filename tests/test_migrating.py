@@ -1,7 +1,6 @@
 """The migration pages name what exists, their examples guard as they say, and what the ancestors did is done here."""
 
 import re
-from pathlib import Path
 
 import pytest
 from django.contrib import admin
@@ -15,9 +14,9 @@ from lockout_decorators import LockedOut, lockout_protect, reset_attempts
 from lockout_decorators.conf import LockoutSettings
 from lockout_decorators.middleware import LockoutMiddleware
 from lockout_decorators.terms.arguments import PolicyArguments
+from tests.docs.pages import execute, text_of
 from tests.doors import FORM, RIGHT, check
 
-PAGES = Path(__file__).parent.parent / "docs" / "migrating"
 NAMES = ["django-lockout", "django-ratelimit-backend", "django-axes", "django-defender", "django-ratelimit"]
 
 LOCKOUT = {
@@ -36,7 +35,7 @@ RATELIMIT_BACKEND = [
 
 
 def page(name):
-    return (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    return text_of(f"docs/migrating/{name}.md")
 
 
 def cells(name):
@@ -52,10 +51,8 @@ def ours(name):
 @pytest.fixture
 def example(request):
     """The names that the page's example defines."""
-    before, module = admin.site.login, {"__name__": "example"}
-    for source in re.findall(r"^```python\n(.*?)^```$", page(request.param), re.MULTILINE | re.DOTALL):
-        exec(compile(source, request.param, "exec"), module)
-    yield module
+    before = admin.site.login
+    yield execute(f"docs/migrating/{request.param}.md")
     admin.site.login = before
 
 

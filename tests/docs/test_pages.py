@@ -2,7 +2,6 @@
 
 import re
 from importlib import import_module
-from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -116,17 +115,6 @@ def test_this_package_verified_no_more_than_its_limit(comparison):
     assert 7 == len(figures) and (3, 3, 1) == ours.trips
 
 
-def test_who_is_better_is_named_the_best_first(comparison):
-    """At each thing that costs; nobody, where nobody is."""
-    _, figures = comparison.saved()
-    told = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", "\n".join(comparison.better(figures)), re.MULTILINE))
-    by_name = {one.guard: one for one in figures}
-    for what, cost in comparison.COSTS.items():
-        ours, named = cost(by_name[comparison.OURS]), [name for name in told[what].split(", ") if name != "none"]
-        assert {one.guard for one in figures if cost(one) < ours} == {*named}
-        assert all(cost(by_name[one]) <= cost(by_name[other]) for one, other in pairwise(named))
-
-
 NAMES = ["burst", "guess", "latency", "life", "policies"]
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -135,16 +123,11 @@ def module(name):
     return import_module(f"docs.pictures.{name}")
 
 
-def test_every_drawing_is_tested():
-    """And kept beside the others."""
-    drawings = module("drawings")
-    assert sorted(drawings.DRAWINGS) == NAMES == sorted(file.stem for file in drawings.FOLDER.glob("*.svg"))
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_drawing_is_what_the_code_makes_now(name):
-    """Else run python -m docs.pictures."""
+    """Each is tested, and kept beside the others; else run python -m docs.pictures."""
     drawings = module("drawings")
+    assert sorted(drawings.DRAWINGS) == NAMES == sorted(file.stem for file in drawings.FOLDER.glob("*.svg"))
     assert drawings.file_of(name).read_text(encoding="utf-8") == drawings.DRAWINGS[name]()
 
 
@@ -174,30 +157,3 @@ def test_colours_of_letters_stand_out(scheme):
     for colour in colours.values():
         dim, bright = sorted([ground, luminance(colour)])
         assert (bright + 0.05) / (dim + 0.05) >= 4.5, colour
-
-
-def test_burst_is_let_through_by_who_counts_later():
-    """And not by records, where most wait until those before them have failed."""
-    burst = module("burst")
-    naive, exact = burst.played(burst.CheckThenCount()), burst.played(burst.Records())
-    assert burst.verified(naive) > 5 * burst.RULE.max
-    assert burst.verified(exact) == burst.RULE.max
-    assert 20 < sum(course.decided > course.came for course in exact)
-
-
-def test_way_of_a_guess_is_as_long_as_the_pages_say():
-    """Three round trips, and one for who is locked out, whose password nobody verifies."""
-    guess = module("guess")
-    walks = [guess.way("wrong", 1), guess.way("right", 0), guess.way("right", guess.MAX)]
-    whole = ["look", "claim", "verify", "settle"]
-    names = [([step.name for step in made], status) for made, status in walks]
-    assert [(whole, 200), (whole, 302), (["look"], 429)] == names
-    assert [3, 3, 1] == [sum(step.lane == "cache" for step in made) for made, _ in walks]
-
-
-def test_life_of_a_record_differs_by_its_window():
-    """Where two fixed windows meet more guesses are verified; both locks are as long."""
-    life = module("life")
-    fixed, rolling = life.lived(life.FIXED), life.lived(life.FIXED._replace(rolling=True))
-    assert sum(fixed.guesses.values()) > sum(rolling.guesses.values())
-    assert [600, 600] == [sum(one.locked) for one in (fixed, rolling)]
