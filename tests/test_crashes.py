@@ -17,7 +17,7 @@ from tests.servers import hang_up, stores
 from tests.sizes import IN_FULL
 
 SHARED = ["files", "sqlite", "valkey", "memcached", "postgresql"]
-STRIDE = 1 if IN_FULL else 2  # at home every second step has to do
+STRIDE = 1 if IN_FULL else 3  # at home every third step has to do
 KEY, CEILING = {"key": "ip"}, {"key": "ip+ua", "ceiling": 2}
 LEAST = 4  # steps of the shortest guess: look, claim, verify, settle
 

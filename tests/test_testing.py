@@ -204,11 +204,12 @@ def test_own_entries_stay(found, client, bob):
 
 
 @pytest.mark.tree
-def test_the_page_as_a_project(pytester):
+def test_the_page_as_a_project(pytester, monkeypatch):
     """Its tests pass under pytest, with the same names locked out again and again on one cache."""
     conftest, *tests = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    pytester.makeini("[pytest]\npythonpath = .\nasyncio_default_fixture_loop_scope = function\n")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others take seconds to import
+    pytester.makeini("[pytest]\npythonpath = .\n")
     pytester.makeconftest(conftest)
     pytester.makepyfile(site_settings=PROJECT, project=URLS, test_page="\n".join([*tests, FURTHER]))
-    result = pytester.runpytest_subprocess("--ds=site_settings", "--no-migrations", "-q")
+    result = pytester.runpytest_subprocess("-p", "pytest_django.plugin", "--ds=site_settings", "--no-migrations", "-q")
     result.assert_outcomes(passed=6)
