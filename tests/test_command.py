@@ -17,7 +17,7 @@ from lockout_decorators.conf import conf
 from lockout_decorators.journal import entries
 from lockout_decorators.stores import Store, store_for
 from tests import urls  # noqa: F401  # its policies are registered before a test begins
-from tests.locks import lock_out
+from tests.entries import lock_out
 
 REFERENCE = r"[2-9A-HJKMNP-Z]{4}-[2-9A-HJKMNP-Z]{4}"
 HERE = "192.0.2.7"

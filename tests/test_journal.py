@@ -16,8 +16,7 @@ from lockout_decorators.stores import Change, Store, Swapped, host_clock, store_
 from lockout_decorators.support import finding
 from lockout_decorators.support.unlocking import unlock
 from tests.engines import TELLING
-from tests.entries import of_locmem
-from tests.locks import lock_out
+from tests.entries import lock_out, of_locmem
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from lockout_decorators.journal.lock import Lock, new_code, spell_reference
 from lockout_decorators.journal.tally import STEP, Tally
 from lockout_decorators.stores import host_clock, store_for
 from tests.admin_page.sites import HERE, is_in, text_of
-from tests.locks import lock_out
+from tests.entries import lock_out
 
 pytestmark = [pytest.mark.urls("tests.admin_page.sites"), pytest.mark.django_db]
 
