@@ -10,8 +10,7 @@ from threading import Event
 
 import psutil
 import pytest
-from asgiref.sync import async_to_sync
-from django.contrib.auth import aauthenticate, authenticate
+from django.contrib.auth import authenticate
 from django.core.cache import cache
 from django.core.signals import request_finished, request_started
 from django.http import HttpResponse
@@ -50,12 +49,6 @@ def outages(*names):
 @protect
 def login(request):
     user = authenticate(request, username="bob", password=request.POST["password"])
-    return HttpResponse(status=401 if user is None else 200)
-
-
-@protect
-async def alogin(request):
-    user = await aauthenticate(request, username="bob", password=request.POST["password"])
     return HttpResponse(status=401 if user is None else 200)
 
 
@@ -106,12 +99,12 @@ def told():
     logging.getLogger("lockout_decorators").removeHandler(handler)
 
 
-def guess(password, address="10.0.0.1", view=login, within=TIMEOUT):
+def guess(password, address="10.0.0.1", within=TIMEOUT):
     """A request as a server makes it: what the last one left open and broken is closed."""
     request_started.send(sender=None)
     began = time.monotonic()
     try:
-        response = view(RequestFactory().post("/", {"password": password}, REMOTE_ADDR=address))
+        response = login(RequestFactory().post("/", {"password": password}, REMOTE_ADDR=address))
     finally:
         request_finished.send(sender=None)
     response.seconds = time.monotonic() - began
@@ -143,11 +136,11 @@ def works():
         request_finished.send(sender=None)
 
 
-def count_on(left, verified, **more):
+def count_on(left, verified):
     """Exactly `left` more guesses are verified; then the right password is refused as well."""
     before = len(verified)
-    assert [401] * left + [429] == statuses("wrong", left + 1, **more)
-    assert [429] == statuses("right", 1, **more)
+    assert [401] * left + [429] == statuses("wrong", left + 1)
+    assert [429] == statuses("right", 1)
     assert left == len(verified) - before
 
 
@@ -200,25 +193,6 @@ def test_between_claim_and_verdict(outage, failing, told, settings, verified):
     settings.AUTHENTICATION_BACKENDS = [failing]
     count_on(MAX - outage.keeps, verified)
     assert MAX - 1 <= statuses("wrong", MAX + 1, address="10.0.0.2").count(401) <= MAX
-
-
-@outages(*["Valkey killed", "files replaced", "Valkey frozen", "SQLite locked"][: 4 if IN_FULL else 2])
-def test_async_views(outage, told, settings, verified):
-    """All of it holds for a coroutine view."""
-    view = async_to_sync(alogin)
-    assert [401] == statuses("wrong", 1, view=view)
-    outage.begin()
-    assert [503] == statuses("right", 1, view=view)
-    settings.LOCKOUT_FAIL_OPEN = True
-    assert [200] == statuses("right", 1, view=view)
-    recover(outage)
-    assert REFUSED + PASSED == told
-    settings.AUTHENTICATION_BACKENDS = ["tests.test_outages.Failing"]
-    Failing.begin = staticmethod(outage.begin)
-    assert [200] == statuses("right", 1, address="10.0.0.2", view=view)
-    recover(outage)
-    settings.AUTHENTICATION_BACKENDS = ["tests.backends.CountingBackend"]
-    count_on(MAX - outage.keeps, verified, view=view)
 
 
 @contextmanager

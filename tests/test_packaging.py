@@ -1,6 +1,5 @@
 """What the package offers, and what it says of itself on PyPI; tests/packages.py looks at what is built."""
 
-import importlib.resources
 import re
 import tomllib
 import types
@@ -98,8 +97,3 @@ def test_all_is_the_public_surface():
 def test_public_names_are_documented():
     """Every public name says what it is for."""
     assert [] == [name for name in NAMES if not (getattr(lockout_decorators, name).__doc__ or "").strip()]
-
-
-def test_package_is_typed():
-    """Type checkers find the marker."""
-    assert importlib.resources.files(lockout_decorators).joinpath("py.typed").is_file()
