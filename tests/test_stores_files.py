@@ -3,7 +3,6 @@
 import os
 import pickle
 import threading
-import time
 import zlib
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from django.core.files import locks
 
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import Change, files, host_clock, store_for
-from tests.servers import BACKENDS, use
 from tests.servers import files as setup_of
+from tests.servers import use
 from tests.swaps import put, standing
 
 
@@ -22,24 +21,14 @@ from tests.swaps import put, standing
 def folder(tmp_path):
     """The folder of the default cache, which has room for three entries."""
     folder = tmp_path / "cache"
-    with setup_of(folder) as setup:
-        few = {**setup.cache, "OPTIONS": {"MAX_ENTRIES": 3}}
-        assert f"{BACKENDS}.filebased.FileBasedCache" == few["BACKEND"]
-        with use(setup._replace(cache=few)):
-            yield folder
+    with setup_of(folder) as setup, use(setup._replace(cache={**setup.cache, "OPTIONS": {"MAX_ENTRIES": 3}})):
+        yield folder
 
 
 @pytest.fixture
 def store(folder, monkeypatch):
     monkeypatch.setattr(files.random, "randrange", lambda most: 1)
     return store_for("default")
-
-
-@pytest.fixture
-def travel(monkeypatch):
-    """Moves this host's clock: so many seconds ahead of the true one."""
-    clock = time.time
-    return lambda seconds: monkeypatch.setattr(time, "time", lambda: clock() + seconds)
 
 
 def file_of(key):
