@@ -83,15 +83,12 @@ def outage(request, tmp_path, set_up, django_db_blocker):
 @pytest.fixture
 def told():
     """What is logged as an error, and signalled, of outages."""
-
-    class Handler(logging.Handler):
-        def emit(self, record):
-            told.append(record.levelname)
+    told, handler = [], logging.Handler(logging.ERROR)
+    handler.emit = lambda record: told.append(record.levelname)
 
     def receive(sender, detail, **kwargs):
         told.append(detail.fail_open)
 
-    told, handler = [], Handler(logging.ERROR)
     logging.getLogger("lockout_decorators").addHandler(handler)
     store_failed.connect(receive)
     yield told

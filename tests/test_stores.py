@@ -1,6 +1,7 @@
 """The conformance suite: what every store must do, on every engine."""
 
 import time
+from contextlib import suppress
 from secrets import token_hex
 
 import pytest
@@ -163,9 +164,13 @@ LIVES = [1, 60, None, 60 * 86_400]  # the last is beyond the thirty days after w
 
 @pytest.fixture
 def everywhere(set_up, django_db_blocker):
-    """A setup of each engine, so that their entries end side by side."""
+    """A setup of each engine that is there, so that their entries end side by side."""
+    setups = {}
     with django_db_blocker.unblock():
-        yield {name: prefixed(set_up(name)) for name in ENGINES}
+        for name in ENGINES:
+            with suppress(pytest.skip.Exception):
+                setups[name] = prefixed(set_up(name))
+        yield setups
 
 
 def test_an_entry_ends(everywhere):
