@@ -118,13 +118,21 @@ def test_a_success_after_failures_is_told(kind, successes, records):
     assert [(2, 1), (0, 1)] == [(record.lockout["forgiven"], record.lockout["failures"]) for record in told]
 
 
-def test_a_guesser_who_is_right_at_last_is_told_by_the_ceiling(successes):
-    """One guess at each name leaves nothing at the last one's own counter."""
-    view = lockout_protect(scope="s", key="ip+username", max=3)(check)
-    for name in ("ann", "joe", "kim"):
+@pytest.mark.parametrize(
+    ("terms", "names", "expected"),
+    [
+        ({"key": "ip+username", "max": 3}, ["ann", "joe", "kim"], ("ceiling", 0, 3, "bob", True)),
+        ({"max": 2, "enforce": False}, ["bob", "bob"], ("key", 0, 2, "bob", False)),
+    ],
+    ids=["one guess at each name", "on trial, whom enforcing would have kept out"],
+)
+def test_a_guesser_who_is_right_at_last_is_told(terms, names, expected, successes):
+    """By the ceiling, where nothing is left at the last name's own counter."""
+    view = lockout_protect(scope="s", **terms)(check)
+    for name in names:
         view(request_for({**FORM, "username": name}))
     view(request_for(RIGHT))
-    assert [("ceiling", 0, 3, "bob", True)] == successes
+    assert [expected] == successes
 
 
 def test_where_nothing_stood_nothing_is_told(successes, records):
@@ -140,14 +148,6 @@ def test_where_nothing_stood_nothing_is_told(successes, records):
     with policy.attempt(request_for(), "bob") as attempt:
         attempt.succeed()
     assert [("key", 0, 1, "bob", True)] == successes  # the failure was another door's, so it may be another's
-
-
-def test_on_trial_a_success_under_the_lock_is_told(successes):
-    """Whom enforcing would have kept out."""
-    view = lockout_protect(scope="s", max=2, enforce=False)(check)
-    for form in (FORM, FORM, RIGHT):
-        view(request_for(form))
-    assert [("key", 0, 2, "bob", False)] == successes
 
 
 def test_of_a_known_browser_its_own_failures_are_told(successes):
