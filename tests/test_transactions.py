@@ -127,7 +127,7 @@ def test_guess_inside_a_transaction(store, verified, caplog, door, password):
 @databases
 @pytest.mark.parametrize("fail_open", [False, True])
 def test_transaction_inside_a_block(fail_open, store, verified, caplog, settings):
-    """The same if the view begins it: it is the guess that counts. LOCKOUT_FAIL_OPEN lets it pass, and the log tells."""
+    """The same if the view begins it: the guess counts. LOCKOUT_FAIL_OPEN lets it pass, and the log tells of each."""
     settings.LOCKOUT_FAIL_OPEN = fail_open
     for _ in range(5):
         with pytest.raises(PermissionError if fail_open else StoreUnavailable), POLICY.observe(request_of_a_guesser()):
