@@ -59,7 +59,7 @@ def urls(settings):
 
 
 @pytest.mark.parametrize("name", ["ip", "async", "ua", "login", "computed", "handler"])
-def test_a_locked_client_is_refused_and_others_are_not(name, client, verified):
+def test_a_locked_client_is_refused_and_others_are_not(name, client, frozen, verified):
     """By the path of a view; the right password is not verified."""
     headers = {"user-agent": "curl"}
     status = lock_out(f"/{name}/", client, "bob", headers=headers, REMOTE_ADDR="192.0.2.1")
