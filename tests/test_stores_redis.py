@@ -301,7 +301,9 @@ def port_restored(port):
     say(port, "REPLICAOF", "NO", "ONE")
 
 
-BLOCKING = redis(backend=engines.DJANGO_VALKEY, CONNECTION_POOL_CLASS="valkey.connection.BlockingConnectionPool")
+BLOCKING = redis(  # a URL of its own, by which django-valkey keeps pools
+    "redis://127.0.0.1:PORT/5", DJANGO_VALKEY, CONNECTION_POOL_CLASS="valkey.connection.BlockingConnectionPool"
+)
 
 
 @pytest.mark.parametrize("setup", [SCRIPTED, UNSCRIPTED, BLOCKING], ids=["scripts", "watch", "blocking"])
