@@ -1,4 +1,5 @@
 import gc
+import time
 from contextlib import ExitStack, suppress
 from contextvars import copy_context
 from secrets import token_hex
@@ -81,6 +82,19 @@ def clean():
 def frozen(time_machine):
     """No time passes."""
     time_machine.move_to("2030-01-01T00:00:00Z", tick=False)
+
+
+@pytest.fixture
+def travel(monkeypatch):
+    """Moves this host's clock: so many seconds ahead of the true one."""
+    clock = time.time
+    return lambda seconds: monkeypatch.setattr(time, "time", lambda: clock() + seconds)
+
+
+@pytest.fixture
+def request_(rf):
+    """Of a client who may guess."""
+    return rf.post("/", REMOTE_ADDR="192.0.2.7", headers={"user-agent": "curl"})
 
 
 @pytest.fixture(params=["wsgi", "asgi"])

@@ -1,4 +1,4 @@
-"""What lies in a cache, and for how long: each store is asked itself."""
+"""What lies in a cache, and for how long: each store is asked itself; and locks that do."""
 
 import pickle
 import socket
@@ -15,6 +15,14 @@ from lockout_decorators.records.record import STAMP
 from lockout_decorators.stores import store_for
 from lockout_decorators.stores.files import content_of, value_of
 from tests.servers import DATABASE
+
+
+def lock_out(policy, request, username=None):
+    """As many failures as it takes; the reference."""
+    for _ in range(policy.max):
+        with policy.attempt(request, username):
+            pass
+    return policy.status(request, username).reference
 
 
 def lives(store):

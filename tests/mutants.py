@@ -60,13 +60,13 @@ DRIVER = Tests(
     ),
     "not engine",
 )
-DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database")
-MEMCACHED = Tests(("test_stores", "test_stores_memcached"), "memcached or pylibmc or lacks")
+DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database or entry_ends")
+MEMCACHED = Tests(("test_stores", "test_stores_memcached"), "memcached or pylibmc or lacks or entry_ends")
 REDIS = Tests(
-    ("test_stores", "test_stores_redis", "test_stores_redis_servers", "test_stores_redis_clusters"),
-    "valkey or redis or scriptless",
+    ("test_stores", "test_stores_redis", "test_stores_redis_clusters"),
+    "valkey or redis or scriptless or entry_ends",
 )
-JOURNAL = Tests(("test_journal", "test_journal_damage", "test_command", "test_lock_page"), "not engine or locmem")
+JOURNAL = Tests(("test_journal", "test_command", "test_lock_page"), "not engine or locmem")
 WATCHING = Tests(
     (
         *("test_observing", "test_attempting", "test_at_once", "test_backends_asked", "test_deferred", "test_verdicts"),
@@ -98,11 +98,11 @@ TESTS = {
     "journal/entries": JOURNAL,
     "journal/lock": JOURNAL,
     "stores/store": Tests(
-        ("test_stores", "test_stores_files", "test_stores_guarded"), "locmem or files or guarded or lacks"
+        ("test_stores", "test_stores_files", "test_stores_guarded"), "locmem or files or guarded or lacks or entry_ends"
     ),
-    "stores/locmem": Tests(("test_stores",), "locmem or not_kept"),
-    "stores/files": Tests(("test_stores", "test_stores_files"), "files"),
-    "stores/guarded": Tests(("test_stores", "test_stores_guarded"), "plain or stores_guarded"),
+    "stores/locmem": Tests(("test_stores",), "locmem or not_kept or entry_ends"),
+    "stores/files": Tests(("test_stores", "test_stores_files"), "files or entry_ends"),
+    "stores/guarded": Tests(("test_stores", "test_stores_guarded"), "plain or stores_guarded or entry_ends"),
     "stores/database": DATABASE,
     "stores/tables": DATABASE,
     "stores/dialects": DATABASE,

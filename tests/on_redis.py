@@ -1,16 +1,15 @@
 """What the tests of the Redis store share: caches of any configuration on a server of their own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from secrets import token_hex
 from typing import Any
 
 from django.test import override_settings
 
-from lockout_decorators.stores import Change, Reading, Store, Swapped, store_for
+from lockout_decorators.stores import Store, store_for
 from tests.engines import redis as engines
 from tests.engines.redis import DJANGO
-from tests.racers import text
 from tests.servers import hang_up
 
 
@@ -38,23 +37,3 @@ def making(port: int) -> Iterator[Callable[..., list[Store]]]:
         for override in reversed(overrides):
             hang_up()
             override.disable()
-
-
-def names(count: int = 2) -> list[str]:
-    """Keys of one client."""
-    home = token_hex(2)
-    return [f"lockout:2:{{{home}}}:{token_hex(4)}" for _ in range(count)]
-
-
-def changes(reading: Reading, keys: Sequence[str], written: str | None = None) -> list[Change]:
-    return [Change(key, found.token, written or text(1), 60) for key, found in zip(keys, reading.found, strict=True)]
-
-
-def swap(store: Store, keys: Sequence[str], written: str | None = None) -> Swapped:
-    """Write over whatever stands there."""
-    reading = store.read(keys)
-    return store.swap(changes(reading, keys, written), reading.clock())
-
-
-def standing(store: Store, keys: Sequence[str]) -> list[Any]:
-    return [found.text for found in store.read(keys).found]

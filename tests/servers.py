@@ -84,10 +84,10 @@ def free_port() -> int:
 
 
 def await_server(port: int) -> None:
-    for _ in range(600):
+    for _ in range(6000):  # on a busy machine Python takes its time to start
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
-        time.sleep(0.05)
+        time.sleep(0.01)
     missing(f"nothing listens on port {port}")  # pragma: no cover
 
 

@@ -1,31 +1,27 @@
 """The journal: locks under their references, and the list of the recent ones, on every engine and in every mishap."""
 
+import json
 import time
-from threading import Barrier, Thread
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth import authenticate
+from django.core.cache import cache
 
 from lockout_decorators import LockoutPolicy
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.journal import entries
-from lockout_decorators.journal.lock import Lock, new_code, spell_reference, stamped
+from lockout_decorators.journal.lock import Lock, new_code, parse, spell_reference, stamped
 from lockout_decorators.stores import Change, Store, Swapped, host_clock, store_for
 from lockout_decorators.support import finding
 from lockout_decorators.support.unlocking import unlock
-from tests.engines import ENGINES
-from tests.entries import of_locmem
-from tests.locks import lock_out
+from tests.engines import TELLING
+from tests.entries import lock_out, of_locmem
 
 
 @pytest.fixture
 def policy():
     return LockoutPolicy(scope="s", key="ip+username", max=1, ceiling=1)
-
-
-@pytest.fixture
-def request_(rf):
-    return rf.post("/", REMOTE_ADDR="192.0.2.7")
 
 
 def made(number=1):
@@ -35,7 +31,7 @@ def made(number=1):
     return [Lock(reference, "s", "ip", "key", "record", began, began + 60_000) for reference in references]
 
 
-@pytest.mark.parametrize("store", list(ENGINES), indirect=True)
+@pytest.mark.parametrize("store", TELLING, indirect=True)
 def test_locks_are_found_listed_and_lifted_on_every_engine(store, policy, request_):
     """The key's and the ceiling's that fall at once too; a second time there is nothing."""
     reference = lock_out(policy, request_, "bob")
@@ -72,19 +68,9 @@ def test_a_long_lock_is_found_for_a_day_after_its_end():
 
 def test_locks_of_many_threads_are_all_listed():
     """Whoever loses a page to another one writes it again."""
-    locks, barrier = made(64), Barrier(8)
-
-    def file(mine):
-        store = store_for("default")
-        barrier.wait()
-        for lock in mine:
-            entries.enter(store, [lock], host_clock())
-
-    threads = [Thread(target=file, args=[locks[n::8]]) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    locks = made(64)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda lock: entries.enter(store_for("default"), [lock], host_clock()), locks))
     assert set(locks) == set(entries.recent("default"))
     assert locks == [entries.find("default", lock.reference) for lock in locks]
 
@@ -172,3 +158,56 @@ def test_a_lock_that_nobody_can_lift_is_an_error(policy, request_, monkeypatch):
     monkeypatch.setattr(Store, "swap", lambda store, changes, now: Swapped(False, ()))
     with pytest.raises(StoreError, match="others came between 100 times"):
         unlock(found, "test")
+
+
+# What is damaged, or somebody else's
+
+
+def test_what_is_no_list_counts_as_absent(policy, request_, caplog):
+    """It is told as an error; the next lock has the page."""
+    reference = lock_out(policy, request_, "bob")
+    for number in range(entries.PAGES):
+        cache.set(entries.page_key(number), "junk\nof others", None)
+    assert finding.recent() == []
+    assert r":page00 holds what is no lock, and counts as absent: 'of others'" in caplog.text
+    cache.set(entries._key(reference), 7, None)
+    assert finding.by_reference(reference) is None
+    policy.reset(request_, "bob")
+    reference = lock_out(policy, request_, "eve")
+    assert reference in [one.status.reference for one in finding.recent()]
+
+
+GOOD = Lock("7F3K-92QD", "s", "ip", "key", "r", 1, 2)._asdict()
+JUNK = {
+    "reference": [7, "junk", None],
+    "scope": [7, []],
+    "key": [None],
+    "counter": ["other"],
+    "record": ["a b", "", "r" * 251],
+    "began": ["1", 1.5, True, -1, 1 << 60],
+    "ends": [None, 1e400],
+    "address": [7],
+    "username": [0, False, ["bob"]],
+}
+DAMAGED = ["abcdefg", dict(GOOD), [], *([*(GOOD | {name: one}).values()] for name in JUNK for one in JUNK[name])]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=ascii)
+def test_what_only_looks_like_a_lock_counts_as_absent(damaged, policy, request_, caplog):
+    """It hides none of the others."""
+    assert parse(json.dumps([*GOOD.values()]))
+    reference = lock_out(policy, request_, "bob")
+    for key in (entries.page_key(0), entries._key("7F3K-92QD")):
+        cache.set(key, f"stamp\n{json.dumps(damaged)}", None)
+    assert finding.by_reference("7F3K-92QD") is None
+    assert "7F3K-92QD" not in [one.status.reference for one in finding.recent()]
+    assert finding.by_reference(reference).status.locked
+    assert caplog.text.count("holds what is no lock") == 2
+
+
+def test_a_record_that_is_none_is_no_lock(policy, request_):
+    """It is not lifted either."""
+    found = finding.by_reference(lock_out(policy, request_, "bob"))
+    cache.set(found.record, "junk", None)
+    assert not finding.by_reference(found.status.reference).status.locked
+    assert not unlock(found, "test")

@@ -1,23 +1,19 @@
 """The migration pages name what exists, their examples guard as they say, and what the ancestors did is done here."""
 
 import re
-from pathlib import Path
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.sites import AdminSite
-from django.contrib.auth import authenticate
-from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpResponse
 
-from lockout_decorators import LockedOut, lockout_protect, reset_attempts
+from lockout_decorators import lockout_protect
 from lockout_decorators.conf import LockoutSettings
 from lockout_decorators.middleware import LockoutMiddleware
 from lockout_decorators.terms.arguments import PolicyArguments
+from tests.docs.pages import execute, text_of
 from tests.doors import FORM, RIGHT, check
 
-PAGES = Path(__file__).parent.parent / "docs" / "migrating"
 NAMES = ["django-lockout", "django-ratelimit-backend", "django-axes", "django-defender", "django-ratelimit"]
 
 LOCKOUT = {
@@ -36,7 +32,7 @@ RATELIMIT_BACKEND = [
 
 
 def page(name):
-    return (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    return text_of(f"docs/migrating/{name}.md")
 
 
 def cells(name):
@@ -52,10 +48,8 @@ def ours(name):
 @pytest.fixture
 def example(request):
     """The names that the page's example defines."""
-    before, module = admin.site.login, {"__name__": "example"}
-    for source in re.findall(r"^```python\n(.*?)^```$", page(request.param), re.MULTILINE | re.DOTALL):
-        exec(compile(source, request.param, "exec"), module)
-    yield module
+    before = admin.site.login
+    yield execute(f"docs/migrating/{request.param}.md")
     admin.site.login = before
 
 
@@ -126,55 +120,3 @@ def test_either_the_account_or_the_address(vary, send, verified):
             send(view, {"username": f"user{number}", "password": "wrong"})
     assert 429 == send(view, RIGHT, address="192.0.2.9" if vary == "address" else "192.0.2.1").status_code
     assert 3 == len(verified)
-
-
-def test_what_django_lockout_did(send, rf, settings, verified, time_machine):
-    """Its settings, its window, its lock, its exception in the view, its reset."""
-    for name in LOCKOUT.keys() - {"LOCKOUT_CACHE_PREFIX"}:
-        setattr(settings, name, LOCKOUT[name])
-    refused = []
-
-    @lockout_protect(methods=(), scope="django-lockout")
-    def view(request):
-        try:
-            return check(request)
-        except LockedOut as locked_out:
-            refused.append(locked_out)
-            return HttpResponse(status=418)
-
-    time_machine.move_to("2026-01-01T00:00:00Z", tick=False)
-    assert [401] * 4 == [send(view).status_code for _ in range(4)]
-    time_machine.shift(303)  # the window ended below the maximum
-    assert [401] * 5 + [418] == [send(view).status_code for _ in range(6)]
-    time_machine.shift(595)
-    assert 418 == send(view, RIGHT).status_code
-    time_machine.shift(8)  # ten minutes after the failure that locked, not after the last guess
-    assert [401] * 5 + [418] == [send(view).status_code for _ in range(6)]
-    reset_attempts(rf.post("/", REMOTE_ADDR="192.0.2.1"))
-    assert 200 == send(view, RIGHT).status_code
-    assert (15, 3) == (len(verified), len(refused))
-
-
-class TokenBackend(BaseBackend):
-    """Knows neither user names nor requests."""
-
-    asked: list[str] = []
-
-    def authenticate(self, request, token=None):
-        self.asked.append(token)
-
-
-def test_what_django_ratelimit_backend_did(send, settings, verified):
-    """Backends of any kind, unwrapped, without a user name and without a request; its own key."""
-    settings.AUTHENTICATION_BACKENDS = ["tests.test_migrating.TokenBackend", "tests.backends.CountingBackend"]
-    TokenBackend.asked.clear()
-
-    @lockout_protect(key=lambda request, identity: f"{request.META['REMOTE_ADDR']}-{identity}", max=3, scope="key")
-    def view(request):
-        authenticate(**request.POST.dict())
-        return HttpResponse()
-
-    assert [200] * 3 + [429] == [send(view, {"token": "guess"}).status_code for _ in range(4)]
-    assert [200] * 3 + [429] * 2 == [send(view, data).status_code for data in (FORM, FORM, FORM, FORM, RIGHT)]
-    assert (3, 3) == (len(TokenBackend.asked), len(verified))
-    assert 200 == send(view, RIGHT, address="192.0.2.2").status_code

@@ -7,7 +7,6 @@ import logging
 import logging.config
 import re
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 import yaml
@@ -17,11 +16,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from lockout_decorators import LockoutPolicy, lockout_protect, signals
 from lockout_decorators.contrib import prometheus
 from lockout_decorators.contrib.metrics import METRICS
+from tests.docs.pages import PACKAGE, ROOT, examples, text_of
 from tests.doors import FORM, RIGHT, check
 
-DOCS = Path(__file__).parent.parent / "docs"
-PACKAGE = DOCS.parent / "lockout_decorators"
-PAGE = DOCS / "howto/monitoring.md"
 HERE, VICTIM = "192.0.2.1", "203.0.113.9"
 HOSTILE = f"WARNING lockout_decorators: locked out after 9 failures: scope='s' address={VICTIM} username='x' "
 
@@ -35,9 +32,8 @@ def request_for(form=FORM, address=HERE):
 @pytest.fixture
 def page(tmp_path):
     """The names of the page's examples, run as one module; its log goes to a file, which `read()` gives."""
-    text = PAGE.read_text(encoding="utf-8")
     file, names = tmp_path / "lockout.log", {"__name__": "monitoring"}
-    for example in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+    for example in examples("docs/howto/monitoring.md"):
         exec(example.replace("/var/log/project/lockout.log", str(file)), names)
         names.setdefault("STAMPED", deepcopy(names["LOGGING"]))
     names["read"] = lambda: file.read_text(encoding="utf-8").splitlines()
@@ -84,7 +80,7 @@ def test_every_line_has_its_facts_and_the_page_has_every_event():
             told[node.args[0].value] = [keyword.arg for keyword in node.keywords]
         if name in ("extra_of", "self._tell") and isinstance(node.args[0], ast.Constant):
             signalled.add(node.args[0].value)
-    section = PAGE.read_text(encoding="utf-8").partition("## Records for programs")[2].partition("\n## ")[0]
+    section = text_of("docs/howto/monitoring.md").partition("## Records for programs")[2].partition("\n## ")[0]
     named, table = section.split('| `lockout["event"]` |')
     rows = re.findall(r"^\| `(\w+)` \|(.*?)\|", table, re.MULTILINE)
     assert told == {event: re.findall(r"`(\w+)`", facts) for event, facts in rows}
@@ -95,7 +91,7 @@ def test_every_line_has_its_facts_and_the_page_has_every_event():
 
 def test_every_line_is_in_the_reference():
     """But for what it tells of a client, and what is a sentence by itself."""
-    page = (DOCS / "reference/index.md").read_text(encoding="utf-8").replace("`", "")
+    page = text_of("docs/reference/index.md").replace("`", "")
     formats = [
         node.value
         for file in PACKAGE.rglob("*.py")
@@ -144,8 +140,8 @@ def exposed(receivers):
 
 def expressions():
     """Of the dashboard's panels and variables, and of the alert rules."""
-    board = json.loads((DOCS / "monitoring/grafana.json").read_text(encoding="utf-8"))
-    rules = yaml.safe_load((DOCS / "monitoring/alerts.yaml").read_text(encoding="utf-8"))
+    board = json.loads(text_of("docs/monitoring/grafana.json"))
+    rules = yaml.safe_load(text_of("docs/monitoring/alerts.yaml"))
     for panel in board["panels"]:
         for target in panel["targets"]:
             yield target["expr"], re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
@@ -170,7 +166,7 @@ def test_the_dashboard_and_the_rules_name_what_there_is(exposed):
 
 def test_the_page_has_every_metric_and_label(exposed):
     """And no other."""
-    rows = re.findall(r"^\| `(lockout_\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| `(lockout_\w+)` \|", text_of("docs/howto/monitoring.md"), re.MULTILINE)
     assert sorted(exposed) == sorted(rows)
     assert {"scope", "counter", "enforced"} == exposed["lockout_locks_total"]
     assert {"scope", "cache", "fail_open"} == exposed["lockout_outages_total"]
@@ -182,7 +178,7 @@ def test_the_page_has_every_metric_and_label(exposed):
 def failregex(mode):
     """The filter's expression as fail2ban expands it."""
     parser = configparser.ConfigParser()
-    parser.read(DOCS / "fail2ban/filter.d/lockout-decorators.conf", encoding="utf-8")
+    parser.read(ROOT / "docs/fail2ban/filter.d/lockout-decorators.conf", encoding="utf-8")
     assert "<mdre-<mode>>" == parser["Definition"]["failregex"]
     subnet = r"\[?(?P<address>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]+)(?:/(?P<cidr>\d{1,3}))?\]?"
     return re.compile(parser["Definition"][f"mdre-{mode}"].replace("<SUBNET>", subnet))

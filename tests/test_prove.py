@@ -166,8 +166,8 @@ def test_what_a_guess_costs(store, django_db_blocker, monkeypatch, settings):
     assert 0 == found[0].bytes < found[3].bytes < found[1].bytes < found[2].bytes
 
 
-def test_a_cache_of_one_process_is_exact_there(monkeypatch, settings):
-    """Proven by the threads of another process, and it says so. Who has another SECRET_KEY counts apart."""
+def test_a_cache_of_one_process_is_exact_there(monkeypatch):
+    """Proven by the threads of another process, and it says so."""
     monkeypatch.setattr(trials, "LONGER", trials.LONGER if IN_FULL else SHORT)
     known = dict(registered)
     call_command("lockout", "prove", cache="default", seconds=0, stdout=(out := StringIO()))
@@ -176,9 +176,18 @@ def test_a_cache_of_one_process_is_exact_there(monkeypatch, settings):
     assert (7 if IN_FULL else 6) == sum(line.endswith("  yes") for line in lines)
     assert ["The cache 'default' is a LocMemCache: each worker process counts for itself.", "Exact."] == lines[-2:]
     assert known == registered
-    settings.SECRET_KEY = "another"
+
+
+def test_processes_that_count_apart(monkeypatch, settings):
+    """By another SECRET_KEY, or another cache: nothing is proven then."""
+    monkeypatch.setattr(crew, "Worker", Mock(return_value=Mock(answer=lambda: ("the marks of another", []))))
     with pytest.raises(CommandError, match="differ in SECRET_KEY or CACHES, and so count apart"):
         call_command("lockout", "prove")
+    seen = {crew.marks("default")}
+    settings.SECRET_KEY = "another"
+    seen.add(crew.marks("default"))
+    settings.CACHES = {"default": {**LOCMEM, "LOCATION": "another"}}
+    assert 3 == len({*seen, crew.marks("default")})
 
 
 @pytest.mark.parametrize(

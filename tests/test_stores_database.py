@@ -2,6 +2,7 @@
 
 import datetime
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from secrets import token_hex
@@ -9,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
-from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections, transaction
 
 from lockout_decorators.exceptions import StoreError
@@ -19,6 +19,8 @@ from lockout_decorators.stores.tables import Table
 from tests.engines import ENGINES
 from tests.racers import number, text
 from tests.servers import DATABASE, hang_up, use
+from tests.sizes import IN_FULL
+from tests.swaps import keys, standing
 
 ALL = [name for name in ENGINES if name.startswith(("sqlite", "postgresql", "mariadb", "django-mysql"))]
 THREADS = 6
@@ -42,13 +44,6 @@ def never_sweeps(monkeypatch):
     monkeypatch.setattr(database.random, "randrange", lambda most: 1)
 
 
-@pytest.fixture
-def travel(monkeypatch):
-    """Moves this host's clock: so many seconds ahead of the true one."""
-    clock = time.time
-    return lambda seconds: monkeypatch.setattr(time, "time", lambda: clock() + seconds)
-
-
 def on(*names):
     return pytest.mark.parametrize("engine", names, indirect=True)
 
@@ -56,19 +51,11 @@ def on(*names):
 on_all = on(*ALL)
 
 
-def keys(count):
-    return [f"lockout:{token_hex(8)}" for _ in range(count)]
-
-
 def put(store, *changes):
     """Write pairs of a key and a text over whatever stands there."""
     found = store.read([key for key, _ in changes]).found
     swap = [Change(key, one.token, text, 60) for (key, text), one in zip(changes, found, strict=True)]
     return store.swap(swap, host_clock()).won
-
-
-def standing(store, *names):
-    return [found.text for found in store.read(names).found]
 
 
 def connection():
@@ -99,18 +86,18 @@ def said(work):
 def test_what_is_said(engine, store, never_sweeps):
     """A read is one statement, whatever the number of keys; so is a swap of one key; who loses reads again."""
     key, *others = keys(4)
-    assert ["SELECT"] == said(lambda: store.read([key]))
-    assert ["SELECT"] == said(lambda: store.read([key, *others]))
-    assert ["INSERT"] == said(lambda: store.swap([Change(key, None, "a", 60)], host_clock()))
-    assert ["INSERT", "SELECT"] == said(lambda: store.swap([Change(key, None, "b", 60)], host_clock()))
+
+    def swap(token, value, late=0):
+        return said(lambda: store.swap([Change(key, token, value, 60)], host_clock() - late))
+
+    assert ["SELECT"] == said(lambda: store.read([key])) == said(lambda: store.read([key, *others]))
+    assert [["INSERT"], ["INSERT", "SELECT"]] == [swap(None, value) for value in "ab"]
     token = store.read([key]).found[0].token
-    update = Change(key, token, "b", 60)
-    assert ["UPDATE"] == said(lambda: store.swap([update], host_clock()))
-    assert ["UPDATE", "SELECT"] == said(lambda: store.swap([update], host_clock()))
-    assert ["DELETE", "SELECT"] == said(lambda: store.swap([update._replace(text=None)], host_clock()))
-    remove = Change(key, store.read([key]).found[0].token, None, 60)
-    assert ["DELETE"] == said(lambda: store.swap([remove], host_clock()))
-    assert ["SELECT"] == said(lambda: store.swap([remove], host_clock() - 3000))
+    assert [["UPDATE"], ["UPDATE", "SELECT"], ["DELETE", "SELECT"]] == [
+        swap(token, value) for value in ("b", "b", None)
+    ]
+    token = store.read([key]).found[0].token
+    assert [["DELETE"], ["SELECT"]] == [swap(token, None), swap(token, None, late=3000)]
 
 
 @on_all
@@ -131,28 +118,27 @@ class Ledger:
     """Takes steps up and down at several keys at once; an entry that is at nought is removed."""
 
     def __init__(self, names):
-        self.names, self.sums = names, dict.fromkeys(names, 0)
+        self.names = names
 
     def step(self, store, random):
         chosen = random.sample(self.names, random.randint(1, len(self.names)))
         found, won = store.read(chosen).found, False
         while not won:
             steps = {key: random.choice((-1, 1)) if number(one) else 1 for key, one in zip(chosen, found, strict=True)}
-            changes = [self.change(key, one, steps[key]) for key, one in zip(chosen, found, strict=True)]
+            sums = [number(one) + steps[key] for key, one in zip(chosen, found, strict=True)]
+            changes = [
+                Change(key, one.token, text(sum_) if sum_ else None, 60)
+                for key, one, sum_ in zip(chosen, found, sums, strict=True)
+            ]
             won, found, _, _ = store.swap(changes, host_clock())
         return steps
-
-    def change(self, key, found, step):
-        sum_ = number(found) + step
-        return Change(key, found.token, text(sum_) if sum_ else None, 60)
 
 
 def walk(ledger, seed):
     """Many steps in a thread of its own; their sums."""
-    store, random, sums = store_for("default"), Random(seed), dict.fromkeys(ledger.names, 0)
-    for _ in range(25):
-        for key, step in ledger.step(store, random).items():
-            sums[key] += step
+    store, random, sums = store_for("default"), Random(seed), Counter(dict.fromkeys(ledger.names, 0))
+    for _ in range(25 if IN_FULL else 10):
+        sums.update(ledger.step(store, random))
     hang_up()
     return sums
 
@@ -182,7 +168,7 @@ def test_rows_that_are_held_first(store, monkeypatch):
 @on("sqlite")
 def test_the_text_lies_plainly_there(store):
     """So that a database can compare it; and until a whole second that is not before its time."""
-    (key,) = keys(1)
+    (key,) = keys()
     now = host_clock()
     store.swap([Change(key, None, "a1", 60)], now)
     ((value, expires),) = rows("SELECT value, expires FROM lockouts WHERE cache_key = %s", cache.make_key(key))
@@ -194,7 +180,7 @@ def test_the_text_lies_plainly_there(store):
 @on("sqlite", "postgresql", "mariadb")
 def test_reading_removes_nothing(store, never_sweeps, travel):
     """What has expired is absent, and stays for the next sweep."""
-    (key,) = keys(1)
+    (key,) = keys()
     put(store, (key, "a"))
     travel(61.5)
     assert [None] == standing(store, key)
@@ -279,12 +265,11 @@ CONFLICTS = {
 @pytest.mark.parametrize("error", CONFLICTS.values(), ids=CONFLICTS)
 def test_conflicts_are_tried_again(store, error):
     """The database gave up for others' sake: what was asked is asked again."""
-    (key,) = keys(1)
-    with failing(error, 3):
-        assert [None] == standing(store, key)
+    (key,) = keys()
     with failing(error, 3):
         assert store.swap([Change(key, None, "a", 60)], host_clock()).won
-    assert ["a"] == standing(store, key)
+    with failing(error, 3):
+        assert ["a"] == standing(store, key)
 
 
 @on("sqlite")
@@ -293,7 +278,7 @@ def test_conflicts_that_never_end(store, monkeypatch):
     monkeypatch.setattr(database, "REPEATING", 0.3)
     began, asked = time.monotonic(), []
     with noting(asked), failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
-        store.read(keys(1))
+        store.read(keys())
     assert 0.3 <= time.monotonic() - began < 2
     assert 3 < len(asked) < 60
 
@@ -301,12 +286,12 @@ def test_conflicts_that_never_end(store, monkeypatch):
 @on("sqlite", "postgresql", "mariadb")
 def test_whoever_has_waited_does_not_wait_again(engine, store, monkeypatch):
     """SQLite's driver has waited for its turn, as long as it was told to, when it says that it is busy."""
-    store.read(keys(1))
-    monkeypatch.setitem(connection().settings_dict["OPTIONS"], "timeout", 0.1)
-    monkeypatch.setattr(database, "REPEATING", 0.35)
+    store.read(keys())
+    monkeypatch.setitem(connection().settings_dict["OPTIONS"], "timeout", 0.05)
+    monkeypatch.setattr(database, "REPEATING", 0.2)
     asked = []
-    with noting(asked, 0.1), failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
-        store.read(keys(1))
+    with noting(asked, 0.05), failing(of_sqlite(5), 10_000), pytest.raises(StoreError):
+        store.read(keys())
     assert (engine == "sqlite") == (len(asked) == 1)
 
 
@@ -314,7 +299,7 @@ def test_whoever_has_waited_does_not_wait_again(engine, store, monkeypatch):
 @pytest.mark.parametrize("error", [Exception(2006, "gone away"), of_sqlite(10), Exception()], ids=repr)
 def test_other_errors_are_outages(store, error):
     """At once."""
-    (key,) = keys(1)
+    (key,) = keys()
     with failing(error, 1), pytest.raises(StoreError) as caught:
         store.swap([Change(key, None, "a", 60)], host_clock())
     assert isinstance(caught.value.error, OperationalError)
@@ -324,7 +309,7 @@ def test_other_errors_are_outages(store, error):
 def test_errors_in_a_transaction_of_the_caller(store):
     """End neither it nor what was done in it; and nothing is tried again there, where it would fail again."""
     missing = store_for("default")
-    (key,) = keys(1)
+    (key,) = keys()
     with transaction.atomic(DATABASE):
         put(store, (key, "a"))
         missing.cache._table = "nowhere"
@@ -355,20 +340,9 @@ def test_a_swap_in_a_transaction_of_the_caller(store):
 
 
 @on("sqlite", "postgresql")
-def test_what_a_rollback_would_undo(store):
-    """Is not durable, and the error says what to do."""
-    store.expect_durable()
-    with transaction.atomic(DATABASE), pytest.raises(StoreError) as caught:
-        store.expect_durable()
-    assert isinstance(caught.value.error, ImproperlyConfigured)
-    for words in ("transaction.atomic() on 'store'", "verify outside of it", "LOCKOUT_CACHE"):
-        assert words in str(caught.value)
-    store.expect_durable()
-
-
-@on("sqlite", "postgresql")
 def test_without_autocommit(store):
-    """All is one transaction of the caller's."""
+    """All is one transaction of the caller's: nothing is durable there."""
+    store.expect_durable()
     connection().set_autocommit(False)
     with pytest.raises(StoreError, match="AUTOCOMMIT"):
         store.expect_durable()
@@ -401,7 +375,7 @@ def test_held_up_in_the_transaction(store, monkeypatch):
 def test_a_line_that_does_not_move(engine, store, never_sweeps, monkeypatch):
     """Threads stand in line for SQLite, but not for ever; nor within a transaction, where they have had their turn."""
     monkeypatch.setattr(database, "TURN", turn := database.TURN / 3)
-    (key,) = keys(1)
+    (key,) = keys()
     store.read([key])
     with database._line:
         began = time.monotonic()
@@ -428,7 +402,7 @@ class ReadElsewhere:
 def test_replicas_are_not_asked(store, settings):
     """Always the database of the write router."""
     settings.DATABASE_ROUTERS = [ReadElsewhere()]
-    (key,) = keys(1)
+    (key,) = keys()
     assert put(store, (key, "a"))
     assert ["a"] == standing(store, key)
 

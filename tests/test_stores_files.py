@@ -3,7 +3,6 @@
 import os
 import pickle
 import threading
-import time
 import zlib
 from pathlib import Path
 
@@ -13,41 +12,23 @@ from django.core.files import locks
 
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import Change, files, host_clock, store_for
-from tests.servers import BACKENDS, use
 from tests.servers import files as setup_of
+from tests.servers import use
+from tests.swaps import put, standing
 
 
 @pytest.fixture
 def folder(tmp_path):
     """The folder of the default cache, which has room for three entries."""
     folder = tmp_path / "cache"
-    with setup_of(folder) as setup:
-        few = {**setup.cache, "OPTIONS": {"MAX_ENTRIES": 3}}
-        assert f"{BACKENDS}.filebased.FileBasedCache" == few["BACKEND"]
-        with use(setup._replace(cache=few)):
-            yield folder
+    with setup_of(folder) as setup, use(setup._replace(cache={**setup.cache, "OPTIONS": {"MAX_ENTRIES": 3}})):
+        yield folder
 
 
 @pytest.fixture
 def store(folder, monkeypatch):
     monkeypatch.setattr(files.random, "randrange", lambda most: 1)
     return store_for("default")
-
-
-@pytest.fixture
-def travel(monkeypatch):
-    """Moves this host's clock: so many seconds ahead of the true one."""
-    clock = time.time
-    return lambda seconds: monkeypatch.setattr(time, "time", lambda: clock() + seconds)
-
-
-def put(store, key, text, life=60):
-    token = store.read([key]).found[0].token
-    return store.swap([Change(key, token, text, life)], host_clock()).won
-
-
-def standing(store, *names):
-    return [found.text for found in store.read(names).found]
 
 
 def file_of(key):
@@ -72,14 +53,14 @@ def test_a_reader_deletes_nothing(store, folder, travel):
     travel(61)
     assert [None] == standing(store, "a")
     assert {file_of("a").name} == entries(folder)
-    assert put(store, "a", "again")
+    put(store, "a", "again")
     assert ["again"] == standing(store, "a")
 
 
 def test_no_entry_makes_room_for_another(store, folder):
     """MAX_ENTRIES would be kept at the cost of entries that chance picks, locks among them."""
     for number in range(10):
-        assert put(store, f"a{number}", "text")
+        put(store, f"a{number}", "text")
     assert 10 == len(entries(folder))
 
 
@@ -124,7 +105,7 @@ def test_damaged_entries(store, content):
     put(store, "a", "text")
     file_of("a").write_bytes(content)
     assert [content or None] == standing(store, "a")
-    assert put(store, "a", "again")
+    put(store, "a", "again")
     assert ["again"] == standing(store, "a")
 
 
@@ -135,7 +116,7 @@ def test_a_folder_that_is_deleted(store, folder):
         file.unlink()
     folder.rmdir()
     assert [None] == standing(store, "a")
-    assert put(store, "a", "again")
+    put(store, "a", "again")
     assert ["again"] == standing(store, "a")
     assert 0o700 == folder.stat().st_mode & 0o777
 
@@ -150,7 +131,7 @@ def test_a_folder_that_somebody_else_makes_anew(store, folder, monkeypatch):
 
     folder.mkdir(exist_ok=True)
     monkeypatch.setattr(files, "private", miss)
-    assert put(store, "a", "text")
+    put(store, "a", "text")
 
 
 def test_nothing_is_kept_of_a_lock(store, monkeypatch):
@@ -187,37 +168,12 @@ def test_keys_that_share_a_lock(store):
     assert ["text"] * 40 == standing(store, *names)
 
 
-def test_whoever_writes_holds_the_lock(store):
-    """Others wait until it is let go, and then see what was written."""
-    put(store, "a", "text")
-    swapped = []
-    token = store.read(["a"]).found[0].token
-    swap = threading.Thread(target=lambda: swapped.append(store.swap([Change("a", token, "late", 60)], host_clock())))
-    with store.hold(["a"]):
-        swap.start()
-        swap.join(0.2)
-        assert swap.is_alive()
-        cache.set("a", "between", 60)
-    swap.join()
-    assert (False, "between") == (swapped[0].won, swapped[0].found[0].text)
-
-
 def test_where_nothing_can_be_locked(store, monkeypatch):
     """As Django's own locks are where the system has none: that is an outage, not a silent gap."""
     monkeypatch.setattr(locks, "lock", lambda file, flags: False)
     with pytest.raises(StoreError, match="can't be locked"):
         store.swap([Change("a", None, "text", 60)], host_clock())
     assert [None] == standing(store, "a")
-
-
-def test_no_folder(store, folder):
-    """Where nothing can be written or read that is an outage."""
-    folder.rmdir()
-    folder.write_text("a file")
-    with pytest.raises(StoreError):
-        store.swap([Change("a", None, "text", 60)], host_clock())
-    with pytest.raises(StoreError):
-        store.read(["a"])
 
 
 def test_a_file_that_somebody_reads(store, monkeypatch):
@@ -227,6 +183,6 @@ def test_a_file_that_somebody_reads(store, monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(files.os, "replace", refuse)
-    assert put(store, "a", "text")
-    assert put(store, "a", "again")
+    put(store, "a", "text")
+    put(store, "a", "again")
     assert ["again"] == standing(store, "a")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from getpass import getuser
+from importlib.util import find_spec
 from secrets import token_hex
 from shutil import which
 from threading import Barrier, local
@@ -20,13 +21,14 @@ from django.core.cache.backends.memcached import BaseMemcachedCache
 from django.test import override_settings
 
 from lockout_decorators.exceptions import StoreError
-from lockout_decorators.stores import Change, connections, host_clock, memcached_clients, store_for
+from lockout_decorators.stores import Change, connections, host_clock, store_for
 from lockout_decorators.stores.connections import Pool
-from lockout_decorators.stores.memcached import PyLibMCStore, PyMemcacheStore
+from lockout_decorators.stores.memcached import PyMemcacheStore
 from tests.outages import Server
-from tests.racers import text
+from tests.racers import add, text, values
 from tests.servers import BACKENDS, free_port, missing, need_pylibmc
 from tests.sizes import IN_FULL
+from tests.swaps import keys, put, standing
 
 pytestmark = pytest.mark.servers
 
@@ -52,7 +54,7 @@ if IN_FULL:
 
 
 class Memcached(Server):
-    """A server of this test."""
+    """A server of these tests."""
 
     def __init__(self) -> None:
         binary, port = which("memcached"), free_port()
@@ -78,12 +80,21 @@ class Memcached(Server):
         self.start()
 
 
-@pytest.fixture
-def servers():
+@pytest.fixture(scope="module")
+def all_servers():
     servers = [Memcached(), Memcached()]
     yield servers
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def servers(all_servers):
+    """Two, whichever a test has killed before."""
+    for server in all_servers:
+        if server.process.poll() is not None:
+            server.start()
+    return all_servers
 
 
 @pytest.fixture
@@ -99,13 +110,13 @@ def alias(backend, options, *servers):
     location = [server.address for server in servers]
     with override_settings(CACHES={"default": {"BACKEND": dotted, "LOCATION": location, "OPTIONS": options}}):
         try:
-            yield store_for("default")
+            yield (store := store_for("default"))
         finally:
             for known in connections._shared.values():
                 for pool in vars(known).get("_pools", {None: known}).values():
                     while isinstance(pool, Pool) and pool._idle:
                         pool._close(pool._idle.pop()[0])
-            caches["default"].close()
+            store.cache.close()
 
 
 @pytest.fixture(params=CLIENTS)
@@ -127,39 +138,13 @@ def several(client, servers):
         yield store
 
 
-def keys(count=1):
-    """Keys of so many clients."""
-    return [f"lockout:2:{{{token_hex(2)}}}:{token_hex(8)}" for _ in range(count)]
+def homes(count):
+    """A key of each of so many clients."""
+    return [key for _ in range(count) for key in keys()]
 
 
 def swap(store, key, value, token=None, life=60, late=0):
     return store.swap([Change(key, token, value, life)], host_clock() + late)
-
-
-def put(store, key, value, life=60):
-    assert swap(store, key, value, store.read([key]).found[0].token, life).won
-
-
-def standing(store, *names):
-    return [found.text for found in store.read(names).found]
-
-
-def add_one(store, key):
-    found = store.read([key]).found[0]
-    while True:
-        number = int(found.text.split(".")[1]) if found.text else 0
-        if (swapped := swap(store, key, text(number + 1), found.token)).won:
-            return
-        found = swapped.found[0]
-
-
-def test_each_library_has_its_store(server):
-    """Which writes text as the library does."""
-    for backend, kind in (("PyMemcacheCache", PyMemcacheStore), ("PyLibMCCache", PyLibMCStore)):
-        with alias(backend, {}, server) as store:
-            assert type(store) is kind
-            put(store, "key", last := text(1))
-            assert last == caches["default"].get("key")
 
 
 @pytest.mark.parametrize("module", ["abc", "pymemcache.fork", "zlib"])
@@ -172,14 +157,17 @@ def test_other_libraries(module, name):
 
 
 def test_a_server_that_dies_takes_its_own_clients_with_it(several, servers):
-    """And no others, however often they are asked for; none of them looks empty, nor moves to the other server."""
-    names = keys(24)
-    values = {name: text(number) for number, name in enumerate(names)}
+    """And no others, however often they are asked for; none of them looks empty, nor moves to the other server, though
+    Django's own client gives up on it for a while."""
+    values = {name: text(number) for number, name in enumerate(homes(24))}
     for name, value in values.items():
         put(several, name, value)
     servers[0].kill()
-    told = {name: told_of(several, name) for name in names}
-    dead, alive = [name for name in names if told[name] is None], [name for name in names if told[name]]
+    for name in values:
+        with suppress(Exception):
+            caches["default"].get(name)
+    told = {name: told_of(several, name) for name in values}
+    dead, alive = [name for name in values if told[name] is None], [name for name in values if told[name]]
     assert dead
     assert [values[name] for name in alive] == [told[name] for name in alive] != []
     for _ in range(3):
@@ -191,37 +179,21 @@ def test_a_server_that_dies_takes_its_own_clients_with_it(several, servers):
             put(several, name, text(0))
         time.sleep(0.15)
     servers[0].start()
-    assert [None] * len(dead) == [None if value == "" else value for value in standing(several, *dead)]
+    assert [None] * len(dead) == standing(several, *dead)
     for name in dead:
         put(several, name, text(0))
 
 
 def told_of(store, name):
     """What stands there, "" for nothing; None where nobody tells."""
-    try:
+    with suppress(StoreError):
         return standing(store, name)[0] or ""
-    except StoreError:
-        return None
-
-
-@pytest.mark.parametrize("client", ["pymemcache"], indirect=True)
-def test_what_the_site_finds_out_of_a_server_moves_no_records(several, servers):
-    """Its own reads make Django's client give up on a server that was away, for a while."""
-    names = keys(12)
-    for name in names:
-        put(several, name, text(1))
-    servers[1].kill()
-    for name in names * 2:
-        with suppress(Exception):
-            caches["default"].get(name)
-    away = [name for name in names if told_of(several, name) is None]
-    assert 0 < len(away) < len(names)
 
 
 def test_a_frozen_server_is_an_outage(store, server):
     """In one wait, not in two; it does not look empty; and what it says afterwards is heard by nobody else."""
-    (key,) = keys()
-    put(store, key, first := text(1))
+    key, other = homes(2)
+    put(store, key, text(1))
     token = store.read([key]).found[0].token
     with server.frozen():
         for ask in (
@@ -233,46 +205,31 @@ def test_a_frozen_server_is_an_outage(store, server):
             with pytest.raises(StoreError):
                 ask()
             assert time.monotonic() - began < 1.8 * TIMEOUT
-    (other,) = keys()
     put(store, other, last := text(4))
     assert [last] == standing(store, other)
     assert standing(store, key)[0].split(".")[1] in "12"  # what it was sent meanwhile it may have done
-    assert first
-
-
-def test_who_names_no_timeout_waits_for_five_seconds_at_most(server, monkeypatch):
-    """Where pymemcache would for ever."""
-    assert 5 == memcached_clients.PATIENCE
-    monkeypatch.setattr(memcached_clients, "PATIENCE", 0.3)
-    with alias("PyMemcacheCache", {}, server) as store, server.frozen():
-        began = time.monotonic()
-        with pytest.raises(StoreError):
-            store.read(keys())
-        assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("pooled", [False, True])
 @pytest.mark.parametrize(("timeout", "connect_timeout"), [(0.5, 0.25), (None, 0.25), (0.5, None)])
 def test_how_pymemcache_connects(server, timeout, connect_timeout, pooled):
-    """With the timeouts of the alias, and no delay of what is sent."""
+    """With the timeouts of the alias, or five seconds, where pymemcache waits for ever; no delay of what is sent."""
     options = {"timeout": timeout, "connect_timeout": connect_timeout, "use_pooling": pooled}
+
+    def told(client):
+        delayed = not client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        return client.timeout, client.connect_timeout, client.sock.gettimeout(), delayed
+
     with alias("PyMemcacheCache", options, server) as store:
         standing(store, *keys())
-        told = store._servers.of("key").use(
-            lambda client: (
-                client.timeout,
-                client.connect_timeout,
-                client.sock.gettimeout(),
-                bool(client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)),
-            )
-        )
-    assert (timeout or 5, connect_timeout or 5, timeout or 5, True) == told
+        found = store._servers.of("key").use(told)
+    assert (timeout or 5, connect_timeout or 5, timeout or 5, False) == found
 
 
 def test_a_restarted_server_costs_nobody_a_guess(store, server):
     """Though it has closed the connections that lay idle."""
     for ask, answer in (
-        (lambda: standing(store, *keys(2)), [None, None]),
+        (lambda: standing(store, *homes(2)), [None, None]),
         (lambda: swap(store, *keys(), text(1)).won, True),
         (lambda: swap(store, *keys(), text(1), 17).won, False),
         (lambda: swap(store, *keys(), None, 17).won, True),  # what was wanted stands there
@@ -282,16 +239,17 @@ def test_a_restarted_server_costs_nobody_a_guess(store, server):
         assert answer == ask()
 
 
-def test_threads_that_share_a_cache_object(store):
+def test_threads_that_share_a_cache_object(store, monkeypatch):
     """Hear no replies but their own, and lose nothing."""
-    threads, rounds, (shared,) = 12, 20, keys()
+    threads, rounds, shared = 8, 12, keys()
     together = Barrier(threads)
+    monkeypatch.setattr("tests.racers.store_for", lambda alias: store)
 
     def run(_):
         (own,), mine = keys(), None
         together.wait()
         for _ in range(rounds):
-            add_one(store, shared)
+            add(shared)
             assert [mine] == standing(store, own)
             put(store, own, mine := text(1))
 
@@ -302,17 +260,13 @@ def test_threads_that_share_a_cache_object(store):
             list(pool.map(run, range(threads)))
     finally:
         sys.setswitchinterval(interval)
-    assert threads * rounds == int(standing(store, shared)[0].split(".")[1])
+    assert [threads * rounds] == values(shared)
 
 
 def test_a_removal_is_a_swap(store):
-    """It is lost if something came between, and won if it has happened already; then nothing is left."""
+    """It is won if it has happened already; then nothing is left. Of another time it is lost all the same."""
     (key,) = keys()
     put(store, key, text(1))
-    token = store.read([key]).found[0].token
-    put(store, key, last := text(2))
-    lost = swap(store, key, None, token)
-    assert (False, [last]) == (lost.won, [found.text for found in lost.found])
     token = store.read([key]).found[0].token
     for _ in range(2):
         removed = swap(store, key, None, token)
@@ -322,15 +276,19 @@ def test_a_removal_is_a_swap(store):
     assert swap(store, key, text(3)).won
 
 
-def test_what_is_written_stands_for_a_second_at_least(store):
+def test_what_is_written_stands_for_a_second_at_least(server):
     """Memcached takes nothing for ever, and what is negative for over; and may be at the end of a second."""
-    assert [2, 2, 61, 0] == [store._expiry(life) for life in (0, -60, 60, None)]
-    names, last = keys(2), text(1)
-    for key, life in zip(names, (0, -60), strict=True):
-        assert swap(store, key, last, life=life).won
-    assert [last] * 2 == standing(store, *names)
+    written = [(client, homes(2)) for client in CLIENTS.values() if find_spec("pylibmc") or "PyLibMC" not in client[0]]
+    for client, names in written:
+        with alias(*client, server) as store:
+            assert [2, 2, 61, 0] == [store._expiry(life) for life in (0, -60, 60, None)]
+            last = text(1)
+            assert all(swap(store, key, last, life=life).won for key, life in zip(names, (0, -60), strict=True))
+            assert [last] * 2 == standing(store, *names)
     time.sleep(2.5)
-    assert [None] * 2 == standing(store, *names)
+    for client, names in written:
+        with alias(*client, server) as store:
+            assert [None] * 2 == standing(store, *names)
 
 
 def test_what_is_too_large_is_an_outage(store):
@@ -407,6 +365,17 @@ class Discovering(TimelyCache):
 Discovering.__module__ = "django_elasticache.memcached"
 
 
+def swaps_as_ever(store, key, *, absent):
+    """A swap is won where it has to be, and lost where not."""
+    if absent:
+        assert swap(store, key, text(1)).won
+    assert not swap(store, key, text(2)).won
+    token = store.read([key]).found[0].token
+    assert swap(store, key, last := text(3), token).won
+    assert not swap(store, key, text(4), token).won
+    assert [last] == standing(store, key)
+
+
 def test_a_client_that_does_not_wait_for_replies(server):
     """Says that it has added whatever is there already: here it is told to wait."""
     (key,) = keys()
@@ -414,26 +383,15 @@ def test_a_client_that_does_not_wait_for_replies(server):
         assert caches["default"].add(key, "somebody's")
         assert caches["default"].add(key, "somebody else's")
         assert caches["default"].get(key)  # both have arrived
-        assert not swap(store, key, text(1)).won
-        token = store.read([key]).found[0].token
-        assert swap(store, key, last := text(2), token).won
-        assert not swap(store, key, text(3), token).won
-        assert [last] == standing(store, key)
+        swaps_as_ever(store, key, absent=False)
         assert store.weakness() is None
 
 
 def test_behaviors_by_which_pylibmc_would_not_wait(server):
     """Are left out: it would say that it has done what it has only sent, or not even that."""
-    (key,) = keys()
-    with alias(
-        "PyLibMCCache", {"behaviors": {"buffer_requests": True, "_noreply": True, "auto_eject": True}}, server
-    ) as store:
-        assert swap(store, key, first := text(1)).won
-        assert not swap(store, key, text(2)).won
-        token = store.read([key]).found[0].token
-        assert swap(store, key, last := text(3), token).won
-        assert not swap(store, key, text(4), token).won
-        assert [last] == standing(store, key) != [first]
+    behaviors = {"buffer_requests": True, "_noreply": True, "auto_eject": True}
+    with alias("PyLibMCCache", {"behaviors": behaviors}, server) as store:
+        swaps_as_ever(store, *keys(), absent=True)
         told = store._pool.use(lambda client: dict(client.behaviors))
         assert [0, 0, 0, 1] == [told[name] for name in ("auto_eject", "buffer_requests", "num_replicas", "tcp_nodelay")]
 
@@ -489,25 +447,26 @@ from django.test import override_settings
 from lockout_decorators.stores import Change, connections, host_clock, store_for
 
 django.setup()
-with override_settings(CACHES={"default": {"BACKEND": sys.argv[1], "LOCATION": sys.argv[2]}}):
-    store = store_for("default")
-    assert store.swap([Change("key", None, "1.1", 60)], host_clock()).won
-    if (child := os.fork()) == 0:
-        found = [store.read(["key"]).found[0].text for _ in range(100)]
-        os._exit(found != ["1.1"] * 100)
-    found = [store.read(["key"]).found[0].text for _ in range(100)]
-    assert found == ["1.1"] * 100, found
-    assert os.waitpid(child, 0)[1] == 0
-    assert store.read(["key"]).found[0].text == "1.1"
+for number, backend in enumerate(sys.argv[2:]):
+    key = f"key{number}"
+    with override_settings(CACHES={"default": {"BACKEND": backend, "LOCATION": sys.argv[1]}}):
+        store = store_for("default")
+        assert store.swap([Change(key, None, "1.1", 60)], host_clock()).won
+        if (child := os.fork()) == 0:
+            found = [store.read([key]).found[0].text for _ in range(100)]
+            os._exit(found != ["1.1"] * 100)
+        found = [store.read([key]).found[0].text for _ in range(100)]
+        assert found == ["1.1"] * 100, found
+        assert os.waitpid(child, 0)[1] == 0
+        assert store.read([key]).found[0].text == "1.1"
 """
 
 
-@pytest.mark.parametrize("backend", ["PyMemcacheCache", "PyLibMCCache"])
-def test_a_child_process_has_connections_of_its_own(server, backend):
-    if backend == "PyLibMCCache":
-        need_pylibmc()
-    command = [sys.executable, "-c", FORKED, f"{BACKENDS}.memcached.{backend}", server.address]
+def test_a_child_process_has_connections_of_its_own(server):
+    """By either library."""
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    backends = [f"{BACKENDS}.memcached.{backend}" for backend in ("PyMemcacheCache", "PyLibMCCache")]
+    command = [sys.executable, "-c", FORKED, server.address, *backends[: 1 + bool(find_spec("pylibmc"))]]
     assert 0 == subprocess.run(command, env=environment, timeout=30, check=False).returncode
 
 
@@ -523,24 +482,18 @@ def pool():
     return Pool(Connection, Connection.close)
 
 
-def test_a_connection_is_used_again(pool):
+def test_a_connection_is_used_again(pool, monkeypatch):
+    """Unless it is busy, or has lain idle for long; few lie there."""
     first = pool.use(lambda connection: connection)
     assert first is pool.use(lambda connection: connection)
-    assert first is not pool.use(lambda one: pool.use(lambda other: other))  # one is busy
-
-
-def test_connections_that_lie_idle_are_few(pool, monkeypatch):
+    assert first is not pool.use(lambda one: pool.use(lambda other: other))
+    monkeypatch.setattr(connections, "IDLE", -1)
+    assert first is not pool.use(lambda connection: connection)
+    assert first.closed
     monkeypatch.setattr(connections, "MOST", 1)
     used = []
     pool.use(lambda one: used.extend([one, pool.use(lambda other: other)]))
     assert [True, False] == [connection.closed for connection in used]
-
-
-def test_a_connection_that_lay_idle_for_long_is_closed(pool, monkeypatch):
-    old = pool.use(lambda connection: connection)
-    monkeypatch.setattr(connections, "IDLE", -1)
-    assert old is not pool.use(lambda connection: connection)
-    assert old.closed
 
 
 def test_what_was_interrupted_is_not_used_again(pool):

@@ -11,10 +11,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from lockout_decorators.exceptions import StoreError
 from tests.engines import redis as engines
 from tests.engines.redis_servers import SERVICE, cluster, say, sentinel, wait_until
-from tests.on_redis import making, names, redis, standing, swap
+from tests.on_redis import making, redis
 from tests.racers import text
 from tests.servers import free_port
 from tests.sizes import IN_FULL
+from tests.swaps import keys as names
+from tests.swaps import standing, write
 
 pytestmark = pytest.mark.servers
 
@@ -57,7 +59,7 @@ def test_a_cluster_that_nobody_can_reach():
         (store,) = use(default=CLUSTERS["redis"])
         for ask in (store.batches, store.read):
             with pytest.raises(StoreError):
-                ask(names())
+                ask(names(2))
 
 
 def test_keys_of_many_slots(clustered):
@@ -66,20 +68,20 @@ def test_keys_of_many_slots(clustered):
     batches = store.batches(keys)
     assert 6 == len(batches)
     for number, batch in enumerate(batches):
-        assert swap(store, batch, f"{'0' * 16}.{number}").won
-    assert [f"{'0' * 16}.{number}" for number in range(6)] == standing(store, keys)
+        assert write(store, batch, f"{'0' * 16}.{number}").won
+    assert [f"{'0' * 16}.{number}" for number in range(6)] == standing(store, *keys)
 
 
 def test_a_slot_that_has_moved(clustered):
     """The client, or the store where scripts are forbidden, learns where the key is now."""
-    store, (key, *_) = clustered(), names()
-    swap(store, [key], written := text(1))
+    store, (key, *_) = clustered(), names(2)
+    write(store, [key], written := text(1))
     clients = store._clients
     table, slot = clients._client.nodes_manager.slots_cache, clients.home(store.cache.make_key(key))
     table[slot] = next(nodes for nodes in table.values() if nodes[0] != table[slot][0])
-    assert [written] == standing(store, [key])
+    assert [written] == standing(store, key)
     table[slot] = next(nodes for nodes in table.values() if nodes[0] != table[slot][0])
-    assert swap(store, [key]).won
+    assert write(store, [key]).won
 
 
 def test_replicas_in_a_cluster_are_never_asked(nodes, clustered):
@@ -89,7 +91,7 @@ def test_replicas_in_a_cluster_are_never_asked(nodes, clustered):
     (replica,) = [node.split()[1].partition("@")[0].rpartition(":")[2] for node in nodes if "slave" in node]
     say(replica, "CONFIG", "RESETSTAT")
     for key in keys:
-        assert swap(store, [key]).won
+        assert write(store, [key]).won
     assert {"cmdstat_evalsha", "cmdstat_eval", "cmdstat_mget"}.isdisjoint(say(replica, "INFO", "commandstats"))
 
 
@@ -111,7 +113,7 @@ def outage_of(store, key):
     began = time.monotonic()
     while True:
         try:
-            assert swap(store, [key], text(2)).won
+            assert write(store, [key], text(2)).won
             return time.monotonic() - began
         except StoreError:
             assert time.monotonic() < began + 15
@@ -130,13 +132,13 @@ def outage_of(store, key):
 def test_failover_under_sentinel(tmp_path, setup):
     """The replica is asked from its promotion on, which has never seen the scripts, and knows what it was told."""
     with sentinel(tmp_path) as port, making(port) as use:
-        (store,), (key, other) = use(default=setup), names()
-        swap(store, [other], written := text(1))
+        (store,), (key, other) = use(default=setup), names(2)
+        write(store, [other], written := text(1))
         _, primary = say(port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)
         say(int(primary), "WAIT", 1, 1000)
         kill(int(primary))
         assert outage_of(store, key) < 15
-        assert [written] == standing(store, [other])
+        assert [written] == standing(store, other)
         assert primary != say(port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1]
 
 
@@ -147,11 +149,11 @@ def test_failover_in_a_cluster(tmp_path, name):
         (store,) = use(default=CLUSTERS[name])
         on_first = (key for key in iter(lambda: names(1)[0], "") if _slot(port, store, key) < 16384 // 3)
         key, other = next(on_first), next(on_first)
-        swap(store, [other], written := text(1))
+        write(store, [other], written := text(1))
         say(port, "WAIT", 1, 1000)
         kill(port)
         assert outage_of(store, key) < 15
-        assert [written] == standing(store, [other])
+        assert [written] == standing(store, other)
 
 
 def _slot(port, store, key):

@@ -59,7 +59,7 @@ def urls(settings):
 
 
 @pytest.mark.parametrize("name", ["ip", "async", "ua", "login", "computed", "handler"])
-def test_a_locked_client_is_refused_and_others_are_not(name, client, verified):
+def test_a_locked_client_is_refused_and_others_are_not(name, client, frozen, verified):
     """By the path of a view; the right password is not verified."""
     headers = {"user-agent": "curl"}
     status = lock_out(f"/{name}/", client, "bob", headers=headers, REMOTE_ADDR="192.0.2.1")
@@ -204,11 +204,12 @@ def test_own_entries_stay(found, client, bob):
 
 
 @pytest.mark.tree
-def test_the_page_as_a_project(pytester):
+def test_the_page_as_a_project(pytester, monkeypatch):
     """Its tests pass under pytest, with the same names locked out again and again on one cache."""
     conftest, *tests = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    pytester.makeini("[pytest]\npythonpath = .\nasyncio_default_fixture_loop_scope = function\n")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others take seconds to import
+    pytester.makeini("[pytest]\npythonpath = .\n")
     pytester.makeconftest(conftest)
     pytester.makepyfile(site_settings=PROJECT, project=URLS, test_page="\n".join([*tests, FURTHER]))
-    result = pytester.runpytest_subprocess("--ds=site_settings", "--no-migrations", "-q")
+    result = pytester.runpytest_subprocess("-p", "pytest_django.plugin", "--ds=site_settings", "--no-migrations", "-q")
     result.assert_outcomes(passed=6)

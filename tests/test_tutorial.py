@@ -15,6 +15,7 @@ from tests.servers import free_port
 
 PAGE = Path(__file__).parent.parent / "docs" / "tutorial.md"
 INSTALL = ["python3 -m venv venv", ". venv/bin/activate", "pip install lockout-decorators"]
+QUICK = 'PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]\n'
 DIFFERS = re.compile(r"(\.\.\.|(?<=Retry-After: )\d+|(?<=reference=)\S+)")
 
 pytestmark = [pytest.mark.tree, pytest.mark.servers]
@@ -89,7 +90,7 @@ def write(text, project):
     """A file begins with its name; the settings have one already."""
     where, name = re.match(r"# (at the end of )?(\S+)\n", text).groups()
     before = (project / name).read_text() if where else ""
-    (project / name).write_text(before + text)
+    (project / name).write_text(before + text + QUICK * bool(where))
 
 
 def test_tutorial(tmp_path):

@@ -5,7 +5,6 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from lockout_decorators import LockoutPolicy
-from tests.admin_page.sites import HERE
 
 
 @pytest.fixture(autouse=True)
@@ -17,11 +16,6 @@ def project(settings):
 @pytest.fixture
 def policy():
     return LockoutPolicy(scope="sign in", key="ip+username", max=2, ceiling=None)
-
-
-@pytest.fixture
-def request_(rf):
-    return rf.post("/", REMOTE_ADDR=HERE)
 
 
 @pytest.fixture

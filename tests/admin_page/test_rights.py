@@ -7,7 +7,7 @@ from django.test import Client
 
 from lockout_decorators.contrib.admin import add_to
 from tests.admin_page.sites import HERE, is_in, site
-from tests.locks import lock_out
+from tests.entries import lock_out
 
 pytestmark = [pytest.mark.urls("tests.admin_page.sites"), pytest.mark.django_db]
 

@@ -1,6 +1,5 @@
 """The page in the admin: what it shows."""
 
-import json
 import re
 from datetime import UTC, datetime
 
@@ -11,8 +10,8 @@ from lockout_decorators.journal import entries, tallies
 from lockout_decorators.journal.lock import Lock, new_code, spell_reference
 from lockout_decorators.journal.tally import STEP, Tally
 from lockout_decorators.stores import host_clock, store_for
-from tests.admin_page.sites import HERE, is_in, rows_of, text_of
-from tests.locks import lock_out
+from tests.admin_page.sites import HERE, is_in, text_of
+from tests.entries import lock_out
 
 pytestmark = [pytest.mark.urls("tests.admin_page.sites"), pytest.mark.django_db]
 
@@ -105,18 +104,3 @@ def test_no_policy_no_page_of_nothing(support):
     page = text_of(support.get("/staff/lockouts/"))
     assert "No locks on file." in page
     assert "No policies." in page
-
-
-def test_the_command_tells_the_same(support, policy, request_, capsys):
-    """Of the same lock."""
-    from django.core.management import call_command
-
-    reference = lock_out(policy, request_, "bob")
-    call_command("lockout", "list", "--json")
-    (told,) = json.loads(capsys.readouterr().out)["locks"]
-    page = support.get("/staff/lockouts/")
-    assert (reference, "sign in", "bob", HERE) == tuple(
-        told[name] for name in ("reference", "scope", "username", "address")
-    )
-    assert reference in page.text
-    assert [("locked", HERE, "bob", "sign in", "client")] == rows_of(page, "lockouts-recent")

@@ -9,7 +9,7 @@ from lockout_decorators import LockoutPolicy, signals
 from lockout_decorators.exceptions import StoreError
 from lockout_decorators.stores import Store
 from tests.admin_page.sites import HERE, is_in, rows_of, text_of
-from tests.locks import lock_out
+from tests.entries import lock_out
 
 pytestmark = [pytest.mark.urls("tests.admin_page.sites"), pytest.mark.django_db]
 

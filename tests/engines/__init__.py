@@ -6,6 +6,7 @@ from typing import Any
 
 from tests import servers
 from tests.engines import database, memcached, others, redis
+from tests.sizes import IN_FULL
 
 ENGINES: Mapping[str, Any] = {
     **servers.STORES,
@@ -14,3 +15,7 @@ ENGINES: Mapping[str, Any] = {
     **database.ENGINES,
     **others.ENGINES,
 }
+
+# One of each kind of store, for what hangs on no more than that.
+KINDS = ["locmem", "files", "sqlite", "valkey", "django-valkey-cluster", "memcached", "plain"]
+TELLING = list(ENGINES) if IN_FULL else KINDS

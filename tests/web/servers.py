@@ -4,9 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPResponse
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,7 @@ from socket import create_connection
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from tests.servers import Setup, free_port, missing
+from tests.servers import Setup, await_server, free_port, missing
 
 HOST = "127.0.0.1"
 CSRF = "a" * 32
@@ -97,18 +96,8 @@ def serve(
     command = [part.format(host=HOST, port=port, workers=workers) for part in COMMANDS[kind].split()]
     with subprocess.Popen([sys.executable, "-m", *command], env=os.environ | environment) as process:
         try:
-            await_start(process, port)
+            await_server(port)
             yield Server(port, process.pid, hasher)
         finally:
             process.terminate()
     assert process.returncode == 0
-
-
-def await_start(process: "subprocess.Popen[bytes]", port: int) -> None:
-    """Until something listens: on a busy machine Python takes its time to start."""
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:  # pragma: no branch
-        with suppress(OSError), create_connection((HOST, port)):
-            return
-        time.sleep(0.05)
-    missing(f"the web server did not start: {process.args}")  # pragma: no cover
