@@ -101,6 +101,6 @@ def test_what_is_no_permission_is_refused(wrong):
 def test_an_answer_that_is_to_be_awaited_lets_nobody_in(rf):
     """A coroutine would be true, whatever it says."""
     own = AdminSite("own")
-    add_to(own, view=lambda request: nobody_waits(request))
+    add_to(own, view=lambda request: nobody_waits(request))  # noqa: PLW0108  # a coroutine function is refused
     with pytest.raises(ImproperlyConfigured, match="add_to: view returned a coroutine; it must answer by itself"):
         own._lockouts.may_view(rf.get("/"))
