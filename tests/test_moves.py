@@ -252,6 +252,14 @@ def test_the_failure_at_the_last_name_of_the_spread_locks(rule):
     assert client.guess("d", at="a") == Refusal(client.now + LOCK)
 
 
+def test_a_name_that_stands_there_completes_no_spread_once_more():
+    """When the lock is over, those names may be tried again, and no further one."""
+    client = Client(ROLLING_WIDE._replace(lengths=(MINUTE,)))
+    client.spray("a", "b", "c")
+    assert client.wait(MINUTE).guess("d", at="a") is False
+    assert client.admit("e", at="e") == Refusal(NOW + WINDOW)
+
+
 @BOTH_WIDE
 def test_one_waits_for_guesses_that_could_complete_the_spread(rule):
     client = Client(rule)
