@@ -43,7 +43,7 @@ class Door:
 
 def started(kind, store, folder, setup, **more):
     """A web server on a store."""
-    own = setup._replace(cache={**setup.cache, "KEY_PREFIX": f"{kind} {store}"})
+    own = setup._replace(cache={**setup.cache, "KEY_PREFIX": f"{kind}-{store}"})
     return serve(kind, own, folder, WORKERS[kind], verification=0.05, seconds=600, **more)
 
 
