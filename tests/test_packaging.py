@@ -55,6 +55,7 @@ def test_version_is_the_newest_of_the_changelog():
     }
 
 
+@pytest.mark.tree
 def test_languages_are_those_that_are_translated():
     """And English."""
     folders = [folder.name for folder in (ROOT / "lockout_decorators" / "locale").iterdir()]

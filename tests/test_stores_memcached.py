@@ -91,9 +91,8 @@ def all_servers():
 @pytest.fixture
 def servers(all_servers):
     """Two, whichever a test has killed before."""
-    for server in all_servers:
-        if server.process.poll() is not None:
-            server.start()
+    for killed in [server for server in all_servers if server.process.poll() is not None]:
+        killed.start()
     return all_servers
 
 
