@@ -81,19 +81,12 @@ class Memcached(Server):
 
 
 @pytest.fixture(scope="module")
-def all_servers():
+def servers():
+    """Two; whoever kills one starts it again."""
     servers = [Memcached(), Memcached()]
     yield servers
     for server in servers:
         server.kill()
-
-
-@pytest.fixture
-def servers(all_servers):
-    """Two, whichever a test has killed before."""
-    for killed in [server for server in all_servers if server.process.poll() is not None]:
-        killed.start()
-    return all_servers
 
 
 @pytest.fixture
