@@ -56,7 +56,7 @@ MOVES = Tests(("test_record", "test_moves", "test_moves_model"))
 DRIVER = Tests(
     (
         *("test_driver", "test_interleavings", "test_challenge", "test_command", "test_settling", "test_outages"),
-        *("test_waiting", "test_stacking", "test_damage"),
+        *("test_waiting", "test_stacking", "test_damage", "test_observing"),
     ),
     "not engine",
 )
