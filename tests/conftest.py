@@ -71,9 +71,7 @@ def clean():
     cache.clear()
     registry.registered.clear()
     registry.registered.update(registered)
-    request_finished.receivers[:] = (
-        receivers  # one package's import connects a coroutine, which async streams can't have
-    )
+    request_finished.receivers[:] = receivers  # a package's import connects a coroutine, which no async stream can have
     request_finished.sender_receivers_cache.clear()
     locked_out.receivers[:], connected[:] = told, mailing
 

@@ -12,6 +12,7 @@ from lockout_decorators import LockoutPolicy, lockout_protect
 from lockout_decorators.terms.registry import register
 from tests.doors import check
 
+URL = "https://example.com"
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 ACCOUNT = {"key": "username", "ceiling": None, "max": 2}
 POLICIES = {

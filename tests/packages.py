@@ -47,10 +47,11 @@ def look_into_wheel(file: Path) -> None:
     page = metadata.get_payload()
     urls = dict(url.split(", ", 1) for url in metadata.get_all("Project-URL"))
     own = re.compile(re.escape(urls["Documentation"]) + r"(.+)\.html(?:#.+)?")
-    pages = {found[1] for link in [*urls.values(), *LINKS.findall(page)] if (found := own.fullmatch(link))}
-    expect(set(), {name for name in pages if not (ROOT / "docs" / f"{name}.md").is_file()}, f"{file.name}, pages")
-    links = {link for link in LINKS.findall(page) if not link.startswith("https:")}
-    expect(set(), links, f"{file.name}, links of the page on PyPI")
+    links = {*LINKS.findall(page), urls["Changelog"], urls["Security"]}
+    pages = {link: found[1] for link in links if (found := own.fullmatch(link))}
+    expect(set(), links - {*pages}, f"{file.name}, links that are not to the pages")
+    missing = {link for link, name in pages.items() if not (ROOT / "docs" / f"{name}.md").is_file()}
+    expect(set(), missing, f"{file.name}, links that lead nowhere")
     expect({"# lockout_decorators"}, {*page.splitlines()[:1]}, f"{file.name}, the page on PyPI")
 
 

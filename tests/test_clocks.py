@@ -234,9 +234,8 @@ def test_hosts_that_disagree(store, two_hosts):
         for outcome in both(two_hosts, Order(rule, address, ["right", "wrong"])):
             assert [] == outcome.verified
             assert {429} == {status for status, _ in outcome.answers}
-            assert all(
-                1 < int(after) <= rule["lockout"] for _, after in outcome.answers
-            )  # a lock's: who loses is told 1
+            # A lock's: who loses a race is told 1.
+            assert all(1 < int(after) <= rule["lockout"] for _, after in outcome.answers)
 
 
 def both(hosts, order):

@@ -132,6 +132,7 @@ def test_a_folder_that_somebody_else_makes_anew(store, folder, monkeypatch):
     folder.mkdir(exist_ok=True)
     monkeypatch.setattr(files, "private", miss)
     put(store, "a", "text")
+    assert ["text"] == standing(store, "a")
 
 
 def test_nothing_is_kept_of_a_lock(store, monkeypatch):

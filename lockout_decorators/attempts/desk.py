@@ -46,11 +46,12 @@ def status_at(policies: Sequence[Terms], request: Requestlike, name_of: Callable
     for block in watching(client.request):
         block.settle_failures()
     policies = [terms for terms in policies if terms.enforce and not terms.exempts(client.request)]
-    names = [fold(name_of(terms)) for terms in policies]
+    said = [name_of(terms) for terms in policies]
+    names = [*map(fold, said)]
     asking = any([terms.known_browsers for terms in policies])
     if asking and None in names and may_be_known(policies, client.request):
         return None
-    browser = browser_of([(terms, name_of(terms)) for terms in policies], client) if asking else ""
+    browser = browser_of([*zip(policies, said, strict=True)], client) if asking else ""
     counted: dict[str, tuple[Counter, str, bool]] = {}
     for terms, name in zip(policies, names, strict=True):
         for counter in client.counters(terms, name, browser):

@@ -169,11 +169,10 @@ class Terms:
     def plan(self) -> Plan:
         """The same under a scope that is not known yet; kept as long as all that it comes from."""
         terms = (*_counted(self), (self.enforce and self.challenge_after) or 0)
-        known: tuple[Any, Any] = self.__dict__.get("_plan", (None, None))
-        if known[0] != terms:
+        known: tuple[Any, Plan] | None = self.__dict__.get("_plan")
+        if known is None or known[0] != terms:
             self.__dict__["_plan"] = known = terms, planned(*terms)
-        plan: Plan = known[1]
-        return plan
+        return known[1]
 
     def looks_early(self, request: HttpRequest) -> bool:
         """Whether a lock is looked up before the view runs."""

@@ -20,27 +20,15 @@ from lockout_decorators import LockoutPolicy, mail
 from lockout_decorators.checks import check_lockout
 from lockout_decorators.mail import thread
 from lockout_decorators.stores import Store
-from tests.mailing import ACCOUNT, HERE, POLICIES, Failing, Told, guess, links_in, lock, mount, signs_in
+from tests.mailing import ACCOUNT, HERE, POLICIES, URL, Failing, guess, links_in, lock, mount, signs_in
 from tests.servers import BACKENDS
 
-URL = "https://example.com"
 REQUEST = {"type": "http", "client": ["192.0.2.1", 1], "headers": []}
 
 
 @pytest.fixture(autouse=True)
 def site(settings):
     mount(settings)
-
-
-@pytest.fixture
-def told():
-    return Told()
-
-
-@pytest.fixture
-def receiver(told):
-    """That tells owners."""
-    return mail.tells_owner(base_url=URL, deliver=told.append)
 
 
 @pytest.mark.parametrize("journal", [False, None])

@@ -18,9 +18,8 @@ from lockout_decorators.mail.owners import owner_of
 from lockout_decorators.stores import Store
 from lockout_decorators.support.finding import by_reference
 from lockout_decorators.support.unlocking import unlock
-from tests.mailing import ELSEWHERE, HERE, POLICIES, Failing, Told, guess, links_in, lock, mount, signs_in
+from tests.mailing import ELSEWHERE, HERE, POLICIES, URL, Failing, guess, links_in, lock, mount, signs_in
 
-URL = "https://example.com"
 SECURITY = ("Cache-Control", "Referrer-Policy", "X-Robots-Tag")
 
 
@@ -29,16 +28,6 @@ def bob(settings, db):
     """The owner of an account at a site that mails."""
     mount(settings)
     return User.objects.create_user("bob", "bob@example.com")
-
-
-@pytest.fixture
-def told():
-    return Told()
-
-
-@pytest.fixture
-def receiver(told):
-    return mail.tells_owner(base_url=URL, deliver=told.append)
 
 
 # Who
