@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial, partialmethod
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from lockout_decorators.records import moves
 from lockout_decorators.records.record import EMPTY, Slot
 from lockout_decorators.records.rule import Rule
 from lockout_decorators.stores import redis_scripts, redis_watch, store_for
+from lockout_decorators.stores.redis_clients import Line
 from tests.engines import redis as engines
 from tests.engines.redis import DJANGO, DJANGO_REDIS, DJANGO_VALKEY, client, packed
 from tests.engines.redis_servers import say, valkey
@@ -69,8 +71,8 @@ def test_one_round_trip_each(use, port, keys):
         assert {"evalsha": 1, **inner} == lost
 
 
-def test_four_round_trips_without_scripts(use, port, keys):
-    """A look is a transaction's first two steps."""
+def test_two_round_trips_without_scripts(use, port, keys):
+    """A look is one, with a transaction's first two steps."""
     (store,) = use(default=UNSCRIPTED)
     write(store, keys)
     reading = store.read(keys)
@@ -208,7 +210,7 @@ def test_an_awaitable_is_no_answer(use, keys, monkeypatch):
     async def answer():
         """Never."""
 
-    monkeypatch.setattr(store._clients.of(""), "execute_command", lambda *args, **options: answer())
+    monkeypatch.setattr(Line, "execute_command", lambda *args, **options: answer())
     with pytest.raises(StoreError, match="its client is asynchronous"):
         store.read(keys)
 
@@ -238,10 +240,9 @@ def break_connections(port):
 def test_scripts_that_the_server_has_forgotten(use, port, keys, monkeypatch):
     """After a restart, or on a replica that was promoted: the source is sent once more, and only once."""
     (store,), sent = use(default=SCRIPTED), []
-    client = store._clients.of("")
-    execute = client.execute_command
+    execute = Line.execute_command
     monkeypatch.setattr(
-        client, "execute_command", lambda *words, **options: (sent.append(words[0]), execute(*words, **options))[1]
+        Line, "execute_command", lambda line, *words, **raw: (sent.append(words[0]), execute(line, *words, **raw))[1]
     )
     say(port, "SCRIPT", "FLUSH")
     assert [write(store, keys).won for _ in range(2)] == [True, True]
@@ -259,33 +260,14 @@ def test_a_connection_that_breaks(use, port, keys, setup):
     assert store.swap(changes(reading, keys), reading.clock()).won
 
 
-def test_only_idle_connections_are_closed(use, keys):
-    """When one has broken: those that other threads are busy with are theirs."""
-    (store,) = use(default=SCRIPTED)
-    write(store, keys)
-    client = store._clients.of("")
-    with client.client() as other:
-        before, busy = client.client_id(), other.client_id()
-        store._clients.reconnect("")
-        assert (False, busy) == (before == client.client_id(), other.client_id())
-
-
 @BOTH
-def test_a_reply_that_is_lost(use, port, keys, setup):
+def test_a_reply_that_is_lost(use, port, keys, setup, monkeypatch):
     """The command is sent again, finds what it wanted to write, and has won; the guess holds one slot, not two."""
     (store,), rule = use(default=setup), Rule(5, 60_000, (60_000,))
     write(store, keys)
     book = Book(store, [Seat(SimpleNamespace(key=key, rule=rule)) for key in names(2)])
     book.read()
-    ask, now = store._way, book.clock()
-
-    def lose(*arguments):
-        store._way = ask
-        ask(*arguments)
-        raise ConnectionError
-
-    store._way = lose
-    slot = Slot(False, 0, "abcdef")
+    now, slot, sent = book.clock(), Slot(False, 0, "abcdef"), losing(monkeypatch, "EVALSHA", ("MULTI",))
     for seat in book.seats:
         seat.moved = moves.admit(seat.record, rule, now, slot)
     assert book.swap(book.seats, now)
@@ -293,6 +275,23 @@ def test_a_reply_that_is_lost(use, port, keys, setup):
     for seat in book.seats:
         seat.moved = EMPTY
     assert book.swap(book.seats, book.clock())
+    assert any(sent)
+
+
+def losing(monkeypatch, *begin):
+    """The first reply to what begins so is lost. Gives whether each command was."""
+    lost = []
+
+    def losing(real, line, *words, **raw):
+        answer = real(line, *words, **raw)
+        lost.append(words[0] in begin and not any(lost))
+        if lost[-1]:
+            raise ConnectionError
+        return answer
+
+    for name in ("execute_command", "execute"):
+        monkeypatch.setattr(Line, name, partialmethod(partial(losing, getattr(Line, name))))
+    return lost
 
 
 @pytest.fixture
@@ -310,12 +309,26 @@ BLOCKING = redis(  # a URL of its own, by which django-valkey keeps pools
 def test_a_server_that_has_become_a_replica(use, port_restored, keys, setup):
     """An outage; and connections are made anew, since its name may mean another server by now."""
     (store,), port = use(default=setup), port_restored
-    reading, before = store.read(keys), store._clients.of("").client_id()
+    reading, before = store.read(keys), connection_of(store)
     say(port, "REPLICAOF", "127.0.0.1", 1)
     with pytest.raises(StoreError, match="read only replica"):
         store.swap(changes(reading, keys), reading.clock())
-    assert setup is BLOCKING or store._clients.of("").client_id() > before
+    assert connection_of(store) > before
     say(port, "REPLICAOF", "NO", "ONE")
+    assert write(store, keys).won
+
+
+def connection_of(store):
+    return store._clients.use("", lambda line: line.execute_command("CLIENT", "ID"))
+
+
+def test_what_exec_can_not_do(use, keys):
+    """Is an outage: who was told so has written nothing."""
+    (store,) = use(default=UNSCRIPTED)
+    reading = store.read(keys)
+    with pytest.raises(StoreError, match="invalid expire time"):
+        store.swap([change._replace(life=-1) for change in changes(reading, keys)], reading.clock())
+    assert [None, None] == standing(store, *keys)
     assert write(store, keys).won
 
 

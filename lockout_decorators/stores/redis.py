@@ -15,8 +15,8 @@ from django.core.cache import BaseCache
 from ..records.record import STAMP
 from . import redis_scripts, redis_watch
 from .connections import shared
-from .redis_clients import Clients, clients_of, has_clients, is_asynchronous
-from .redis_scripts import GONE, SCRIPTS_FORBIDDEN, says
+from .redis_clients import Clients, clients_of, has_clients, is_asynchronous, says
+from .redis_scripts import SCRIPTS_FORBIDDEN
 from .store import ASYNCHRONOUS, Change, Clock, Found, Reading, Store, Swapped
 
 _clocks: dict[str, Clock] = {}  # by alias; an ASGI server makes new cache objects for every request
@@ -76,16 +76,7 @@ class RedisStore(Store):
         return Reading([_found(text) for text in texts], clock)
 
     def _ask(self, keys: Sequence[str], *swap: Any) -> list[Any]:
-        """Once more over a new connection if one has broken: who finds what it wanted to write there has won."""
         names = [self.cache.make_key(key) for key in keys]
-        try:
-            return self._ask_once(names, *swap)
-        except Exception as error:
-            if not (says(error, GONE) and self._clients.reconnect(names[0])):
-                raise
-        return self._ask_once(names, *swap)
-
-    def _ask_once(self, names: Sequence[str], *swap: Any) -> list[Any]:
         try:
             return self._way(self._clients, names, *swap)
         except Exception as error:

@@ -1,14 +1,20 @@
-"""The clients of a Redis or Valkey alias: its own, always of the primary.
+"""The clients of a Redis or Valkey alias: its own, always of the primary; and connections as they would make them.
 
 Django builds a client for every operation, and django-redis asks a replica where there is one; neither is done here.
+What a client does around each command takes longer than the command, so it is left out: see `Line`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar
 
+from .connections import Pool
 from .store import answered
+
+T = TypeVar("T")
+
+Command = Sequence[Any]
 
 # The classes of caches that keep what they are given on Redis or Valkey, with the package that has them.
 KINDS = {
@@ -18,12 +24,35 @@ KINDS = {
     ("django_cachex", "KeyValueCache"),
 }
 PACKAGES = {package for package, _ in KINDS}
+# What servers say, as clients pass it on: the name of the exception, or a part of the text.
+GONE = ("connectionerror", "readonly", "movederror")
 SHARDS = "get_server_name"  # what clients have that spread keys over servers by themselves
 
 
 def has_clients(cache: Any) -> bool:
     """Whether this is a cache on Redis or Valkey."""
     return not KINDS.isdisjoint([(_package(base), base.__name__) for base in type(cache).__mro__])
+
+
+class Line:
+    """A connection of ours, made as the client's pool makes its own: with that address, credentials and timeouts."""
+
+    def __init__(self, pool: Any) -> None:
+        self._connection: Any = pool.connection_class(**pool.connection_kwargs)
+        self._connection.connect()  # as a pool does: Sentinels are asked only here
+
+    def execute_command(self, *command: Any, **options: bool) -> Any:
+        """As a client would, but that a reply is never decoded."""
+        self._connection.send_command(*command)
+        return self._connection.read_response(disable_decoding=True)
+
+    def execute(self, *commands: Command) -> list[Any]:
+        """In one round trip. The first error among the replies is raised, and leaves the connection to be closed."""
+        self._connection.send_packed_command(self._connection.pack_commands(commands))
+        return [self._connection.read_response(disable_decoding=True) for _ in commands]
+
+    def close(self) -> None:
+        self._connection.disconnect()
 
 
 class Clients:
@@ -33,48 +62,51 @@ class Clients:
         home: Tells of a key what is the same for all that one script can reach; None: it can reach every key.
     """
 
-    home: Callable[[str], Any] | None = None
-
     def __init__(self, client: Any) -> None:
         self._client: Any = answered(client)
+        self.home: Callable[[str], Any] | None = getattr(client, "keyslot", None)  # of a Cluster
+        self._lines: dict[int, Pool] = {}
 
     def of(self, name: str) -> Any:
         """The client that keeps the key `name`, which is as the server knows it."""
         return self._client
 
+    def use(self, name: str, operation: Callable[[Any], T]) -> T:
+        """What `operation` makes of a line to the server that keeps the key `name`; see Pool.use()."""
+        pool = self.of(name).connection_pool
+        lines = self._lines.get(id(pool)) or self._lines.setdefault(id(pool), Pool(partial(Line, pool), Line.close))
+        return lines.use(operation)
+
     def nodes(self) -> "Clients":
         """The clients of the very servers that keep the keys, for what takes several commands on one connection."""
         return self
-
-    def reconnect(self, name: str) -> bool:
-        """Close idle connections: the server has gone, or is no primary any more, and its name may mean another by now.
-        Returns whether another try is worth it."""
-        pool = getattr(self.of(name), "connection_pool", None)
-        if pool and "inuse_connections" in signature(pool.disconnect).parameters:  # else it spares no other thread's
-            pool.disconnect(inuse_connections=False)
-        return pool is not None
 
 
 class Cluster(Clients):
     """A Cluster: one client, which sends a script to where its keys are, all of one slot, and tries again by itself."""
 
-    def __init__(self, client: Any) -> None:
-        super().__init__(client)
-        self.home: Callable[[str], Any] | None = client.keyslot
+    def use(self, name: str, operation: Callable[[Any], T]) -> T:
+        return operation(self._client)
 
     def nodes(self) -> Clients:
         return Nodes(self._client)
 
 
-class Nodes(Cluster):
+class Nodes(Clients):
     """Its nodes, each by a client that knows of no other."""
 
     def of(self, name: str) -> Any:
         return self._client.get_redis_connection(self._client.get_node_from_key(name))
 
-    def reconnect(self, name: str) -> bool:
+    def use(self, name: str, operation: Callable[[Any], T]) -> T:
+        """Once more if the node has gone, keeps the key no more, or has become a replica."""
+        try:
+            return super().use(name, operation)
+        except Exception as error:
+            if not says(error, GONE):
+                raise
         self._client.nodes_manager.initialize()
-        return True
+        return super().use(name, operation)
 
 
 class Shards(Clients):
@@ -83,7 +115,7 @@ class Shards(Clients):
     def __init__(self, choose: Callable[[str], Any]) -> None:
         super().__init__(choose(""))
         self._choose: Callable[[str], Any] = choose
-        self.home: Callable[[str], Any] | None = self._server
+        self.home = self._server
 
     def of(self, name: str) -> Any:
         return self._choose(name)
@@ -101,6 +133,12 @@ def clients_of(cache: Any) -> Clients:
     if hasattr(client, "keyslot"):
         return Cluster(client)
     return Shards(partial(inner.get_client, write=True)) if _may_choose(inner) else Clients(client)
+
+
+def says(error: Exception, phrases: Sequence[str]) -> bool:
+    """Whether a server has said one of `phrases`."""
+    said = f"{type(error).__name__} {error}".lower()
+    return any(phrase in said for phrase in phrases)
 
 
 def is_asynchronous(cache: Any) -> bool:

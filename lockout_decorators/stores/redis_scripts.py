@@ -1,11 +1,12 @@
 """The script, and how a server is asked to run it: by its digest, and by its source where it does not know that."""
 
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha1
 from typing import Any
 
 from ..records.record import STAMP
-from .redis_clients import Clients
+from .redis_clients import Clients, Command, says
 from .store import DRIFT, Change, answered
 
 RAW = {"NEVER_DECODE": True}  # an option of all clients' parsers: somebody else may have put there what is no text
@@ -36,28 +37,23 @@ return told
 """
 DIGEST = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
-# What servers say, as clients pass it on: the name of the exception, or a part of the text.
 UNKNOWN_SCRIPT = ("noscript",)
 SCRIPTS_FORBIDDEN = ("nopermission", "noperm", "unknown command", "unknown redis command")
-GONE = ("connectionerror", "readonly", "movederror")  # or turned into a replica, or keeps the key no more
 
 
 def ask(clients: Clients, names: Sequence[str], changes: Sequence[Change] = (), now: int = 0) -> list[Any]:
     """What the script returns: of a look, without changes, or of a swap."""
-    arguments: list[Any] = [now] if changes else []
+    words: list[Any] = [len(names), *names, now] if changes else [len(names), *names]
     for _, token, text, life in changes:
-        arguments += [token or "", text or "", life or 0]
-    client = clients.of(names[0])
-    try:
-        answer = client.execute_command("EVALSHA", DIGEST, len(names), *names, *arguments, **RAW)
-    except Exception as error:
-        if not says(error, UNKNOWN_SCRIPT):
-            raise
-        answer = client.execute_command("EVAL", SCRIPT, len(names), *names, *arguments, **RAW)
+        words += [token or "", text or "", life or 0]
+    answer = clients.use(names[0], partial(_run, words))
     return answer if type(answer) is list else answered(answer)
 
 
-def says(error: Exception, phrases: Sequence[str]) -> bool:
-    """Whether a server has said one of `phrases`."""
-    said = f"{type(error).__name__} {error}".lower()
-    return any(phrase in said for phrase in phrases)
+def _run(words: Command, client: Any) -> Any:
+    try:
+        return client.execute_command("EVALSHA", DIGEST, *words, **RAW)
+    except Exception as error:
+        if not says(error, UNKNOWN_SCRIPT):
+            raise
+    return client.execute_command("EVAL", SCRIPT, *words, **RAW)

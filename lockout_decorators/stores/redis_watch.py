@@ -1,19 +1,18 @@
 """What takes the place of the script where a server forbids it: WATCH, MULTI, EXEC, which respect scripts and are
 respected by them.
 
-It takes and gives what redis_scripts.py does, in four round trips instead of one. The time is asked after WATCH: if
+It takes and gives what redis_scripts.py does, in two round trips instead of one. The time is asked after WATCH: if
 nothing has changed from then to EXEC, the decision was as good as one made at that moment.
 """
 
 import logging
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ..logs import extra
 from ..records.record import STAMP
-from .redis_clients import Clients
-from .redis_scripts import RAW
+from .redis_clients import Clients, Command, Line
 from .store import DRIFT, Change
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
@@ -24,50 +23,44 @@ def warn() -> None:
     """Once in a process."""
     logger.warning(
         "The server of a Redis or Valkey cache forbids scripts (EVALSHA). Guesses are counted exactly all the same, "
-        "by WATCH and MULTI, in four round trips instead of one. Let the cache's user run scripts (ACL +@scripting).",
+        "by WATCH and MULTI, in two round trips instead of one. Let the cache's user run scripts (ACL +@scripting).",
         extra=extra("scripts_forbidden"),
     )
 
 
 def ask(clients: Clients, names: Sequence[str], changes: Sequence[Change] = (), now: int = 0) -> list[Any]:
     """See redis_scripts.ask()."""
-    client = clients.of(names[0])
+    return clients.use(names[0], partial(_ask, names, changes, now))
+
+
+def _ask(names: Sequence[str], changes: Sequence[Change], now: int, line: Line) -> list[Any]:
+    look = ("TIME",), ("MGET", *names)
     if not changes:
-        return _look(client, names)
-    with client.pipeline() as pipe:
-        pipe.watch(*names)
-        told = _told(pipe.execute_command("TIME"), pipe.execute_command("MGET", *names, **RAW))
-        if abs(told[1] - now) > DRIFT:
-            return [-1, *told[1:]]
-        if any(text[:STAMP] != (change.token or b"") for text, change in zip(told[2:], changes, strict=True)):
-            return told
-        if _executed(pipe, names, changes):
-            return [1]
-    return _look(client, names)
+        return _told(*line.execute(*look))
+    _, *found = line.execute(("WATCH", *names), *look)
+    told = _told(*found)
+    if abs(told[1] - now) > DRIFT:
+        told[0] = -1
+    elif all(text[:STAMP] == (change.token or b"") for text, change in zip(told[2:], changes, strict=True)):
+        return [1] if _executed(line, names, changes) else _told(*line.execute(*look))
+    line.execute(("UNWATCH",))
+    return told
 
 
-def _look(client: Any, names: Sequence[str]) -> list[Any]:
-    with client.pipeline(transaction=False) as pipe:
-        pipe.execute_command("TIME")
-        pipe.execute_command("MGET", *names, **RAW)
-        return _told(*pipe.execute())
+def _executed(line: Line, names: Sequence[str], changes: Sequence[Change]) -> bool:
+    *_, done = line.execute(("MULTI",), *map(_written, names, changes), ("EXEC",))
+    for reply in done or ():
+        if isinstance(reply, Exception):
+            raise reply
+    return done is not None
 
 
-def _executed(pipe: Any, names: Sequence[str], changes: Sequence[Change]) -> bool:
-    pipe.multi()
-    for name, change in zip(names, changes, strict=True):
-        if change.text is None:
-            pipe.execute_command("DEL", name)
-        else:
-            pipe.execute_command("SET", name, change.text, *(("EX", change.life) if change.life else ()))
-    try:
-        pipe.execute()
-    except Exception as error:
-        if type(error).__name__ != "WatchError":
-            raise
-        return False
-    return True
+def _written(name: str, change: Change) -> Command:
+    if change.text is None:
+        return "DEL", name
+    return ("SET", name, change.text, *(("EX", change.life) if change.life else ()))
 
 
-def _told(now: tuple[int, int], texts: Sequence[bytes | None]) -> list[Any]:
-    return [0, now[0] * 1000 + now[1] // 1000, *[text or b"" for text in texts]]
+def _told(now: Sequence[bytes], texts: Sequence[bytes | None]) -> list[Any]:
+    seconds, micros = map(int, now)
+    return [0, seconds * 1000 + micros // 1000, *[text or b"" for text in texts]]
