@@ -111,7 +111,7 @@ class Both:
         facts = self.model.facts(now)
         assert (slots, lock, record.level) == facts
         assert (record == EMPTY) == (facts == ([], None, 0)), "an entry for nothing"
-        for who in WHO:
+        for who in WHO if self.rule.spread else WHO[2:]:  # a name, and nobody's
             why, refused = moves.refusal(record, self.rule, now, who=who), self.model.refusal(now, who=named(who))
             assert refused == (why is not None and (None if why.until == FOREVER else why.until, why.waits))
             first = moves.refusal(record, self.rule, now, who=who, solved=False)

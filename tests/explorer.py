@@ -6,6 +6,7 @@ not entered twice, so the search is exhaustive and ends.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import compress, product
 from math import inf
 from typing import Any
@@ -35,6 +36,7 @@ from tests.sizes import untraced
 NOW = 1_800_000_000_000
 DRIFT = 2_000  # a decision older than this loses
 GUARD = 2_000  # how long a guard outlives whoever set it
+parsed = lru_cache(1 << 16)(parse)
 SEEDS = 100  # the number of the first failure that is on record at the start
 
 
@@ -89,7 +91,7 @@ class World:
     def record(self, key: str) -> Record:
         """As it stands, unpruned."""
         text = self.text(key)
-        return EMPTY if text is None else parse(text)
+        return EMPTY if text is None else parsed(text)
 
     def wants(self, number: int) -> Any:
         guess = self.guesses[number]
@@ -256,7 +258,7 @@ class World:
 
     def write(self, number: int, change: Change, now: int) -> None:
         key, rule = change.key, self.scenario.rules[change.key]
-        before, after = self.record(key), EMPTY if change.text is None else parse(change.text)
+        before, after = self.record(key), EMPTY if change.text is None else parsed(change.text)
         standing = moves.prune(before, rule, now)
         self.lock(number, key, rule, standing, after)
         self.slots(number, key, rule, standing, after)

@@ -7,6 +7,7 @@ from its beginning with the answers that it had, and where they end it says what
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest import mock
@@ -118,7 +119,7 @@ class Scenario:
     aliases: bool = False  # each counter in a cache of its own
     fail_open: bool = False  # guesses pass when a store is down
 
-    @property
+    @cached_property
     def rules(self) -> dict[str, Rule]:
         """Of each key; that of the ceiling, if there is one, is C."""
         wide = self.rule._replace(max=self.ceiling or self.max, spread=self.spread)

@@ -33,11 +33,12 @@ DENSE = [range(0x400, 0x3400), range(0xA000, 0xAC00), range(0xF900, 0x10000), ra
 
 
 def of_interest():
-    """All characters; or those that are folded, a third of the scripts, and one in a hundred of the rest."""
-    table = _table()
+    """Those that are folded, and of the rest a third of the scripts and one in a hundred. In full all of the two planes
+    that have scripts, and one in ten of the others: ideographs, private ones, and what is no character yet."""
+    table, whole, one_in = _table(), *((0x20000, 10) if IN_FULL else (0x400, 100))
     for number in map(ord, spellings.CHARACTERS):
-        some = number % 100 == 0 or (number % 3 == 0 and any(number in dense for dense in DENSE))
-        if IN_FULL or some or number < 0x400 or number in table:
+        some = number % one_in == 0 or (number % 3 == 0 and any(number in dense for dense in DENSE))
+        if some or number < whole or number in table:
             yield chr(number)
 
 

@@ -128,7 +128,10 @@ LARGE = {
         (WRONG, OTHER), max=1, ceiling=2, kind="single", ticks=(WINDOW,), resets=1, losses=1
     ),
     "guarded, all at once": Scenario(
-        (WRONG, OTHER, RIGHT), max=1, ceiling=2, kind="guarded", crashes=1, resets=1, outages=1, ticks=(MOMENT,)
+        (WRONG, OTHER, RIGHT), max=1, ceiling=2, kind="guarded", crashes=1, resets=1, ticks=(MOMENT,)
+    ),
+    "guarded, a crash, an outage, a moment passes": Scenario(
+        (WRONG, RIGHT), max=1, ceiling=2, kind="guarded", crashes=1, outages=1, ticks=(MOMENT,)
     ),
     "two caches, an outage, three guesses": Scenario((WRONG, OTHER, RIGHT), max=1, ceiling=2, aliases=True, outages=1),
     "growing locks pass, three guesses": Scenario((WRONG, OTHER, WRONG), max=1, rule=GROWING, ticks=(LOCK, 2 * LOCK)),
