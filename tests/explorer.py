@@ -125,7 +125,7 @@ class World:
         for number in awake:
             yield self.after(None, World.step, number)
             swaps = isinstance(self.wants(number), Swap)
-            if losses and swaps and number not in self.lost and self.scenario.kind != "guarded":
+            if losses and swaps and number not in self.lost:
                 yield self.after(3, World.lose, number)
             if outages and isinstance(self.wants(number), Swap | Read):
                 yield self.after(4, World.die, number)

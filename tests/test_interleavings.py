@@ -87,6 +87,7 @@ SCENARIOS = {
     "two caches, an outage": Scenario((WRONG, OTHER), max=1, ceiling=2, aliases=True, outages=1),
     "two caches, an outage, open": Scenario((WRONG, OTHER), max=1, ceiling=2, aliases=True, outages=1, fail_open=True),
     "guarded": Scenario((WRONG, OTHER, RIGHT), max=1, kind="guarded"),
+    "guarded, sent twice": Scenario((WRONG, RIGHT), max=2, ceiling=3, kind="guarded", losses=2, seeded=(EVE,)),
     "guarded, a window": Scenario((WRONG, OTHER), max=1, kind="guarded", ticks=(WINDOW,)),
     "guarded, an outage": Scenario((WRONG, OTHER), max=1, ceiling=2, kind="guarded", outages=1),
 }
@@ -124,8 +125,8 @@ LARGE = {
     "one by one, a crash, three guesses": Scenario((WRONG, OTHER, RIGHT), max=2, ceiling=1, kind="single", crashes=1),
     "one by one, a reset, three guesses": Scenario((WRONG, OTHER, RIGHT), max=1, ceiling=2, kind="single", resets=1),
     "one by one, two windows": Scenario((EARLY, LATE), max=1, ceiling=2, kind="single", ticks=(WINDOW, WINDOW)),
-    "one by one, a window, all at once": Scenario(
-        (WRONG, OTHER), max=1, ceiling=2, kind="single", ticks=(WINDOW,), resets=1, losses=1
+    "one by one, a window, a reset": Scenario(
+        (WRONG, OTHER), max=1, ceiling=2, kind="single", ticks=(WINDOW,), resets=1
     ),
     "guarded, all at once": Scenario(
         (WRONG, OTHER, RIGHT), max=1, ceiling=2, kind="guarded", crashes=1, resets=1, ticks=(MOMENT,)

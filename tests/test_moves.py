@@ -4,7 +4,18 @@ import pytest
 
 from lockout_decorators.records import moves
 from lockout_decorators.records.moves import Refusal
-from lockout_decorators.records.record import ABANDONED, EMPTY, NOBODY, Record, Slot
+from lockout_decorators.records.record import (
+    ABANDONED,
+    EMPTY,
+    HIGHEST,
+    MOST,
+    NOBODY,
+    STAMP,
+    Record,
+    Slot,
+    parse,
+    spell,
+)
 from lockout_decorators.records.rule import Rule
 
 NOW = 1_800_000_000_000
@@ -152,6 +163,27 @@ def test_the_failure_that_makes_max_of_them_locks(rule):
 def test_a_rule_tells_how_long_locks_are(lengths, grows, first_to_fourth):
     rule = FIXED._replace(lengths=lengths)
     assert (rule.grows, [rule.length(level) for level in (1, 2, 3, 4)]) == (grows, first_to_fourth)
+
+
+@pytest.mark.parametrize("rule", [FIXED, FIXED._replace(lengths=(LOCK, None))], ids=["one length", "growing"])
+def test_the_highest_level_stays(rule):
+    """Whoever is locked out 65,536 times in a row is locked out all the same, by a record that can be read."""
+    client = Client(rule._replace(max=1))
+    client.record = Record(until=NOW, level=HIGHEST)
+    client.guess("a")
+    assert parse(spell(client.record, "0" * STAMP)) == client.record
+    assert (client.record.locked, client.record.level) == (True, HIGHEST if rule.grows else 1)
+
+
+@pytest.mark.parametrize(("max", "kept"), [(3, MOST), (MOST + 5, MOST + 6)])
+def test_where_nothing_locks_a_record_does_not_grow_for_ever(max, kept):
+    """Of failures that were never asked about the first ones go; who is admitted, stays."""
+    client = Client(ROLLING._replace(max=max, lengths=()))
+    client.admit("a")
+    client.fail(*map(chr, range(0x4E00, 0x4E00 + MOST + 10)))
+    assert (len(client.record.slots), client.held[0], client.held[-1]) == (kept, "a", chr(0x4E00 + MOST + 9))
+    assert client.refusal == Refusal(NOW + WINDOW)
+    assert client.wait(WINDOW).refusal is None
 
 
 # Rule 5: waiting

@@ -15,7 +15,7 @@ from lockout_decorators.exceptions import StoreError
 from lockout_decorators.records import moves
 from lockout_decorators.records.record import EMPTY, Slot
 from lockout_decorators.records.rule import Rule
-from lockout_decorators.stores import redis_scripts, redis_watch, store_for
+from lockout_decorators.stores import redis_watch, store_for
 from lockout_decorators.stores.redis_clients import Line
 from tests.engines import redis as engines
 from tests.engines.redis import DJANGO, DJANGO_REDIS, DJANGO_VALKEY, client, packed
@@ -92,6 +92,18 @@ def test_no_client_is_built_for_an_operation(use, keys, monkeypatch):
         assert store_for("default") is not store
         assert write(store_for("default"), keys).won
         assert thread.submit(lambda: write(store_for("default"), keys).won).result()
+
+
+@pytest.mark.parametrize("setup", [SCRIPTED, UNSCRIPTED], ids=["scripts", "watch"])
+def test_no_connection_is_made_for_a_cache_object(use, port, keys, setup):
+    """What a process has learnt of its server, it has learnt for all of them."""
+    (store,) = use(default=setup)
+    write(store, keys)
+    before = say(port, "INFO", "stats")["total_connections_received"]
+    for _ in range(3):
+        del caches["default"]
+        assert write(store_for("default"), keys).won
+    assert before + 1 == say(port, "INFO", "stats")["total_connections_received"]
 
 
 def test_threads_share_a_cache_object(use, keys, monkeypatch):
@@ -334,8 +346,8 @@ def test_what_exec_can_not_do(use, keys):
 
 def test_a_server_that_forbids_scripts(use, keys, warnings):
     """Is served by WATCH, with one warning a process."""
-    for _ in range(2):
-        (store,) = use(default=UNSCRIPTED)
+    for database in (6, 7):  # which the process has not asked before
+        (store,) = use(default=redis(f"{engines.UNSCRIPTED}/{database}"))
         assert write(store, keys).won
         del caches["default"]
     assert [logging.WARNING] == warnings()
@@ -355,7 +367,7 @@ def test_a_server_that_forbids_more(use, port, keys, warnings):
     (store,) = use(default=redis("redis://elsewhere:@127.0.0.1:PORT"))
     with pytest.raises(StoreError, match="NoPermission"):
         store.read(keys)
-    assert ([], redis_scripts.ask) == (warnings(), store._way)
+    assert ([], True) == (warnings(), store._clients.scripted)
 
 
 @pytest.mark.parametrize("first", ["scripted", "unscripted"])

@@ -6,9 +6,11 @@ import time
 from secrets import token_hex
 
 import pytest
+from django.core.cache import caches
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from lockout_decorators.exceptions import StoreError
+from lockout_decorators.stores import store_for
 from tests.engines import redis as engines
 from tests.engines.redis_servers import SERVICE, cluster, say, sentinel, wait_until
 from tests.on_redis import making, redis
@@ -47,6 +49,21 @@ def test_keys_of_one_slot_are_one_batch(clustered):
     assert [keys[:2], keys[2:]] == store.batches(keys)
     assert [keys] == clustered(KEY_PREFIX="{site}").batches(keys)
     assert len(clustered(KEY_FUNCTION="tests.test_stores_redis_clusters.untagged").batches(keys)) == 3
+
+
+def test_no_connection_is_made_for_a_cache_object(nodes, clustered):
+    """What a process has learnt of its Cluster, it has learnt for all of them."""
+    store, (key, *_) = clustered(), names(2)
+    write(store, [key])
+    before = received(nodes)
+    for _ in range(3):
+        del caches["default"]
+        assert write(store_for("default"), [key]).won
+    assert before + 1 == received(nodes)
+
+
+def received(port):
+    return say(port, "INFO", "stats")["total_connections_received"]
 
 
 def untagged(key, prefix, version):

@@ -19,7 +19,7 @@ logger: logging.Logger = logging.getLogger("lockout_decorators")
 
 UNREAD = Found(None, UNKNOWN)
 MARGIN = 2  # seconds by which an entry outlives its record
-UNCHANGED = 3  # swaps lost in a row, though nothing has changed: the store does not do what it says
+UNCHANGED = 10  # swaps lost in a row, though nothing has changed: others may undo what they did, but not so often
 
 
 class Seat:

@@ -7,7 +7,7 @@ changes nothing: a guess is known by its occupancy, so a command that was sent t
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
-from .record import ABANDONED, EMPTY, FOREVER, NOBODY, UNTAGGED, WHEN, Record, Slot, spell_time
+from .record import ABANDONED, EMPTY, FOREVER, HIGHEST, MOST, NOBODY, UNTAGGED, WHEN, Record, Slot, spell_time
 from .rule import Rule
 
 STALE = 60_000  # an undecided guess older than this has lost its worker: nobody waits for it
@@ -62,9 +62,8 @@ def refusal(
     if record.locked:
         left = rule.rolling and refusal(prune(record, rule, record.until), rule, record.until, who=who)
         return Refusal(left.until if left else record.until)
-    full = None
-    if len(record.slots) >= rule.max:
-        full = _crowded(record, rule, now, own, [*enumerate(record.slots)], rule.max)
+    room = len(record.slots) < rule.max
+    full = None if room else _crowded(record, rule, now, own, [*enumerate(record.slots)], rule.max)
     if not 0 < rule.spread <= len(record.slots) or who == NOBODY:
         return full
     if len(tried := record.tried) < rule.spread or who in tried:
@@ -109,9 +108,8 @@ def admit(
 
 def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> Record:
     """Enter a failure: `guess` is its slot as it shall be. The one that completes `max`, or by a further name the
-    spread, writes the lock.
-
-    One that comes late, its slot gone with the window, is entered all the same; under a lock it changes nothing.
+    spread, writes the lock. One that comes late, its slot gone with the window, is entered all the same; under a lock
+    it changes nothing.
     """
     record = prune(record, rule, now)
     own = record.slot_of(guess.occupancy)
@@ -121,7 +119,7 @@ def fail(record: Record, rule: Rule, now: int, guess: Slot, reference: str) -> R
     full, wide = failed.failures >= rule.max, 0 < rule.spread <= failed.names > record.names
     if failed.locked or not (full or wide) or not rule.lengths:
         return failed
-    level = record.level + 1  # of the last lock; where locks do not grow, that is forgotten
+    level = min(record.level + 1, HIGHEST)  # of the last lock; where locks do not grow, that is forgotten
     length = rule.length(level)
     slots, window = (failed.slots, failed.window) if rule.rolling else ((), 0)
     return Record(window, now, FOREVER if length is None else now + length, reference, level, slots)
@@ -187,8 +185,10 @@ def _unproven(slots: Sequence[Slot], tag: str) -> Sequence[Slot]:
 
 
 def _with(record: Record, rule: Rule, now: int, slot: Slot, old: Slot | None = None) -> Record:
-    """With one more slot, in the place of an `old` one; the first of a fixed window opens it."""
+    """With one more slot, in the place of an `old` one, or of too many; the first of a fixed window opens it."""
     window, since, until, reference, level, slots = record
+    if len(slots) >= MOST and len(slots) > rule.max and old is None:
+        old = next((one for one in slots if one.failed), None)
     kept = slots if old is None else [other for other in slots if other is not old]
     window = 0 if rule.rolling else window or now + rule.window
     return Record(window, since, until, reference, level, (*kept, slot))

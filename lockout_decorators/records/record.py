@@ -19,6 +19,8 @@ ABANDONED = "f" * OCCUPANCY  # of a guess that nobody will ever know the outcome
 TIME = 11  # hexadecimal digits of a time: until the year 2527
 _TIMED = f"%0{TIME}x"
 FOREVER = 0xFFFFFFFFFFF  # the end of what ends only by a reset
+HIGHEST = 0xFFFF  # level that a record can tell
+MOST = 1000  # failures without a slot that a record keeps where nothing locks; of a greater `max` as many
 
 # Where the fields of a slot stand.
 WHEN = slice(1, 1 + TIME)

@@ -22,7 +22,7 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.core.files import locks
 from django.core.files.move import file_move_safe
 
-from .store import Change, Found, LockingStore, Reading, Swapped, host_clock
+from .store import Change, LockingStore, Reading, Swapped, found_in, host_clock
 
 SWEEP, MOST = 50, 100  # one of so many swaps looks at so many entries, whether they have expired
 
@@ -44,8 +44,7 @@ class FileStore(LockingStore):
         return held(map(self._file, keys))
 
     def _read(self, keys: Sequence[str]) -> Reading:
-        values = [value_of(content_of(self._file(key))) for key in keys]
-        return Reading([Found(value, value) for value in values], host_clock)
+        return Reading([found_in(value_of(content_of(self._file(key)))) for key in keys], host_clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
         if not random.randrange(SWEEP):  # noqa: S311

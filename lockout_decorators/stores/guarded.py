@@ -12,14 +12,12 @@ from typing import Any
 
 from django.core.cache import BaseCache
 
-from .store import Change, Found, Reading, Store, Swapped, answered, host_clock, is_stale, written
+from .store import Change, Found, Reading, Store, Swapped, answered, found_in, host_clock, is_stale, written
 
 BESIDE = ":guard"  # at the end: a cache that cuts keys short, so that clients share them, cuts this off as well
 HELD = 2  # seconds after which a guard ends whose process is gone
 HASTE = 1.0  # seconds within which its holder writes, or not at all: some caches end what they hold a second early
 WAIT = 3.0  # seconds for a guard of somebody else
-
-FOREIGN: Any = object()  # the token of all that is no text
 
 WEAKNESS = "exact unless a process or a packet is held up for longer than a second between check and set"
 REPLICATES = "it writes to several servers without asking most of them"
@@ -47,7 +45,7 @@ class NonAtomicStore(Store):
 
     def _read(self, keys: Sequence[str]) -> Reading:
         found = answered(self.cache.get_many(keys=list(keys)))
-        return Reading([_found(found.get(key)) for key in keys], host_clock)
+        return Reading([found_in(found.get(key)) for key in keys], host_clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
         (change,) = changes
@@ -92,10 +90,6 @@ class NonAtomicStore(Store):
         else:
             answered(self.cache.set(key=change.key, value=change.text, timeout=life))
         return True
-
-
-def _found(value: Any) -> Found:
-    return Found(value, value if value is None or isinstance(value, str) else FOREIGN)
 
 
 def _is_late(began: float) -> bool:

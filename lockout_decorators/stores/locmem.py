@@ -10,7 +10,7 @@ from typing import Any
 from django.core.cache import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from .store import ABSENT, Change, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale
+from .store import ABSENT, Change, Found, LockingStore, Reading, Store, Swapped, host_clock, is_stale, text_in
 
 _lock, _token = Lock(), attrgetter("token")
 
@@ -54,7 +54,9 @@ class LocMemStore(Store):
 
 
 def _found(entry: bytes | None) -> Found:
-    return ABSENT if entry is None else Found(pickle.loads(entry), entry)  # noqa: S301  # the process has put it there
+    if entry is None:
+        return ABSENT
+    return Found(text_in(pickle.loads(entry)), entry)  # noqa: S301  # the process has put it there
 
 
 class LocMemSubclassStore(LockingStore):

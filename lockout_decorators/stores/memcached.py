@@ -16,7 +16,7 @@ from django.core.cache import BaseCache
 
 from .connections import Pool, shared
 from .memcached_clients import Servers, exact, is_built_on
-from .store import ABSENT, UNKNOWN, Change, Found, Reading, Store, Swapped, host_clock, is_stale
+from .store import ABSENT, UNKNOWN, Change, Found, Reading, Store, Swapped, host_clock, is_stale, text_in
 
 VALID = re.compile(r"[!-~]{1,250}")  # names
 PAST = 30 * 86_400 + 1  # beyond thirty days it is a date, this one in 1970; a negative one is for ever in binary
@@ -122,8 +122,9 @@ class PyLibMCStore(MemcachedStore):
         """It asks twice for what is absent: after a failure libmemcached says so too, but only once. `name` is bytes
         because `gets` lets go of the encoded text before it has sent it."""
         try:
-            found = client.gets(name)
-            return Found(*(client.gets(name) if found == ABSENT else found))
+            value, token = client.gets(name)
+            value, token = client.gets(name) if token is None else (value, token)
+            return Found(text_in(value), token)
         except UNREADABLES as error:
             return Found(repr(error), UNREADABLE)
 

@@ -6,7 +6,7 @@ compresses.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -31,14 +31,10 @@ class RedisStore(Store):
     def serves(cls, cache: BaseCache) -> bool:
         return has_clients(cache)
 
-    def __init__(self, alias: str, cache: Any) -> None:
-        super().__init__(alias, cache)
-        self._way: Callable[..., list[Any]] = redis_scripts.ask
-
     @property
     def clock(self) -> Clock | None:
         """The server's as it was last heard in this process; should it be wrong by now, the server will not swap."""
-        return None if self._way is redis_watch.ask else _clocks.get(self.alias)
+        return _clocks.get(self.alias)
 
     @cached_property
     def _clients(self) -> Clients:
@@ -72,19 +68,23 @@ class RedisStore(Store):
         return Swapped(False, *self._reading(verdict, *standing), stale=verdict < 0)
 
     def _reading(self, verdict: int, now: int, *texts: Any) -> Reading:
-        _clocks[self.alias] = clock = partial(_since, now - int(time.monotonic() * 1000))
+        clock = partial(_since, now - int(time.monotonic() * 1000))
+        if self._clients.scripted:  # else a swap that loses costs more than a look
+            _clocks[self.alias] = clock
         return Reading([_found(text) for text in texts], clock)
 
     def _ask(self, keys: Sequence[str], *swap: Any) -> list[Any]:
-        names = [self.cache.make_key(key) for key in keys]
+        clients, names = self._clients, [self.cache.make_key(key) for key in keys]
+        if not clients.scripted:
+            return redis_watch.ask(clients.nodes, names, *swap)
         try:
-            return self._way(self._clients, names, *swap)
+            return redis_scripts.ask(clients, names, *swap)
         except Exception as error:
-            if self._way is redis_watch.ask or not says(error, SCRIPTS_FORBIDDEN):
+            if not says(error, SCRIPTS_FORBIDDEN):
                 raise
-        nodes = self._clients.nodes()
-        answer = redis_watch.ask(nodes, names, *swap)
-        self._clients, self._way = nodes, redis_watch.ask  # in this order: other threads may look on
+        answer = redis_watch.ask(clients.nodes, names, *swap)
+        clients.scripted = False
+        _clocks.pop(self.alias, None)
         redis_watch.warn()
         return answer
 

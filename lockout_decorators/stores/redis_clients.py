@@ -5,7 +5,7 @@ What a client does around each command takes longer than the command, so it is l
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from inspect import signature
 from typing import Any, TypeVar
 
@@ -60,7 +60,10 @@ class Clients:
 
     Attributes:
         home: Tells of a key what is the same for all that one script can reach; None: it can reach every key.
+        scripted: Whether the server runs scripts, as far as is known.
     """
+
+    scripted: bool = True
 
     def __init__(self, client: Any) -> None:
         self._client: Any = answered(client)
@@ -77,6 +80,7 @@ class Clients:
         lines = self._lines.get(id(pool)) or self._lines.setdefault(id(pool), Pool(partial(Line, pool), Line.close))
         return lines.use(operation)
 
+    @property
     def nodes(self) -> "Clients":
         """The clients of the very servers that keep the keys, for what takes several commands on one connection."""
         return self
@@ -88,6 +92,7 @@ class Cluster(Clients):
     def use(self, name: str, operation: Callable[[Any], T]) -> T:
         return operation(self._client)
 
+    @cached_property
     def nodes(self) -> Clients:
         return Nodes(self._client)
 

@@ -22,6 +22,7 @@ DRIFT = 2000  # milliseconds that may pass, or two clocks differ by, between a d
 
 ASYNCHRONOUS = "its client is asynchronous, and answers with what has to be awaited: guesses are counted synchronously"
 UNKNOWN: Any = object()  # the token of what was written, where only reading tells it
+FOREIGN: Any = object()  # the token of what is no text, where a token is the text
 
 
 def host_clock() -> int:
@@ -29,16 +30,23 @@ def host_clock() -> int:
 
 
 class Found(NamedTuple):
-    """What stands under a key: text, and the token by which a swap knows it again; of nothing both are None.
+    """What stands under a key: text, and the token by which a swap knows it again; of nothing both are None."""
 
-    Anything that is no text has been put there by somebody else.
-    """
-
-    text: Any
+    text: str | None
     token: Any
 
 
 ABSENT = Found(None, None)
+
+
+def text_in(value: Any) -> str | None:
+    """A cache's value as text. What is none is told by its type only: it may not even be equal to itself."""
+    return value if value is None or type(value) is str else f"<{type(value).__name__}>"
+
+
+def found_in(value: Any) -> Found:
+    """What a cache's value is to a store whose tokens are the texts."""
+    return Found(text := text_in(value), text if text is value else FOREIGN)
 
 
 class Change(NamedTuple):
@@ -160,7 +168,7 @@ class LockingStore(Store):
 
     def _read(self, keys: Sequence[str]) -> Reading:
         found = self.cache.get_many(keys)
-        return Reading([Found(text, text) for text in map(found.get, keys)], host_clock)
+        return Reading(list(map(found_in, map(found.get, keys))), host_clock)
 
     def _swap(self, changes: Sequence[Change], now: int) -> Swapped:
         with self.hold([change.key for change in changes]):
