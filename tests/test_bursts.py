@@ -27,7 +27,9 @@ SPRAYED = [(f"person{number}", "Winter2026") for number in range(200 if IN_FULL 
 SPREAD = 10
 POLICY = LockoutPolicy(key="ip", max=MAX, window=60, scope=SCOPE)  # as the door that is guessed at
 
-on_all_stores = pytest.mark.parametrize("store", stores(), indirect=True)
+FURTHER = [pytest.param(name, marks=pytest.mark.servers) for name in ("mariadb", "django-valkey-cluster") if IN_FULL]
+
+on_all_stores = pytest.mark.parametrize("store", [*stores(), *FURTHER], indirect=True)
 on_some_stores = (
     on_all_stores if IN_FULL else pytest.mark.parametrize("store", stores("locmem", "valkey"), indirect=True)
 )

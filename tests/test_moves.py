@@ -158,11 +158,16 @@ def test_the_failure_that_makes_max_of_them_locks(rule):
 
 @pytest.mark.parametrize(
     ("lengths", "grows", "first_to_fourth"),
-    [((), False, [0] * 4), ((7,), False, [7] * 4), ((None,), False, [None] * 4), ((1, 2, 3), True, [1, 2, 3, 3])],
+    [((), False, [0] * 4), ((7,), False, [7] * 4), ((None,), False, [None] * 4), ((1, 2), True, [1, 2, 2, 2])],
 )
 def test_a_rule_tells_how_long_locks_are(lengths, grows, first_to_fourth):
     rule = FIXED._replace(lengths=lengths)
     assert (rule.grows, [rule.length(level) for level in (1, 2, 3, 4)]) == (grows, first_to_fourth)
+
+
+def test_a_rule_has_no_spread_and_no_challenge_unless_it_says_so():
+    """And forgets a lock after a day."""
+    assert Rule(3, WINDOW, (LOCK,)) == (3, WINDOW, (LOCK,), False, 24 * 60 * MINUTE, 0, 0)
 
 
 @pytest.mark.parametrize("rule", [FIXED, FIXED._replace(lengths=(LOCK, None))], ids=["one length", "growing"])

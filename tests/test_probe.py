@@ -6,6 +6,8 @@ import pytest
 
 from lockout_decorators.stores import KINDS
 from lockout_decorators.stores.probe import probe
+from tests.engines.redis_servers import twemproxy, valkey
+from tests.on_redis import redis
 from tests.servers import BACKENDS, free_port, stores
 from tests.sizes import IN_FULL
 
@@ -38,6 +40,17 @@ def test_the_probe_finds_what_is_wrong(settings, tmp_path):
     assert {name: found[name] for name, told in BROKEN.items() if told not in found[name]} == {}
     assert ["", ""] == [found[name] for name in ("Racing", "sound")]
     assert [] == [file for file in tmp_path.glob("*/*") if file.suffix != ".lock"]
+
+
+@pytest.mark.servers
+def test_a_proxy_that_spreads_keys(settings, tmp_path):
+    """As twemproxy does, with a script to where its first key lies; unless it is told that a tag says where."""
+    with valkey(tmp_path / "a") as one, valkey(tmp_path / "b") as other:
+        for told, pool in ((["what is read together is not where it is written"], {}), ([], {"hash_tag": "{}"})):
+            with twemproxy(tmp_path, one, other, **pool) as port:
+                options = {"protocol": 2, "driver_info": None}  # it passes no greetings on
+                settings.CACHES = {"default": redis(f"redis://127.0.0.1:{port}", **options)}
+                assert told == [said for said in probe("default") if "together" in said]
 
 
 def test_the_probe_never_raises(settings):

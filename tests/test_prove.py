@@ -106,7 +106,8 @@ def test_a_broken_cache_is_not_exact(name, told, project, tmp_path):  # pragma: 
 def test_a_cache_that_forgets_too_soon_is_not_exact(prove_here, settings):
     """Whoever guesses on before a lock ends sees it."""
     settings.CACHES = {"default": {"BACKEND": "tests.broken.Hasty"}}
-    with pytest.raises(CommandError, match=r"^Not exact: 10 verified, 5 allowed \(wrong, as a lock ends\)\.$"):
+    told = r"^Not exact: 10 verified, 5 allowed \(wrong, as a lock ends\); entries end before their time\.$"
+    with pytest.raises(CommandError, match=told):
         prove_here([trials.LONGER[1]._replace(gap=1.5)])
 
 
@@ -147,6 +148,21 @@ def test_what_is_no_cache(alias, told, settings):
     settings.CACHES = {"default": LOCMEM, "no": {"BACKEND": f"{BACKENDS}.dummy.DummyCache"}}
     with pytest.raises(CommandError, match=f"The cache '{alias}' {told}"):
         call_command("lockout", "prove", cache=alias)
+
+
+def test_trips_that_nobody_sees(settings):
+    """Are not told to be none, but where there is no server."""
+    local, shared = f"{BACKENDS}.filebased.FileBasedCache", f"{BACKENDS}.memcached.PyMemcacheCache"
+    settings.CACHES = {
+        "default": {"BACKEND": local, "LOCATION": "."},
+        "shared": {"BACKEND": shared, "LOCATION": "nowhere"},
+    }
+    none, one = (costs.Cost("wrong", trips, 0.5, 1, 71) for trips in (0, 1))
+    assert [[none], [none, one]] == [prove.seen([none], "default"), prove.seen([none, one], "shared")]
+    (unseen,) = prove.seen([none], "shared")
+    report = {"cache": "shared", "backend": shared, "way": "", "processes": 1, "threads": 1, "warnings": []}
+    table = prove.as_table({**report, "exact": True, "verdict": "Exact.", "trials": [], "costs": [unseen._asdict()]})
+    assert ["wrong", "?", "0.5", "1", "71"] in [line.split() for line in table.splitlines()]
 
 
 @pytest.mark.parametrize("store", stores("sqlite", "valkey"), indirect=True)

@@ -1,6 +1,8 @@
 """Redis and Valkey: which client is asked, and what for; servers that forbid scripts, go away, or share the keys."""
 
+import gc
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, partialmethod
 from types import SimpleNamespace
@@ -8,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.cache import caches
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
-from redis import Redis
+from redis import ReadOnlyError, Redis
 
 from lockout_decorators.attempts.seats import Book, Seat
 from lockout_decorators.exceptions import StoreError
@@ -306,6 +308,68 @@ def losing(monkeypatch, *begin):
     return lost
 
 
+@BOTH
+def test_an_error_that_another_connection_may_not_have(use, keys, setup, monkeypatch):
+    """A primary that was one no more, as a failover ends: asked once more, though the connection was new."""
+    (store,) = use(default=setup)
+    told = [ReadOnlyError("READONLY")] * 2
+
+    def failing(real, line, *words, **raw):
+        if told:
+            raise told.pop()
+        return real(line, *words, **raw)
+
+    for name in ("execute_command", "execute"):
+        monkeypatch.setattr(Line, name, partialmethod(partial(failing, getattr(Line, name))))
+    assert [None, None] == standing(store, *keys)
+
+
+@BOTH
+def test_an_alias_says_how_often_to_try(use, port, keys, setup):
+    """By redis-py's own options, of its connections."""
+    options = {"socket_timeout": 0.2, "retry_on_timeout": True}
+    (store,) = use(default=redis(setup["LOCATION"], **options))
+    write(store, keys)
+    say(port, "CLIENT", "PAUSE", 300, "ALL")
+    assert all(standing(store, *keys))
+
+
+def test_a_primary_that_is_one_no_more(use, keys):
+    """As soon as Sentinels have named another one to any connection of the pool, those to it are not used."""
+    (store,) = use(default=redis(f"{engines.URL}/8"))
+    pool, before = store._clients.of("").connection_pool, connection_of(store)
+    pool.master_address = ("127.0.0.1", pool.connection_kwargs["port"])
+    assert before == connection_of(store)
+    pool.master_address = ("127.0.0.2", pool.connection_kwargs["port"])
+    with pytest.raises(StoreError, match="the primary is"):
+        store.read(keys)
+
+
+class Forgetful(RedisCacheClient):
+    """Makes a client, with a pool, each time it is asked for one."""
+
+    def get_client(self, key=None, *, write=False):
+        return Redis.from_url(self._servers[0])
+
+
+class ForgetfulCache(RedisCache):
+    def __init__(self, server, params):
+        super().__init__(server, params)
+        self._class = Forgetful
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_connections_end_with_their_pool(use, port, keys):
+    (store,) = use(default=redis(backend=f"{__name__}.ForgetfulCache"))
+    write(store, keys)
+    gc.collect()
+    before = say(port, "INFO", "clients")["connected_clients"]
+    for _ in range(20):
+        assert write(store, keys).won
+    gc.collect()
+    assert say(port, "INFO", "clients")["connected_clients"] <= before + 2
+
+
 @pytest.fixture
 def port_restored(port):
     yield port
@@ -397,6 +461,26 @@ def test_what_comes_between_watch_and_exec(use, keys, monkeypatch):
     lost = write(unscripted, keys)
     assert (False, False, last) == (lost.won, lost.stale, lost.found[1].text)
     assert last == standing(unscripted, *keys)[1]
+
+
+def test_a_connection_that_breaks_between_watch_and_exec(use, port, keys, monkeypatch):
+    """Is not made anew by a check of health, which would go on without WATCH."""
+    options = {"health_check_interval": 0.05, "retry_on_timeout": True}
+    scripted, unscripted = use(scripted=SCRIPTED, unscripted=redis(engines.UNSCRIPTED, **options))
+    write(unscripted, keys)
+    executed = redis_watch._executed
+
+    def between(*arguments):
+        monkeypatch.setattr(redis_watch, "_executed", executed)
+        assert write(scripted, keys, last).won
+        say(port, "CLIENT", "KILL", "USER", engines.SCRIPTLESS)
+        time.sleep(0.06)
+        return executed(*arguments)
+
+    monkeypatch.setattr(redis_watch, "_executed", between)
+    last = text(2)
+    assert not write(unscripted, keys).won
+    assert [last] * 2 == standing(scripted, *keys)
 
 
 @BOTH

@@ -15,6 +15,7 @@ from .guarded import NonAtomicStore
 LIFE = 60  # seconds for which an entry is meant to stay
 LONG = 40 * 86_400  # seconds that Memcached takes for a date unless it is told one
 LARGE = 40_000  # characters of the longest record
+SEVERAL = 16  # entries: a proxy that spreads them over servers has hardly all of them on one
 OUTSTAYED = 3.5  # seconds after which an entry of one second has to be gone: some caches count whole seconds
 
 Step = tuple[bool, str]  # whether all is well, and what is wrong if not
@@ -43,7 +44,7 @@ class Bench:
 
     def key(self) -> str:
         """One that nobody has used."""
-        self._keys.append(self._home + token_hex(8))
+        self._keys.append(self._home + token_hex(18))  # as long as those of counters
         return self._keys[-1]
 
     def find(self, key: str) -> Found:
@@ -94,6 +95,9 @@ def _swaps(bench: Bench, key: str) -> Iterator[Step]:
 
 
 def _several(bench: Bench) -> Iterator[Step]:
+    written = [bench.put(_text()) for _ in range(SEVERAL)]
+    together = bench.store.read(written).found
+    yield all(one.text for one in together), "what is read together is not where it is written"
     keys: Sequence[str] = max(bench.store.batches([bench.key() for _ in range(3)]), key=len)
     absent = {key: bench.find(key) for key in keys}
     bench.swap({keys[-1]: absent[keys[-1]]}, _text())

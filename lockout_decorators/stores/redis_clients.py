@@ -26,6 +26,7 @@ KINDS = {
 PACKAGES = {package for package, _ in KINDS}
 # What servers say, as clients pass it on: the name of the exception, or a part of the text.
 GONE = ("connectionerror", "readonly", "movederror")
+LINES = "_lockout_lines"
 SHARDS = "get_server_name"  # what clients have that spread keys over servers by themselves
 
 
@@ -38,6 +39,7 @@ class Line:
     """A connection of ours, made as the client's pool makes its own: with that address, credentials and timeouts."""
 
     def __init__(self, pool: Any) -> None:
+        self._pool: Any = pool
         self._connection: Any = pool.connection_class(**pool.connection_kwargs)
         self._connection.connect()  # as a pool does: Sentinels are asked only here
 
@@ -46,10 +48,20 @@ class Line:
         self._connection.send_command(*command)
         return self._connection.read_response(disable_decoding=True)
 
-    def execute(self, *commands: Command) -> list[Any]:
-        """In one round trip. The first error among the replies is raised, and leaves the connection to be closed."""
-        self._connection.send_packed_command(self._connection.pack_commands(commands))
+    def execute(self, *commands: Command, check_health: bool = True) -> list[Any]:
+        """In one round trip. The first error among the replies is raised, and leaves the connection to be closed.
+        A check of health may connect anew, and forget what is watched."""
+        self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=check_health)
         return [self._connection.read_response(disable_decoding=True) for _ in commands]
+
+    def repeat(self, operation: Callable[[Any], T]) -> T:
+        """What `operation` makes of it, as often as the alias's `retry` says.
+        Not if Sentinels have named another primary since, to any connection of the pool."""
+        named = getattr(self._pool, "master_address", None)
+        if named and named != (self._connection.host, self._connection.port):
+            raise ConnectionError(f"the primary is {named} now")
+        answer: T = self._connection.retry.call_with_retry(lambda: operation(self), lambda error: self.close())
+        return answer
 
     def close(self) -> None:
         self._connection.disconnect()
@@ -68,17 +80,30 @@ class Clients:
     def __init__(self, client: Any) -> None:
         self._client: Any = answered(client)
         self.home: Callable[[str], Any] | None = getattr(client, "keyslot", None)  # of a Cluster
-        self._lines: dict[int, Pool] = {}
 
     def of(self, name: str) -> Any:
         """The client that keeps the key `name`, which is as the server knows it."""
         return self._client
 
     def use(self, name: str, operation: Callable[[Any], T]) -> T:
-        """What `operation` makes of a line to the server that keeps the key `name`; see Pool.use()."""
+        """What `operation` makes of a line to the server that keeps the key `name`; see Pool.use(). Once more if the
+        server has gone, keeps the key no more, or has become a replica, however long it took to say so."""
+        try:
+            return self._use(name, operation)
+        except Exception as error:
+            if not says(error, GONE):
+                raise
+        self._refresh()
+        return self._use(name, operation)
+
+    def _use(self, name: str, operation: Callable[[Any], T]) -> T:
         pool = self.of(name).connection_pool
-        lines = self._lines.get(id(pool)) or self._lines.setdefault(id(pool), Pool(partial(Line, pool), Line.close))
-        return lines.use(operation)
+        kept = vars(pool)  # so that lines end with the pool
+        lines: Pool = kept.get(LINES) or kept.setdefault(LINES, Pool(partial(Line, pool), Line.close))
+        return lines.use(partial(Line.repeat, operation=operation))
+
+    def _refresh(self) -> None:
+        """Ask where the keys are."""
 
     @property
     def nodes(self) -> "Clients":
@@ -103,15 +128,8 @@ class Nodes(Clients):
     def of(self, name: str) -> Any:
         return self._client.get_redis_connection(self._client.get_node_from_key(name))
 
-    def use(self, name: str, operation: Callable[[Any], T]) -> T:
-        """Once more if the node has gone, keeps the key no more, or has become a replica."""
-        try:
-            return super().use(name, operation)
-        except Exception as error:
-            if not says(error, GONE):
-                raise
+    def _refresh(self) -> None:
         self._client.nodes_manager.initialize()
-        return super().use(name, operation)
 
 
 class Shards(Clients):

@@ -48,7 +48,7 @@ def _ask(names: Sequence[str], changes: Sequence[Change], now: int, line: Line) 
 
 
 def _executed(line: Line, names: Sequence[str], changes: Sequence[Change]) -> bool:
-    *_, done = line.execute(("MULTI",), *map(_written, names, changes), ("EXEC",))
+    *_, done = line.execute(("MULTI",), *map(_written, names, changes), ("EXEC",), check_health=False)
     for reply in done or ():
         if isinstance(reply, Exception):
             raise reply

@@ -1,8 +1,10 @@
 """Engines: Memcached, by both clients, with one and several servers."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,10 @@ if IN_FULL:
         **ENGINES,
         "memcached-pooled": partial(servers, use_pooling=True),
         "memcached-lenient": partial(servers, ignore_exc=True),
+    }
+if IN_FULL or (os.environ.get("CI") == "true" and find_spec("pylibmc")):  # the Python of the full run has no pylibmc
+    ENGINES = {
+        **ENGINES,
         "pylibmc-several": partial(servers, backend=PYLIBMC, count=2, behaviors={"ketama": True, "remove_failed": 1}),
         "pylibmc-binary": partial(servers, backend=PYLIBMC, binary=True, behaviors={"no_block": True}),
     }

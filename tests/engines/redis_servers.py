@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.servers import free_port, missing, running
 
 SERVICE = "primary"  # what the sentinels call it
@@ -64,6 +66,21 @@ def redis(folder: Path, *options: Any, program: str = "redis-server") -> Iterato
         "no",
     ]
     with running([str(word) for word in command], port, signal.SIGKILL, stdout=subprocess.DEVNULL):
+        yield port
+
+
+@contextmanager
+def twemproxy(folder: Path, *ports: int, **pool: str) -> Iterator[int]:
+    """A proxy before servers that know nothing of each other; gives its port."""
+    program = shutil.which("nutcracker") or shutil.which("nutcracker", path="/usr/sbin")
+    if program is None:  # pragma: no cover
+        missing("twemproxy: there is no nutcracker on the PATH")
+    port, file = free_port(), folder / "nutcracker.yaml"
+    servers = [f"127.0.0.1:{behind}:1" for behind in ports]
+    described = {"listen": f"127.0.0.1:{port}", "redis": True, "distribution": "ketama", "servers": servers, **pool}
+    file.write_text(yaml.safe_dump({"pool": described}))
+    command = [program, "-c", str(file), "-s", str(free_port()), "-a", "127.0.0.1"]
+    with running(command, port, stderr=subprocess.DEVNULL):
         yield port
 
 

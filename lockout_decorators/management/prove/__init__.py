@@ -7,7 +7,7 @@ what is asked and printed.
 import json
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -19,8 +19,9 @@ from lockout_decorators.conf import conf
 from lockout_decorators.management.tables import aligned
 from lockout_decorators.stores import store_for
 from lockout_decorators.stores.facts import facts
+from lockout_decorators.stores.probe import probe
 
-from .costs import measure
+from .costs import Cost, measure
 from .crew import Crew
 from .trials import Trials
 
@@ -68,19 +69,31 @@ def _prove(crew: Crew, alias: str, seconds: float) -> dict[str, Any]:
         trials.clean()
     rows, failures = trials.rows.values(), Counter(crew.failures).most_common(FEW)
     wrong = [f"{one.verified} verified, {one.allowed} allowed ({one.guesses})" for one in rows if not one.exact]
-    wrong += [*trials.complaints, *[f"the cache failed, {times} times: {error}" for error, times in failures]]
+    wrong += [
+        *probe(alias),
+        *trials.complaints,
+        *[f"the cache failed, {times} times: {error}" for error, times in failures],
+    ]
     return {
         "exact": not wrong,
         "verdict": f"Not exact: {'; '.join(wrong)}." if wrong else "Exact.",
         "trials": [vars(row) for row in rows],
-        "costs": [cost._asdict() for cost in costs],
+        "costs": [cost._asdict() for cost in seen(costs, alias)],
     }
+
+
+def seen(costs: Sequence[Cost], alias: str) -> Sequence[Cost]:
+    """Of a server there are round trips: none were seen if its client is not written in Python."""
+    about = facts(alias)
+    if about.one_process or about.one_host or any(cost.trips for cost in costs):
+        return costs
+    return [cost._replace(trips=None) for cost in costs]
 
 
 def as_table(report: Mapping[str, Any]) -> str:
     """The verdict only where it is exact: else it is the error."""
     trials = [[*counts, "yes" if exact else "NO"] for *counts, exact in map(dict.values, report["trials"])]
-    costs = map(list, map(dict.values, report["costs"]))
+    costs = [["?" if one is None else one for one in cost.values()] for cost in report["costs"]]
     lines = [
         f"Cache {report['cache']!r}: {report['backend']}",
         report["way"],

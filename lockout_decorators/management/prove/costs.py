@@ -33,12 +33,12 @@ class Cost(NamedTuple):
     """What a guess costs (milliseconds, the median), and what it leaves.
 
     Attributes:
-        trips: Round trips, statements of a database; 0 where none are seen: by clients that are not written in Python.
+        trips: Round trips, statements of a database; None where none can be seen: by clients not written in Python.
         bytes: Of the texts of the entries.
     """
 
     guess: str
-    trips: int
+    trips: int | None
     ms: float
     entries: int
     bytes: int
@@ -59,7 +59,7 @@ def _measured(policy: LockoutPolicy, kind: str, secret: Secret) -> Cost:
 
 
 def _middle(costs: Sequence[Cost]) -> Cost:
-    trips, ms = median_low([cost.trips for cost in costs]), median([cost.ms for cost in costs])
+    trips, ms = median_low([cost.trips or 0 for cost in costs]), median([cost.ms for cost in costs])
     return costs[-1]._replace(trips=trips, ms=round(ms, 3))
 
 
