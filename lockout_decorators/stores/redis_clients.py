@@ -24,10 +24,10 @@ KINDS = {
     ("django_cachex", "KeyValueCache"),
 }
 PACKAGES = {package for package, _ in KINDS}
+SHARDS = "get_server_name"  # what clients have that spread keys over servers by themselves
+LINES = "_lockout_lines"  # where a client's pool keeps our connections, so that they end with it
 # What servers say, as clients pass it on: the name of the exception, or a part of the text.
 GONE = ("connectionerror", "readonly", "movederror")
-LINES = "_lockout_lines"
-SHARDS = "get_server_name"  # what clients have that spread keys over servers by themselves
 
 
 def has_clients(cache: Any) -> bool:
@@ -98,7 +98,7 @@ class Clients:
 
     def _use(self, name: str, operation: Callable[[Any], T]) -> T:
         pool = self.of(name).connection_pool
-        kept = vars(pool)  # so that lines end with the pool
+        kept = vars(pool)
         lines: Pool = kept.get(LINES) or kept.setdefault(LINES, Pool(partial(Line, pool), Line.close))
         return lines.use(partial(Line.repeat, operation=operation))
 
