@@ -138,7 +138,7 @@ class Shards(Clients):
     def __init__(self, choose: Callable[[str], Any]) -> None:
         super().__init__(choose(""))
         self._choose: Callable[[str], Any] = choose
-        self.home = self._server
+        self.home: Callable[[str], Any] | None = self._server
 
     def of(self, name: str) -> Any:
         return self._choose(name)
