@@ -10,8 +10,8 @@ The view is a function; the backend answers at once, there is no form, no sessio
 could hide the cost of counting is left out: with a password hasher, the bare view takes a thousand times as long.
 Requests go through Django's WSGIHandler in process. A bare one and a guarded one take turns, each guarded one with a
 client of its own in the state that the row is named after. Medians; LocMem never waits: there it is the thread's CPU
-time, elsewhere time by the clock. The exit status is 1 if a guess takes more round trips than its budget; times are
-printed and judged, but they depend on the machine's mood.
+time, elsewhere time by the clock, while no processor sleeps (see awake.py). The exit status is 1 if a guess takes more
+round trips than its budget; times are printed and judged, but they depend on the machine's mood.
 """
 
 import argparse
@@ -29,6 +29,7 @@ import pytest
 
 from tests import servers
 from tests.bench import load, measuring, profiles, sizes, tables
+from tests.bench.awake import awake
 from tests.bench.guards import GUARDS, OURS, SITE
 from tests.bench.measuring import Plan, Row
 
@@ -97,7 +98,8 @@ def main() -> int:
                 apart(profiles.show, store, cache, options.profile, samples)
             return 0
         earlier = tables.Earlier(json.loads(options.beside.read_text()) if options.beside else [])
-        rows = list(measured(found, parts, samples, earlier, failed))
+        with awake():
+            rows = list(measured(found, parts, samples, earlier, failed))
         for store, cache in found.items() if "load" in parts else ():
             tables.show_loads(load.measure(store, name, cache) for name in guards(store))
     if "memory" in parts:
