@@ -463,6 +463,16 @@ def test_what_comes_between_watch_and_exec(use, keys, monkeypatch):
     assert last == standing(unscripted, *keys)[1]
 
 
+def test_a_lost_swap_leaves_nothing_behind(use, keys):
+    """On its connection, that would make others lose."""
+    (store,), (key, other) = use(default=UNSCRIPTED), keys
+    reading = store.read([key])
+    assert write(store, [key]).won
+    assert not store.swap(changes(reading, [key]), reading.clock()).won
+    assert write(use(scripted=SCRIPTED)[0], [key]).won
+    assert write(store, [other]).won
+
+
 def test_a_connection_that_breaks_between_watch_and_exec(use, port, keys, monkeypatch):
     """Is not made anew by a check of health, which would go on without WATCH."""
     options = {"health_check_interval": 0.05, "retry_on_timeout": True}

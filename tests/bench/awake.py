@@ -1,4 +1,4 @@
-"""An idle processor falls asleep within a fraction of a millisecond. To wake it, as each command to a server does, takes
+"""An idle processor falls asleep within a fraction of a millisecond. To wake it, as a command to a server does, takes
 longer than a round trip: who measures that, measures the machine."""
 
 import os
