@@ -111,6 +111,7 @@ TESTS = {
     "stores/memcached_clients": MEMCACHED,
     "stores/redis": REDIS,
     "stores/redis_clients": REDIS,
+    "stores/redis_lines": REDIS,
     "stores/redis_scripts": REDIS,
     "stores/redis_watch": REDIS,
 }

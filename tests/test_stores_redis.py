@@ -18,7 +18,7 @@ from lockout_decorators.records import moves
 from lockout_decorators.records.record import EMPTY, Slot
 from lockout_decorators.records.rule import Rule
 from lockout_decorators.stores import redis_watch, store_for
-from lockout_decorators.stores.redis_clients import Line
+from lockout_decorators.stores.redis_lines import Line
 from tests.engines import redis as engines
 from tests.engines.redis import DJANGO, DJANGO_REDIS, DJANGO_VALKEY, client, packed
 from tests.engines.redis_servers import say, valkey
@@ -343,6 +343,26 @@ def test_a_primary_that_is_one_no_more(use, keys):
     pool.master_address = ("127.0.0.2", pool.connection_kwargs["port"])
     with pytest.raises(StoreError, match="the primary is"):
         store.read(keys)
+
+
+@BOTH
+def test_what_a_server_replies_closes_no_connection(use, port, keys, setup):
+    """Out of memory, it is told so once."""
+    (store,) = use(default=redis(f"{setup['LOCATION']}/9"))
+    reading = write(store, keys) and store.read(keys)
+    say(port, "CONFIG", "SET", "maxmemory", 1)
+    before = connection_of(store), say(port, "INFO", "stats")["total_connections_received"]
+    try:
+        for _ in range(3):
+            with pytest.raises(StoreError, match="maxmemory"):
+                store.swap(changes(reading, keys), reading.clock())
+    finally:
+        say(port, "CONFIG", "SET", "maxmemory", 0)
+    assert (before[0], before[1] + 2) == (
+        connection_of(store),
+        say(port, "INFO", "stats")["total_connections_received"],
+    )
+    assert write(store, keys).won
 
 
 class Forgetful(RedisCacheClient):

@@ -26,9 +26,17 @@ class Pool:
     """Idle connections, all alike. A child process leaves to its parent what is its own: to close that would hang up on
     it."""
 
-    def __init__(self, make: Callable[[], Any], close: Callable[[Any], object]) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        close: Callable[[Any], object],
+        replied: Callable[[Exception], bool] | None = None,
+    ) -> None:
+        """`replied` tells of an error whether a server has replied it: neither is it asked again, nor the connection
+        closed."""
         self._make: Callable[[], Any] = make
         self._close: Callable[[Any], object] = close
+        self._replied: Callable[[Exception], bool] = replied or (lambda error: False)
         self._of_process: dict[int, list[tuple[Any, float]]] = {}
 
     def use(self, operation: Callable[[Any], T]) -> T:
@@ -39,8 +47,8 @@ class Pool:
             began = time.monotonic()
             try:
                 return self._ask(connection, operation)
-            except Exception:
-                if time.monotonic() - began > AT_ONCE:
+            except Exception as error:
+                if time.monotonic() - began > AT_ONCE or self._replied(error):
                     raise
         return self._ask(self._make(), operation)
 
@@ -60,15 +68,21 @@ class Pool:
     def _ask(self, connection: Any, operation: Callable[[Any], T]) -> T:
         try:
             answer = operation(connection)
-        except BaseException:
-            self._close(connection)  # there may be a reply on its way to it
+        except BaseException as error:
+            if isinstance(error, Exception) and self._replied(error):
+                self._keep(connection)
+            else:
+                self._close(connection)  # there may be a reply on its way to it
             raise
+        self._keep(connection)
+        return answer
+
+    def _keep(self, connection: Any) -> None:
         idle = self._idle
         if len(idle) < MOST:
             idle.append((connection, time.monotonic()))
         else:
             self._close(connection)
-        return answer
 
 
 def shared(alias: str, make: Callable[[], T]) -> T:

@@ -15,7 +15,8 @@ from django.core.cache import BaseCache
 from ..records.record import STAMP
 from . import redis_scripts, redis_watch
 from .connections import shared
-from .redis_clients import Clients, clients_of, has_clients, is_asynchronous, says
+from .redis_clients import Clients, clients_of, has_clients, is_asynchronous
+from .redis_lines import says
 from .redis_scripts import SCRIPTS_FORBIDDEN
 from .store import ASYNCHRONOUS, Change, Clock, Found, Reading, Store, Swapped
 

@@ -1,20 +1,18 @@
-"""The clients of a Redis or Valkey alias: its own, always of the primary; and connections as they would make them.
+"""The clients of a Redis or Valkey alias: its own, always of the primary; they tell which server keeps a key.
 
 Django builds a client for every operation, and django-redis asks a replica where there is one; neither is done here.
-What a client does around each command takes longer than the command, so it is left out: see `Line`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property, partial
 from inspect import signature
 from typing import Any, TypeVar
 
 from .connections import Pool
+from .redis_lines import GONE, Line, is_reply, says
 from .store import answered
 
 T = TypeVar("T")
-
-Command = Sequence[Any]
 
 # The classes of caches that keep what they are given on Redis or Valkey, with the package that has them.
 KINDS = {
@@ -26,45 +24,11 @@ KINDS = {
 PACKAGES = {package for package, _ in KINDS}
 SHARDS = "get_server_name"  # what clients have that spread keys over servers by themselves
 LINES = "_lockout_lines"  # where a client's pool keeps our connections, so that they end with it
-# What servers say, as clients pass it on: the name of the exception, or a part of the text.
-GONE = ("connectionerror", "readonly", "movederror")
 
 
 def has_clients(cache: Any) -> bool:
     """Whether this is a cache on Redis or Valkey."""
     return not KINDS.isdisjoint([(_package(base), base.__name__) for base in type(cache).__mro__])
-
-
-class Line:
-    """A connection of ours, made as the client's pool makes its own: with that address, credentials and timeouts."""
-
-    def __init__(self, pool: Any) -> None:
-        self._pool: Any = pool
-        self._connection: Any = pool.connection_class(**pool.connection_kwargs)
-        self._connection.connect()  # as a pool does: Sentinels are asked only here
-
-    def execute_command(self, *command: Any, **options: bool) -> Any:
-        """As a client would, but that a reply is never decoded."""
-        self._connection.send_command(*command)
-        return self._connection.read_response(disable_decoding=True)
-
-    def execute(self, *commands: Command, check_health: bool = True) -> list[Any]:
-        """In one round trip. The first error among the replies is raised, and leaves the connection to be closed.
-        A check of health may connect anew, and forget what is watched."""
-        self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=check_health)
-        return [self._connection.read_response(disable_decoding=True) for _ in commands]
-
-    def repeat(self, operation: Callable[[Any], T]) -> T:
-        """What `operation` makes of it, as often as the alias's `retry` says.
-        Not if Sentinels have named another primary since, to any connection of the pool."""
-        named = getattr(self._pool, "master_address", None)
-        if named and named != (self._connection.host, self._connection.port):
-            raise ConnectionError(f"the primary is {named} now")
-        answer: T = self._connection.retry.call_with_retry(lambda: operation(self), lambda error: self.close())
-        return answer
-
-    def close(self) -> None:
-        self._connection.disconnect()
 
 
 class Clients:
@@ -99,7 +63,7 @@ class Clients:
     def _use(self, name: str, operation: Callable[[Any], T]) -> T:
         pool = self.of(name).connection_pool
         kept = vars(pool)
-        lines: Pool = kept.get(LINES) or kept.setdefault(LINES, Pool(partial(Line, pool), Line.close))
+        lines: Pool = kept.get(LINES) or kept.setdefault(LINES, Pool(partial(Line, pool), Line.close, is_reply))
         return lines.use(partial(Line.repeat, operation=operation))
 
     def _refresh(self) -> None:
@@ -156,12 +120,6 @@ def clients_of(cache: Any) -> Clients:
     if hasattr(client, "keyslot"):
         return Cluster(client)
     return Shards(partial(inner.get_client, write=True)) if _may_choose(inner) else Clients(client)
-
-
-def says(error: Exception, phrases: Sequence[str]) -> bool:
-    """Whether a server has said one of `phrases`."""
-    said = f"{type(error).__name__} {error}".lower()
-    return any(phrase in said for phrase in phrases)
 
 
 def is_asynchronous(cache: Any) -> bool:

@@ -6,7 +6,8 @@ from hashlib import sha1
 from typing import Any
 
 from ..records.record import STAMP
-from .redis_clients import Clients, Command, says
+from .redis_clients import Clients
+from .redis_lines import Command, says
 from .store import DRIFT, Change, answered
 
 RAW = {"NEVER_DECODE": True}  # an option of all clients' parsers: somebody else may have put there what is no text

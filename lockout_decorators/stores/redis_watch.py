@@ -12,7 +12,8 @@ from typing import Any
 
 from ..logs import extra
 from ..records.record import STAMP
-from .redis_clients import Clients, Command, Line
+from .redis_clients import Clients
+from .redis_lines import Command, Line
 from .store import DRIFT, Change
 
 logger: logging.Logger = logging.getLogger("lockout_decorators")
