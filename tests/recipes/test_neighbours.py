@@ -1,6 +1,9 @@
 """What docs/recipes/neighbours.md says."""
 
+import time
+
 import pytest
+import time_machine
 from axes.models import AccessAttempt
 from defender.middleware import FailedLoginMiddleware
 from defender.utils import REDIS_SERVER
@@ -49,13 +52,14 @@ def axes(settings):
 
 @pytest.fixture
 def ratelimit():
-    """How many requests django-ratelimit has counted for the client."""
+    """How many requests django-ratelimit has counted for the client, whose minute has just begun."""
     request = RequestFactory().post("/", REMOTE_ADDR=HERE)
 
-    def count():
-        return get_usage(request, group="login", key="ip", rate="10/m", method="POST")["count"]
+    def usage():
+        return get_usage(request, group="login", key="ip", rate="10/m", method="POST")
 
-    return count
+    with time_machine.travel(time.time() + usage()["time_left"] + 1):
+        yield lambda: usage()["count"]
 
 
 def guess(path, password, address=HERE):
