@@ -62,9 +62,10 @@ DRIVER = Tests(
 )
 DATABASE = Tests(("test_stores", "test_stores_database"), "sqlite or mariadb or stores_database or entry_ends")
 MEMCACHED = Tests(("test_stores", "test_stores_memcached"), "memcached or pylibmc or lacks or entry_ends")
+CONNECTIONS = Tests(("test_connections", "test_stores_memcached"), "connection or memcached")
 REDIS = Tests(
-    ("test_stores", "test_stores_redis", "test_stores_redis_clusters"),
-    "valkey or redis or scriptless or entry_ends",
+    ("test_stores", "test_stores_redis", "test_stores_redis_clusters", "test_connections"),
+    "valkey or redis or scriptless or entry_ends or connections",
 )
 JOURNAL = Tests(("test_journal", "test_command", "test_lock_page"), "not engine or locmem")
 WATCHING = Tests(
@@ -106,7 +107,7 @@ TESTS = {
     "stores/database": DATABASE,
     "stores/tables": DATABASE,
     "stores/dialects": DATABASE,
-    "stores/connections": MEMCACHED,
+    "stores/connections": CONNECTIONS,
     "stores/memcached": MEMCACHED,
     "stores/memcached_clients": MEMCACHED,
     "stores/redis": REDIS,

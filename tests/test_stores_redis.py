@@ -145,10 +145,16 @@ def test_what_is_stored_is_plain_text(use, port, keys, backend, package):
         assert 58 < say(port, "TTL", name) <= 60
 
 
+WAYS = {
+    "scripts": SCRIPTED,
+    "scripts, decoded": redis(decode_responses=True),
+    "watch": UNSCRIPTED,
+    "watch, decoded": redis(engines.UNSCRIPTED, decode_responses=True),
+}
 FOREIGN = [b"\xff\x00\xfe" * 9, b"1." + b"\x80" * 40, b"17", b"0123456789abcdef.newer.version", b"", b"\xc3\xa4" * 20]
 
 
-@pytest.mark.parametrize("setup", [SCRIPTED, redis(decode_responses=True), UNSCRIPTED], ids=["bytes", "text", "watch"])
+@pytest.mark.parametrize("setup", WAYS.values(), ids=WAYS)
 def test_what_is_no_record(use, port, keys, setup):
     """Whatever bytes stand there, or a value of another type, is told as text or as nothing, and written over."""
     (store,) = use(default=setup)
@@ -340,9 +346,10 @@ def test_a_primary_that_is_one_no_more(use, keys):
     pool, before = store._clients.of("").connection_pool, connection_of(store)
     pool.master_address = ("127.0.0.1", pool.connection_kwargs["port"])
     assert before == connection_of(store)
-    pool.master_address = ("127.0.0.2", pool.connection_kwargs["port"])
-    with pytest.raises(StoreError, match="the primary is"):
-        store.read(keys)
+    for host in ("127.0.0.0", "127.0.0.2"):
+        pool.master_address = (host, pool.connection_kwargs["port"])
+        with pytest.raises(StoreError, match="the primary is"):
+            store.read(keys)
 
 
 @BOTH
