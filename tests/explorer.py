@@ -36,8 +36,9 @@ from tests.sizes import untraced
 NOW = 1_800_000_000_000
 DRIFT = 2_000  # a decision older than this loses
 GUARD = 2_000  # how long a guard outlives whoever set it
-parsed = lru_cache(1 << 16)(parse)
 SEEDS = 100  # the number of the first failure that is on record at the start
+
+parsed = lru_cache(1 << 16)(parse)
 
 
 @dataclass

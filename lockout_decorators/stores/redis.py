@@ -1,4 +1,4 @@
-"""Redis and Valkey: one small server script compares stamps and writes, through the alias's own client, on the primary.
+"""Redis and Valkey: one small server script compares stamps and writes, on the primary that the alias's client names.
 
 The server keeps the time: what a look says is the time of its server, and between two round trips the time that has
 passed by the host's monotonic clock is added. What is stored is plain text, whatever the alias serializes and

@@ -1,8 +1,8 @@
 """What takes the place of the script where a server forbids it: WATCH, MULTI, EXEC, which respect scripts and are
 respected by them.
 
-It takes and gives what redis_scripts.py does, in two round trips instead of one. The time is asked after WATCH: if
-nothing has changed from then to EXEC, the decision was as good as one made at that moment.
+It takes and gives what redis_scripts.py does; a swap takes two round trips instead of one. The time is asked after
+WATCH: if nothing has changed from then to EXEC, the decision was as good as one made at that moment.
 """
 
 import logging

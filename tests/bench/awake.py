@@ -15,5 +15,6 @@ def awake() -> Iterator[None]:
     """Keep all processors but one awake, by processes that everybody else goes before."""
     with ExitStack() as stack:
         for _ in range((os.cpu_count() or 1) - 1):
-            stack.callback(subprocess.Popen([sys.executable, "-c", SPINNING]).kill)
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", SPINNING]))
+            stack.callback(process.kill)
         yield
